@@ -1,0 +1,65 @@
+# `make` lists what there is.
+PYTHON ?= python3.11
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+# Named scales: plain lists of overrides that `make run SCALE=...` passes to `dvc exp run`.
+SCALES := gpu-128
+SCALE_gpu-128 := \
+	-S ct.size=128 \
+	-S 'model.channels=[512,512,256,128,64,32]' \
+	-S 'model.discriminator_channels=[512,512,256,128,64,32]'
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-all check format expectations ui
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+setup: $(VENV)/.installed  ## make the virtual environment and install the locked dependencies
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "needs Python 3.11: make PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+run: setup  ## rebuild everything: data, model, synthetic volumes, metrics, card (SCALE=gpu-128 for the checklist's size)
+ifndef SCALE
+	dvc repro
+else ifeq ($(filter $(SCALE),$(SCALES)),)
+	@echo "SCALE=$(SCALE) is not one of: $(SCALES)"; exit 2
+else
+	dvc exp run $(SCALE_$(SCALE))
+endif
+	@echo
+	@echo "card      model_card/model_card.md"
+	@echo "metrics   reports/metrics.json            (dvc metrics show)"
+	@echo "pictures  reports/evaluation/             (synthetic.png, real_beside_synthetic.png, ...)"
+	@echo "volumes   data/synthetic/                 (NIfTI; physical/ at 1.5 mm)"
+	@echo "runs      make ui                         (MLflow)"
+
+test: setup  ## run the tests, one small pipeline from end to end included
+	pytest -m "not exhaustive"
+
+test-all: setup  ## run every test
+	pytest
+
+check: setup  ## lint, format and type checks
+	ruff check .
+	ruff format --check .
+	mypy
+
+format: setup  ## format the code
+	ruff format .
+	ruff check --fix .
+
+expectations: setup  ## run the Great Expectations suites on what is in data/
+	syda validate resampled
+	syda validate records
+	syda validate synthetic
+
+ui: setup  ## open the MLflow runs in a browser
+	mlflow ui --backend-store-uri sqlite:///$(CURDIR)/.mlflow/mlflow.db

@@ -1,0 +1,1 @@
+"""SYDA, Synthetic Data Shadow: governed synthetic CT."""

@@ -1,0 +1,5 @@
+"""``python -m syda`` is ``syda``."""
+
+from syda.cli import main
+
+main()

@@ -1,0 +1,125 @@
+"""The allow-list: the only facts of a header that leave ``convert``.
+
+Text is taken only when it is a known term, so that nothing typed into a header, whatever the tag,
+can come through: an unknown manufacturer is ``other``, an unknown kernel or body part is None.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from syda.types import Attribute
+
+AGE_BAND_YEARS = 5
+OLDEST_BAND = 90
+"""Ages from here on share one band: so few people are older that the age points at one."""
+
+MANUFACTURERS = (
+    "Canon",
+    "GE",
+    "Hitachi",
+    "Neusoft",
+    "Philips",
+    "Siemens",
+    "SYDA",
+    "Toshiba",
+    "UIH",
+)
+BODY_PARTS = frozenset(
+    {"ABDOMEN", "ABDOMENPELVIS", "CHEST", "CHESTABDOMEN", "CHESTABDPELVIS", "PELVIS", "HEAD"}
+    | {"NECK", "SPINE", "LEG", "THIGH", "KNEE", "EXTREMITY", "WHOLEBODY"}
+)
+POSITIONS = frozenset({"HFS", "HFP", "HFDR", "HFDL", "FFS", "FFP", "FFDR", "FFDL"})
+_KERNEL = re.compile(
+    r"(STANDARD|SOFT|DETAIL|BONE|BONEPLUS|LUNG|CHEST|EDGE|A|B|C|D|E|L|FC\d\d|[A-Z][a-z]?\d\d[a-z]?)"
+)
+
+
+def describe(slices: Sequence[Dataset], step_mm: float) -> dict[str, Attribute]:
+    """Collect the allow-listed attributes of a series.
+
+    Args:
+        slices: in order.
+        step_mm: distance between two slices.
+    """
+    first = slices[0]
+    return {
+        "sex": _term(first, "PatientSex", frozenset("FMO")),
+        "age_band": _age_band(first),
+        "kvp": _number(first, "KVP"),
+        "tube_current_ma": _median(slices, "XRayTubeCurrent"),
+        "kernel": _kernel(first),
+        "slice_thickness_mm": _number(first, "SliceThickness"),
+        "pixel_spacing_mm": round(float(first.PixelSpacing[0]), 4),
+        "slice_spacing_mm": round(step_mm, 4),
+        "scan_length_mm": round(step_mm * len(slices), 1),
+        "manufacturer": _manufacturer(first),
+        "contrast": bool(first.get("ContrastBolusAgent")),
+        "patient_position": _term(first, "PatientPosition", POSITIONS),
+        "body_part": _term(first, "BodyPartExamined", BODY_PARTS),
+    }
+
+
+def _term(dataset: Dataset, keyword: str, known: frozenset[str]) -> str | None:
+    value = str(dataset.get(keyword) or "").strip().upper()
+    return value if value in known else None
+
+
+def _number(dataset: Dataset, keyword: str) -> float | None:
+    try:
+        number = float(dataset.get(keyword))
+    except (TypeError, ValueError):
+        return None
+    return round(number, 3) if np.isfinite(number) else None
+
+
+def _median(slices: Sequence[Dataset], keyword: str) -> float | None:
+    numbers = [n for s in slices if (n := _number(s, keyword)) is not None]
+    return float(np.median(numbers)) if numbers else None
+
+
+def _kernel(dataset: Dataset) -> str | None:
+    value = dataset.get("ConvolutionKernel")
+    first = value if isinstance(value, str) else (value or [""])[0]
+    return str(first) if _KERNEL.fullmatch(str(first)) else None
+
+
+def _manufacturer(dataset: Dataset) -> str | None:
+    value = str(dataset.get("Manufacturer") or "").upper()
+    if not value:
+        return None
+    words = re.split(r"[^A-Z]+", value)
+    return next((name for name in MANUFACTURERS if name.upper() in words), "other")
+
+
+def _age_band(dataset: Dataset) -> str | None:
+    years = _age_years(dataset)
+    if years is None:
+        return None
+    if years >= OLDEST_BAND:
+        return f"{OLDEST_BAND}+"
+    start = years // AGE_BAND_YEARS * AGE_BAND_YEARS
+    return f"{start}-{start + AGE_BAND_YEARS - 1}"
+
+
+def _age_years(dataset: Dataset) -> int | None:
+    """PatientAge (PS3.5 6.2, VR AS), or birth date to study date."""
+    match = re.fullmatch(r"(\d{3})([DWMY])", str(dataset.get("PatientAge") or ""))
+    if match:
+        per_year = {"Y": 1, "M": 12, "W": 52, "D": 365}[match[2]]
+        return int(match[1]) // per_year
+    born, studied = (_date(dataset, tag) for tag in ("PatientBirthDate", "StudyDate"))
+    if born is None or studied is None or studied < born:
+        return None
+    return studied.year - born.year - ((studied.month, studied.day) < (born.month, born.day))
+
+
+def _date(dataset: Dataset, keyword: str) -> date | None:
+    match = re.fullmatch(r"(\d{4})(\d\d)(\d\d)", str(dataset.get(keyword) or ""))
+    try:
+        return date(*map(int, match.groups())) if match else None
+    except ValueError:
+        return None

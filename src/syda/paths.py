@@ -1,0 +1,40 @@
+"""Every path of the pipeline, relative to the repository root; dvc.yaml names the same ones."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+
+RAW = Path("data/raw")
+NIFTI = Path("data/nifti")
+RESAMPLED = Path("data/resampled")
+RECORDS = Path("data/records")
+WEIGHTS = Path("data/weights")
+SYNTHETIC = Path("data/synthetic")
+
+REPORTS = Path("reports")
+CONVERT_REPORT = REPORTS / "convert.json"
+PACK_REPORT = REPORTS / "pack.json"
+VALIDATION = REPORTS / "validation"
+CURVES = REPORTS / "train" / "curves.csv"
+METRICS = REPORTS / "metrics.json"
+EVALUATION = REPORTS / "evaluation"
+MANIFEST = REPORTS / "manifest"
+
+MODEL_CARD = Path("model_card")
+CARD = MODEL_CARD / "model_card.md"
+CARD_JSON = MODEL_CARD / "card.json"
+DECLARED = MODEL_CARD / "declared.yaml"
+
+PRIVATE_KEY = Path(".syda/key")
+WORK = Path(".work")
+MLFLOW = Path(".mlflow")
+
+
+def validation_report(name: str) -> Path:
+    """JSON report of one validated set: ``resampled``, ``records`` or ``synthetic``."""
+    return VALIDATION / f"{name}.json"
+
+
+def manifest(stage: str, item: str | None = None) -> Path:
+    """Manifest of a stage run, e.g. ``reports/manifest/validate-records.json``."""
+    return MANIFEST / (f"{stage}-{item}.json" if item else f"{stage}.json")

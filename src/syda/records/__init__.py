@@ -1,0 +1,1 @@
+"""TFRecord shards of resampled scans: format, writer, reader that checks every byte."""

@@ -1,0 +1,1 @@
+"""What runs a stage: lock and parent death, worker pool, atomic outputs, progress, manifest."""

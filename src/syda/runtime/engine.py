@@ -1,0 +1,54 @@
+"""Per-case work on one ``concurrent.futures`` executor."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
+
+from syda.errors import UsageError
+from syda.runtime import guard, progress
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def workers() -> int:
+    """Number of worker processes: ``SYDA_WORKERS``, or the cores this process may use.
+
+    Raises:
+        UsageError: ``SYDA_WORKERS`` is not a positive integer.
+    """
+    wanted = os.environ.get("SYDA_WORKERS")
+    if wanted is None:
+        return (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
+    if not wanted.isdigit() or int(wanted) < 1:
+        raise UsageError(f"SYDA_WORKERS={wanted}: must be a positive integer")
+    return int(wanted)
+
+
+def _start_worker() -> None:
+    guard.die_with_parent()
+    os.environ["OMP_NUM_THREADS"] = "1"  # read when a task imports torch: one core a worker
+
+
+def each(work: Callable[[T], R], items: Sequence[T], label: str, unit: str) -> Iterator[R]:
+    """Yield ``work(item)`` for each item, in order, computed in worker processes.
+
+    Args:
+        work: a picklable function (module level, or a ``functools.partial`` of one).
+        items: its arguments.
+        label: of the progress bar.
+        unit: what an item is, for the bar.
+    """
+    count = min(workers(), len(items))
+    if count <= 1:
+        yield from progress.track(map(work, items), len(items), label, unit)
+        return
+    context = multiprocessing.get_context("spawn")  # fork is unsafe beside torch's threads
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker) as pool:
+        yield from progress.track(pool.map(work, items), len(items), label, unit)

@@ -1,0 +1,119 @@
+"""What a stage read, wrote, ran and was told: ``reports/manifest/<stage>.json``.
+
+The chain from a figure in the card back to data, code and parameters is made of these files. They
+hold no clock, host, user, absolute path or commit, so that the same run gives the same bytes.
+"""
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from syda import paths
+from syda.params import Section
+from syda.runtime.outputs import write_json
+
+UNTRACKED = (
+    "syda",
+    "syda.__main__",
+    "syda.cli",
+    "syda.paths",
+    "syda.types",
+    "syda.errors",
+    "syda.params",
+    "syda.runtime",
+    "syda.training.tracking",
+)
+"""Modules that hold no processing: no stage depends on their bytes."""
+
+
+def digest_file(path: Path) -> str:
+    """sha256 of a file, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digest(path: Path) -> dict[str, Any]:
+    """Digest of a file, or of a folder as the sorted list of its relative names and digests.
+
+    Only the digest leaves this function: names in a raw folder may identify a person.
+
+    Returns:
+        ``sha256``, ``files`` and ``bytes``.
+    """
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    whole = hashlib.sha256()
+    for file in files:
+        whole.update(f"{digest_file(file)}  {file.relative_to(path).as_posix()}\n".encode())
+    sha256 = digest_file(path) if path.is_file() else whole.hexdigest()
+    return {"sha256": sha256, "files": len(files), "bytes": sum(f.stat().st_size for f in files)}
+
+
+def _is_tracked(module: str) -> bool:
+    return module.startswith("syda.") and not any(
+        module == name or (name != "syda" and module.startswith(f"{name}.")) for name in UNTRACKED
+    )
+
+
+def code_digest() -> dict[str, Any]:
+    """sha256 of each ``syda`` module that this process has imported and whose bytes matter."""
+    source = Path(__file__).parents[1]
+    files: dict[str, str] = {}
+    for name, module in sorted(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file is not None and _is_tracked(name):
+            files[Path(file).relative_to(source).as_posix()] = digest_file(Path(file))
+    whole = hashlib.sha256("".join(f"{d}  {n}\n" for n, d in files.items()).encode()).hexdigest()
+    return {"sha256": whole, "files": files}
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the project's direct dependencies that this process has imported.
+
+    Without the local part: ``2.13.0`` is the same release as ``2.13.0+cpu``.
+    """
+    owners = metadata.packages_distributions()
+    loaded = {owner for name in sys.modules if "." not in name for owner in owners.get(name, ())}
+    direct = {
+        requirement.split(";")[0].split("=")[0].split(">")[0].strip().lower()
+        for requirement in metadata.requires("syda") or ()
+        if "extra ==" not in requirement
+    }
+    found = {name.lower(): metadata.version(name).split("+")[0] for name in loaded}
+    return {name: version for name, version in sorted(found.items()) if name in direct}
+
+
+def write(
+    root: Path,
+    stage: str,
+    item: str | None,
+    *,
+    reads: Sequence[Path],
+    writes: Sequence[Path],
+    params: dict[str, Section],
+) -> None:
+    """Write the manifest of a finished stage.
+
+    Args:
+        root: repository root.
+        stage: name of the stage.
+        item: of the stage's matrix, or None.
+        reads: files and folders it read, relative to root.
+        writes: files and folders it wrote, relative to root.
+        params: the sections of params.yaml it was given.
+    """
+    write_json(
+        root / paths.manifest(stage, item),
+        {
+            "stage": stage,
+            "item": item,
+            "reads": {path.as_posix(): digest(root / path) for path in reads},
+            "writes": {path.as_posix(): digest(root / path) for path in writes},
+            "code": code_digest(),
+            "params": {name: section.model_dump(mode="json") for name, section in params.items()},
+            "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+            "packages": package_versions(),
+        },
+    )

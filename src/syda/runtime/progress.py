@@ -1,0 +1,30 @@
+"""The progress bar of long work: what is done, what is left, how long it takes."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+def bar(total: int, label: str, unit: str) -> "tqdm[Any]":
+    """Return a bar on stderr; in a log file it prints a line every ten seconds at most."""
+    live = sys.stderr.isatty()
+    return tqdm(
+        total=total,
+        desc=label,
+        unit=f" {unit}",
+        mininterval=0.1 if live else 10.0,
+        ncols=None if live else 80,
+        dynamic_ncols=live,
+    )
+
+
+def track(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
+    """Yield the items and move a bar."""
+    with bar(total, label, unit) as progress:
+        for item in items:
+            yield item
+            progress.update()

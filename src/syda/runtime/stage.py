@@ -1,0 +1,44 @@
+"""The frame around every stage: lock, parent death, inputs present, manifest."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from syda import paths
+from syda.errors import UsageError
+from syda.params import Section
+from syda.runtime import guard, manifest
+
+
+@contextmanager
+def running(
+    root: Path,
+    stage: str,
+    item: str | None = None,
+    *,
+    reads: Sequence[Path],
+    writes: Sequence[Path],
+    params: dict[str, Section],
+) -> Iterator[None]:
+    """Run a stage's body; on success write its manifest, on failure leave none.
+
+    Args:
+        root: repository root.
+        stage: name of the stage.
+        item: of the stage's matrix, or None.
+        reads: declared inputs, relative to root.
+        writes: declared outputs, relative to root.
+        params: the sections of params.yaml that it was given.
+
+    Raises:
+        UsageError: an input is missing, or the stage is already running here.
+    """
+    guard.die_with_parent()
+    for path in reads:
+        if not (root / path).exists():
+            raise UsageError(f"{stage}: {path} does not exist: `dvc repro` makes what comes before")
+    name = f"{stage}-{item}" if item else stage
+    with guard.exclusive(root, name):
+        (root / paths.manifest(stage, item)).unlink(missing_ok=True)
+        yield
+        manifest.write(root, stage, item, reads=reads, writes=writes, params=params)

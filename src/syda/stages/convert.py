@@ -1,0 +1,231 @@
+"""Stage ``convert``: DICOM series to NIfTI in HU, RAS+, under pseudonymous case ids.
+
+Whatever is not a plain axial CT series is set aside with a reason; nothing that could identify a
+person leaves this stage.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from syda import paths
+from syda.dicom import attributes, identity, pixels, series
+from syda.dicom.reject import Reason, SetAside
+from syda.errors import CheckFailed, UsageError
+from syda.params import CtParams, DataParams, Section, load
+from syda.runtime import engine, stage
+from syda.runtime.outputs import replace_folder, write_json
+from syda.types import Attribute
+from syda.volume import geometry, nifti
+
+SMALLEST_CELL = 5
+"""Counts of people below this are not told (small-cell suppression)."""
+
+_FILES_A_TASK = 128
+
+
+class Params(Section):
+    """Section ``convert``."""
+
+    min_slices: int = Field(ge=2)
+    """Series with fewer slices are set aside."""
+    max_clamped_share: float = Field(ge=0, le=1)
+    """Share of measured voxels outside the HU bounds above which a series is set aside."""
+    max_quarantine_share: float = Field(ge=0, le=1)
+    """Share of CT series set aside above which the stage fails."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One series for a worker.
+
+    Attributes:
+        uid: SeriesInstanceUID.
+        files: its slices, any order.
+        folder: where NIfTI and JSON go.
+        key: of the pseudonyms.
+        params: section ``convert``.
+        ct: section ``ct``.
+    """
+
+    uid: str
+    files: Sequence[Path]
+    folder: Path
+    key: bytes
+    params: Params
+    ct: CtParams
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a file or a series: a case with attributes, or a reason."""
+
+    label: str
+    attributes: dict[str, Attribute] | None = None
+    clamped_share: float = 0.0
+    reason: Reason | None = None
+    detail: str = ""
+
+
+def run(root: Path) -> None:
+    """Convert ``data/raw/<data.version>`` to ``data/nifti`` and ``reports/convert.json``."""
+    config = load(root)
+    data, ct, own = config.data, config.ct, config.section("convert", Params)
+    raw = paths.RAW / data.version
+    if not (root / raw).is_dir():
+        raise UsageError(
+            f"{raw} does not exist: put DICOM there, or set data.version to one of "
+            f"{_versions(root)}"
+        )
+    with stage.running(
+        root,
+        "convert",
+        reads=[raw],
+        writes=[paths.NIFTI, paths.CONVERT_REPORT],
+        params={"data": data, "ct": ct, "convert": own},
+    ):
+        key = _key(root, data)
+        groups, ignored = _group(root / raw)
+        with replace_folder(root / paths.NIFTI) as folder:
+            tasks = [Task(uid, groups[uid], folder, key, own, ct) for uid in sorted(groups)]
+            outcomes = list(engine.each(convert_series, tasks, "convert", "series"))
+            report = _report(data, outcomes, ignored)
+            write_json(root / paths.CONVERT_REPORT, report)
+            _refuse(raw, report, own)
+
+
+def _versions(root: Path) -> str:
+    return ", ".join(sorted(p.name for p in (root / paths.RAW).glob("*") if p.is_dir())) or "(none)"
+
+
+def _key(root: Path, data: DataParams) -> bytes:
+    if data.version in data.artificial:
+        return data.artificial_key.encode()
+    return identity.read_key(root / paths.PRIVATE_KEY)
+
+
+def _index(files: Sequence[Path]) -> list[tuple[str, Path] | Reason]:
+    found: list[tuple[str, Path] | Reason] = []
+    for file in files:
+        try:
+            found.append((series.series_uid(file), file))
+        except SetAside as fault:
+            found.append(fault.reason)
+    return found
+
+
+def _group(raw: Path) -> tuple[dict[str, list[Path]], Counter[Reason]]:
+    """Group the folder's CT slices by SeriesInstanceUID; count the files that are none."""
+    files = sorted(p for p in raw.rglob("*") if p.is_file())
+    chunks = [files[i : i + _FILES_A_TASK] for i in range(0, len(files), _FILES_A_TASK)]
+    groups: dict[str, list[Path]] = defaultdict(list)
+    ignored: Counter[Reason] = Counter()
+    for chunk in engine.each(_index, chunks, "index", "batches"):
+        for found in chunk:
+            if isinstance(found, Reason):
+                ignored[found] += 1
+            else:
+                groups[found[0]].append(found[1])
+    return groups, ignored
+
+
+def convert_series(task: Task) -> Outcome:
+    """Convert one series to ``<case>.nii.gz`` and ``<case>.json``, or say why not."""
+    try:
+        slices = series.read_slices(task.files)
+        patient_id = str(slices[0].get("PatientID") or slices[0].get("StudyInstanceUID") or "")
+        ordered = series.order(slices, task.params.min_slices)
+        found = pixels.read_hu(ordered.slices, task.ct.hu_min, task.ct.hu_max)
+        if found.clamped_share > task.params.max_clamped_share:
+            raise SetAside(Reason.OUT_OF_RANGE, f"{found.clamped_share:.4f} of the voxels")
+    except SetAside as fault:
+        label = identity.series_pseudonym(task.key, task.uid)
+        return Outcome(label, reason=fault.reason, detail=fault.detail)
+    case = identity.case_id(task.key, patient_id, task.uid)
+    volume = geometry.to_ras(found.hu, ordered.affine)
+    described = attributes.describe(ordered.slices, volume.spacing[2])
+    nifti.write(task.folder / f"{case}{nifti.SUFFIX}", volume)
+    write_json(
+        task.folder / f"{case}.json",
+        {
+            "case": case,
+            "patient": identity.patient_pseudonym(task.key, patient_id),
+            "attributes": described,
+            "source": {
+                "shape": list(volume.hu.shape),
+                "spacing_mm": [round(s, 4) for s in volume.spacing],
+                "clamped_share": round(found.clamped_share, 6),
+            },
+        },
+    )
+    return Outcome(case, described, found.clamped_share)
+
+
+def _report(
+    data: DataParams, outcomes: Iterable[Outcome], ignored: Counter[Reason]
+) -> dict[str, Any]:
+    outcomes = list(outcomes)
+    cases = [o for o in outcomes if o.attributes is not None]
+    faults = [o for o in outcomes if o.reason is not None]
+    described = [case.attributes or {} for case in cases]
+    return {
+        "version": data.version,
+        "artificial": data.version in data.artificial,
+        "converted": len(cases),
+        "set_aside": sorted(
+            ({"series": o.label, "reason": o.reason, "detail": o.detail} for o in faults),
+            key=lambda entry: (str(entry["series"]), str(entry["reason"])),
+        ),
+        "reasons": dict(Counter(o.reason for o in faults)),
+        "files_ignored": dict(ignored),
+        "clamped_share_max": round(max((c.clamped_share for c in cases), default=0.0), 6),
+        "sex": _people(d["sex"] for d in described),
+        "age_band": _people(d["age_band"] for d in described),
+        "manufacturer": dict(Counter(_told(d["manufacturer"]) for d in described)),
+        "pixel_spacing_mm": _range(described, "pixel_spacing_mm"),
+        "slice_spacing_mm": _range(described, "slice_spacing_mm"),
+        "scan_length_mm": _range(described, "scan_length_mm"),
+    }
+
+
+def _told(value: Attribute) -> str:
+    return "not stated" if value is None else str(value)
+
+
+def _people(values: Iterable[Attribute]) -> dict[str, int | str]:
+    counts = Counter(map(_told, values))
+    return {
+        name: count if count >= SMALLEST_CELL else f"fewer than {SMALLEST_CELL}"
+        for name, count in counts.items()
+    }
+
+
+def _range(described: Sequence[dict[str, Attribute]], name: str) -> dict[str, float]:
+    numbers = [value for d in described if isinstance(value := d[name], float)]
+    return {"min": min(numbers), "max": max(numbers)} if numbers else {}
+
+
+def _refuse(raw: Path, report: dict[str, Any], params: Params) -> None:
+    """Stop when there is nothing, or too much is wrong.
+
+    Raises:
+        CheckFailed: no CT series, none converted, or too large a share set aside.
+    """
+    aside, converted = len(report["set_aside"]), report["converted"]
+    reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(report["reasons"].items()))
+    if not aside and not converted:
+        raise CheckFailed(f"no CT series in {raw}: put DICOM CT slices there, in any folders")
+    if not converted:
+        raise CheckFailed(
+            f"no series of {raw} could be converted ({reasons}): see {paths.CONVERT_REPORT}"
+        )
+    share = aside / (aside + converted)
+    if share > params.max_quarantine_share:
+        raise CheckFailed(
+            f"{aside} of {aside + converted} series of {raw} set aside ({reasons}), more than "
+            f"convert.max_quarantine_share: see {paths.CONVERT_REPORT}"
+        )
