@@ -34,6 +34,9 @@ positions rounded to two decimals pass, a missing slice does not."""
 DRIFT_TOLERANCE_MM = 0.05
 """The last slice may lie this far beside the first one's normal; more is a gantry tilt."""
 
+# pydicom's warnings about odd values quote the header, and headers hold names.
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+
 _INDEX_TAGS = ["SOPClassUID", "SeriesInstanceUID", "ImageType"]
 
 

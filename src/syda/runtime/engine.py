@@ -4,9 +4,10 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from syda.errors import UsageError
+from syda.errors import SydaError, UsageError
 from syda.runtime import guard, progress
 
 T = TypeVar("T")
@@ -44,11 +45,20 @@ def each(work: Callable[[T], R], items: Sequence[T], label: str, unit: str) -> I
         items: its arguments.
         label: of the progress bar.
         unit: what an item is, for the bar.
+
+    Raises:
+        SydaError: a worker was killed.
     """
     count = min(workers(), len(items))
     if count <= 1:
         yield from progress.track(map(work, items), len(items), label, unit)
         return
     context = multiprocessing.get_context("spawn")  # fork is unsafe beside torch's threads
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker) as pool:
-        yield from progress.track(pool.map(work, items), len(items), label, unit)
+    try:
+        with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker) as pool:
+            yield from progress.track(pool.map(work, items), len(items), label, unit)
+    except BrokenProcessPool as error:
+        raise SydaError(
+            f"{label}: a worker process died, most often for lack of memory: free some, or run "
+            "with fewer workers (SYDA_WORKERS=1)"
+        ) from error

@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+
+from syda.records import example, schema
+from syda.types import Case
+
+
+def test_round_trip_is_exact(ramp):
+    attributes = {"sex": "F", "kvp": 120.0, "contrast": False, "kernel": None}
+    record = schema.Record(Case("c1", "p1", attributes), ramp)
+    back = schema.decode(schema.encode(record))
+    np.testing.assert_array_equal(back.volume.hu, ramp.hu)
+    np.testing.assert_array_equal(back.volume.affine, ramp.affine)
+    assert back.case == Case("c1", "p1", {"sex": "F", "kvp": 120.0, "contrast": False})
+
+
+def test_same_record_same_bytes_whatever_the_memory_order(ramp):
+    other = type(ramp)(np.asfortranarray(ramp.hu), ramp.affine)
+    case = Case("c1", "p1", {})
+    assert schema.encode(schema.Record(case, ramp)) == schema.encode(schema.Record(case, other))
+
+
+def test_missing_features_are_named():
+    with pytest.raises(ValueError, match=r"affine, image, patient, shape, spacing"):
+        schema.decode(example.encode({"case": b"c1"}))

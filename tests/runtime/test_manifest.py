@@ -1,0 +1,60 @@
+import hashlib
+import json
+
+import pytest
+
+from syda.errors import UsageError
+from syda.params import load
+from syda.runtime import manifest, stage
+
+
+def test_digests_of_files_and_folders(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x").write_bytes(b"one")
+    (tmp_path / "a" / "y").write_bytes(b"three")
+    one = hashlib.sha256(b"one").hexdigest()
+    three = hashlib.sha256(b"three").hexdigest()
+    assert manifest.digest(tmp_path / "a" / "x") == {"sha256": one, "files": 1, "bytes": 3}
+    whole = hashlib.sha256(f"{one}  x\n{three}  y\n".encode()).hexdigest()
+    assert manifest.digest(tmp_path / "a") == {"sha256": whole, "files": 2, "bytes": 8}
+
+
+def test_a_renamed_file_changes_the_digest_but_no_name_is_told(tmp_path):
+    (tmp_path / "JANE_DOE").write_bytes(b"one")
+    before = manifest.digest(tmp_path)
+    (tmp_path / "JANE_DOE").rename(tmp_path / "other")
+    assert manifest.digest(tmp_path) != before
+    assert "JANE" not in str(before)
+
+
+def test_a_finished_stage_has_a_manifest_and_a_failed_one_has_none(workspace):
+    root = workspace()
+    ct = load(root).ct
+    (root / "in").write_text("in")
+    reads, writes = [(root / "in").relative_to(root)], [(root / "out").relative_to(root)]
+    with stage.running(root, "demo", "v0", reads=reads, writes=writes, params={"ct": ct}):
+        (root / "out").write_text("out")
+    path = root / "reports" / "manifest" / "demo-v0.json"
+    made = json.loads(path.read_text())
+    assert made["reads"]["in"]["sha256"] == hashlib.sha256(b"in").hexdigest()
+    assert made["params"]["ct"]["spacing_mm"] == 1.5
+    assert made["packages"]["pydantic"]
+    assert not any("runtime" in name or name == "params.py" for name in made["code"]["files"])
+    assert str(root) not in path.read_text()
+
+    with (
+        pytest.raises(RuntimeError),
+        stage.running(root, "demo", "v0", reads=reads, writes=writes, params={"ct": ct}),
+    ):
+        raise RuntimeError
+    assert not path.exists()
+
+
+def test_a_missing_input_is_wrong_use(workspace):
+    root = workspace()
+    missing = (root / "nowhere").relative_to(root)
+    with (
+        pytest.raises(UsageError, match="demo: nowhere does not exist"),
+        stage.running(root, "demo", reads=[missing], writes=[], params={}),
+    ):
+        pass

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from syda.types import Volume
+from syda.volume.model_space import ModelSpace, crop_empty_planes
+
+SPACE = ModelSpace(size=8, spacing_mm=1.5, window_min=-1000, window_max=1000)
+
+
+def at(spacing: float) -> np.ndarray:
+    return np.diag([spacing, spacing, spacing, 1.0])
+
+
+def test_window_maps_to_the_model_range_and_clips():
+    hu = np.array([-1024, -1000, 0, 500, 1000, 3071], np.int16)
+    np.testing.assert_allclose(SPACE.to_model_range(hu), [-1, -1, 0, 0.5, 1, 1])
+
+
+def test_encode_keeps_axes_and_pads_with_air():
+    hu = np.zeros((8, 4, 2), np.int16)
+    hu[7, 0, 0] = 1000  # right, posterior, inferior
+    image, longest = SPACE.encode(Volume(hu, at(1.5)))
+    assert longest == 8
+    assert image.shape == (1, 8, 8, 8)
+    assert image.dtype == np.float32
+    assert image[0, 3, 2, 7] == 1  # D = k (padded by 3), H = j (padded by 2), W = i
+    assert (image[0, :3] == -1).all()
+    assert (image[0, 5:] == -1).all()
+    assert (image[0, 3:5, 2:6] > -1).all()
+
+
+def test_encode_decode_is_exact_where_nothing_is_resampled():
+    rng = np.random.default_rng(0)
+    hu = rng.integers(-1000, 1001, (8, 8, 8)).astype(np.int16)
+    image, longest = SPACE.encode(Volume(hu, at(1.5)))
+    back = SPACE.decode(image, longest)
+    np.testing.assert_array_equal(back.hu, hu)
+    assert back.spacing == (1.5, 1.5, 1.5)
+
+
+def test_effective_spacing_is_in_the_affine_and_the_centre_at_the_origin():
+    volume = SPACE.decode(np.zeros((1, 8, 8, 8), np.float32), longest_side=267)
+    assert volume.spacing == pytest.approx((1.5 * 267 / 8,) * 3)
+    np.testing.assert_allclose(volume.affine @ [3.5, 3.5, 3.5, 1], [0, 0, 0, 1], atol=1e-12)
+
+
+def test_aspect_is_kept_when_the_scan_is_shrunk():
+    image, longest = SPACE.encode(Volume(np.zeros((32, 16, 16), np.int16), at(1.5)))
+    assert longest == 32
+    inside = image[0] > -1
+    assert [int(inside.any(axis=(1, 2)).sum()), int(inside.any(axis=(0, 1)).sum())] == [4, 8]
+
+
+def test_encode_refuses_another_spacing():
+    with pytest.raises(ValueError, match=r"2\.0"):
+        SPACE.encode(Volume(np.zeros((4, 4, 4), np.int16), at(2.0)))
+
+
+def test_physical_crops_the_padding_and_has_the_nominal_spacing():
+    hu = np.full((8, 8, 8), -1000, np.int16)
+    hu[2:6, 1:7, 3:5] = 40
+    volume = Volume(hu, at(3.0))
+    cropped = crop_empty_planes(volume)
+    assert cropped.hu.shape == (4, 6, 2)
+    np.testing.assert_allclose(cropped.affine[:3, 3], [6, 3, 9])
+    physical = SPACE.physical(volume)
+    assert physical.hu.shape == (8, 12, 4)
+    assert physical.spacing == pytest.approx((1.5, 1.5, 1.5), abs=1e-12)
+    assert (physical.hu == 40).all()
+
+
+def test_a_volume_of_air_is_not_cropped():
+    hu = np.full((4, 4, 4), -1000, np.int16)
+    assert crop_empty_planes(Volume(hu, at(3.0))).hu.shape == (4, 4, 4)
+
+
+def test_clipped_share():
+    hu = np.array([[[-1024, 0], [1001, 1000]]], np.int16)
+    assert SPACE.clipped_share(Volume(hu, at(1.5))) == 0.5
