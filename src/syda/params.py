@@ -22,6 +22,10 @@ class Section(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
+    def only(self, *keys: str) -> dict[str, Any]:
+        """Return the values of some keys: what a stage uses of a shared section."""
+        return self.model_dump(mode="json", include=set(keys))
+
 
 class DataParams(Section):
     """Section ``data``: which scans the pipeline runs on."""

@@ -72,8 +72,3 @@ def test_physical_crops_the_padding_and_has_the_nominal_spacing():
 def test_a_volume_of_air_is_not_cropped():
     hu = np.full((4, 4, 4), -1000, np.int16)
     assert crop_empty_planes(Volume(hu, at(3.0))).hu.shape == (4, 4, 4)
-
-
-def test_clipped_share():
-    hu = np.array([[[-1024, 0], [1001, 1000]]], np.int16)
-    assert SPACE.clipped_share(Volume(hu, at(1.5))) == 0.5

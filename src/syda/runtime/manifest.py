@@ -6,7 +6,7 @@ hold no clock, host, user, absolute path or commit, so that the same run gives t
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,17 @@ from syda.params import Section
 from syda.runtime.outputs import write_json
 
 UNTRACKED = (
-    "syda",
     "syda.__main__",
     "syda.cli",
-    "syda.paths",
-    "syda.types",
     "syda.errors",
     "syda.params",
+    "syda.paths",
     "syda.runtime",
     "syda.training.tracking",
+    "syda.types",
 )
-"""Modules that hold no processing: no stage depends on their bytes."""
+"""Modules and rooms that hold no processing: no stage depends on their bytes. Nor does one on a
+package's ``__init__``, which holds a docstring and nothing else."""
 
 
 def digest_file(path: Path) -> str:
@@ -51,9 +51,10 @@ def digest(path: Path) -> dict[str, Any]:
     return {"sha256": sha256, "files": len(files), "bytes": sum(f.stat().st_size for f in files)}
 
 
-def _is_tracked(module: str) -> bool:
+def is_tracked(module: str) -> bool:
+    """Whether a change to this module may change what a stage that imports it writes."""
     return module.startswith("syda.") and not any(
-        module == name or (name != "syda" and module.startswith(f"{name}.")) for name in UNTRACKED
+        module == name or module.startswith(f"{name}.") for name in UNTRACKED
     )
 
 
@@ -63,7 +64,7 @@ def code_digest() -> dict[str, Any]:
     files: dict[str, str] = {}
     for name, module in sorted(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if file is not None and _is_tracked(name):
+        if file is not None and is_tracked(name) and not hasattr(module, "__path__"):
             files[Path(file).relative_to(source).as_posix()] = digest_file(Path(file))
     whole = hashlib.sha256("".join(f"{d}  {n}\n" for n, d in files.items()).encode()).hexdigest()
     return {"sha256": whole, "files": files}
@@ -92,7 +93,7 @@ def write(
     *,
     reads: Sequence[Path],
     writes: Sequence[Path],
-    params: dict[str, Section],
+    params: Mapping[str, Section | dict[str, Any]],
 ) -> None:
     """Write the manifest of a finished stage.
 
@@ -102,7 +103,8 @@ def write(
         item: of the stage's matrix, or None.
         reads: files and folders it read, relative to root.
         writes: files and folders it wrote, relative to root.
-        params: the sections of params.yaml it was given.
+        params: the sections of params.yaml it was given, or the keys it uses of them; the same that
+            dvc.yaml lists.
     """
     write_json(
         root / paths.manifest(stage, item),
@@ -112,7 +114,10 @@ def write(
             "reads": {path.as_posix(): digest(root / path) for path in reads},
             "writes": {path.as_posix(): digest(root / path) for path in writes},
             "code": code_digest(),
-            "params": {name: section.model_dump(mode="json") for name, section in params.items()},
+            "params": {
+                name: value.model_dump(mode="json") if isinstance(value, Section) else value
+                for name, value in params.items()
+            },
             "python": f"{sys.version_info.major}.{sys.version_info.minor}",
             "packages": package_versions(),
         },

@@ -1,8 +1,9 @@
 """The frame around every stage: lock, parent death, inputs present, manifest."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from syda import paths
 from syda.errors import UsageError
@@ -18,7 +19,7 @@ def running(
     *,
     reads: Sequence[Path],
     writes: Sequence[Path],
-    params: dict[str, Section],
+    params: Mapping[str, Section | dict[str, Any]],
 ) -> Iterator[None]:
     """Run a stage's body; on success write its manifest, on failure leave none.
 
@@ -28,7 +29,7 @@ def running(
         item: of the stage's matrix, or None.
         reads: declared inputs, relative to root.
         writes: declared outputs, relative to root.
-        params: the sections of params.yaml that it was given.
+        params: the sections of params.yaml that it was given, or the keys it uses of them.
 
     Raises:
         UsageError: an input is missing, or the stage is already running here.

@@ -86,7 +86,7 @@ def run(root: Path) -> None:
         "convert",
         reads=[raw],
         writes=[paths.NIFTI, paths.CONVERT_REPORT],
-        params={"data": data, "ct": ct, "convert": own},
+        params={"data": data, "ct": ct.only("hu_min", "hu_max"), "convert": own},
     ):
         key = _key(root, data)
         groups, ignored = _group(root / raw)

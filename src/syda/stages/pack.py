@@ -17,7 +17,6 @@ from syda.runtime import progress, stage
 from syda.runtime.outputs import replace_folder, write_json
 from syda.types import Case
 from syda.volume import nifti
-from syda.volume.model_space import ModelSpace
 
 
 class Params(Section):
@@ -38,12 +37,12 @@ def run(root: Path) -> None:
         "pack",
         reads=[paths.RESAMPLED, paths.validation_report("resampled")],
         writes=[paths.RECORDS, paths.PACK_REPORT],
-        params={"ct": ct, "pack": own},
+        params={"ct": ct.only("window_min", "window_max"), "pack": own},
     ):
         sources = nifti.case_files(root / paths.RESAMPLED)
         clipped: dict[str, float] = {}
         with replace_folder(root / paths.RECORDS) as folder:
-            records = _records(sources, _space(ct), clipped)
+            records = _records(sources, ct, clipped)
             tracked = progress.track(records, len(sources), "pack", "cases")
             index = writer.write(
                 folder, tracked, holdout_share=own.holdout_share, shards=own.shards
@@ -51,13 +50,7 @@ def run(root: Path) -> None:
         write_json(root / paths.PACK_REPORT, _report(index, clipped))
 
 
-def _space(ct: CtParams) -> ModelSpace:
-    return ModelSpace(ct.size, ct.spacing_mm, ct.window_min, ct.window_max)
-
-
-def _records(
-    sources: Sequence[Path], space: ModelSpace, clipped: dict[str, float]
-) -> Iterator[Record]:
+def _records(sources: Sequence[Path], ct: CtParams, clipped: dict[str, float]) -> Iterator[Record]:
     """Read each case; note the share of its voxels that model space clips."""
     for source in sources:
         facts = json.loads(source.with_name(f"{nifti.case_name(source)}.json").read_text())
@@ -65,7 +58,8 @@ def _records(
         if case.case != nifti.case_name(source):
             raise CorruptData(f"{source.name}: its JSON is of case {case.case}")
         volume = nifti.read(source)
-        clipped[case.case] = space.clipped_share(volume)
+        outside = (volume.hu < ct.window_min) | (volume.hu > ct.window_max)
+        clipped[case.case] = float(outside.mean())
         yield Record(case, volume)
 
 

@@ -31,7 +31,11 @@ def run(root: Path) -> None:
     ct = load(root).ct
     with (
         stage.running(
-            root, "resample", reads=[paths.NIFTI], writes=[paths.RESAMPLED], params={"ct": ct}
+            root,
+            "resample",
+            reads=[paths.NIFTI],
+            writes=[paths.RESAMPLED],
+            params={"ct": ct.only("spacing_mm")},
         ),
         replace_folder(root / paths.RESAMPLED) as folder,
     ):

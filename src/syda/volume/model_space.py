@@ -47,11 +47,6 @@ class ModelSpace:
         clipped: Tensor32 = np.clip(scaled, -1, 1)
         return clipped
 
-    def clipped_share(self, volume: Volume) -> float:
-        """Share of voxels outside the window."""
-        outside = (volume.hu < self.window_min) | (volume.hu > self.window_max)
-        return float(np.mean(outside))
-
     def encode(self, volume: Volume) -> tuple[Tensor32, int]:
         """Scale, fit and pad a scan.
 

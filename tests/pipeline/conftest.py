@@ -1,0 +1,93 @@
+"""A temporary clone of the checkout under test, whose pipeline runs with tiny parameters."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+REPOSITORY = Path(__file__).parents[2]
+
+TINY = {
+    "phantom.base_subjects": 6,
+    "phantom.added_subjects": 2,
+    "pack.holdout_share": 0.5,
+    "train.images": 48,
+    "generate.count": 4,
+    "generate.export": 1,
+}
+"""Overrides that leave every stage its real work on less of it."""
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A working copy with its own git and DVC state."""
+
+    root: Path
+    tiny: dict[str, object] = field(default_factory=lambda: dict(TINY))
+
+    def run(self, *command: str, code: int = 0) -> str:
+        """Run a command there and return what it printed, both streams."""
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(self.root / "src"),  # the clone's own code, not the installed one
+            "DVC_NO_ANALYTICS": "1",
+        }
+        environment.pop("SYDA_WORKERS", None)
+        done = subprocess.run(
+            command,
+            cwd=self.root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, f"{command} gave {done.returncode}:\n{done.stdout}"
+        return done.stdout
+
+    def set_params(self, changes: dict[str, object]) -> None:
+        """Change keys of params.yaml ("section.key": value)."""
+        yaml = YAML()
+        path = self.root / "params.yaml"
+        document = yaml.load(path.read_text(encoding="utf-8"))
+        for name, value in changes.items():
+            section, key = name.split(".")
+            assert key in document[section], f"no key {name}"
+            document[section][key] = value
+        with path.open("w", encoding="utf-8") as stream:
+            yaml.dump(document, stream)
+
+    def commit(self, message: str) -> None:
+        """Commit everything that git does not ignore."""
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-q", "-m", message)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    """The files of the checkout, uncommitted changes included, as a new repository."""
+    root = tmp_path / "clone"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (REPOSITORY / name).is_file():  # a deleted file is still listed
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, root / name)
+    made = Clone(root)
+    made.run("git", "init", "-q", "-b", "main")
+    made.run("git", "config", "user.name", "test")
+    made.run("git", "config", "user.email", "test@example.org")
+    made.set_params(TINY)
+    made.commit("clone")
+    return made
