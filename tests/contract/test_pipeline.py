@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from syda import paths
 from syda.cli import app
-from syda.runtime.manifest import is_tracked
+from syda.runtime.closure import modules_of
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
@@ -26,32 +26,8 @@ def expanded(stage, path):
     return [path.replace("${key}", str(k)).replace("${item}", str(v)) for k, v in items]
 
 
-def module_file(module):
-    """File of a module, or None for a package or what is no module."""
-    path = SRC / Path(*module.split("."))
-    return path.with_suffix(".py") if path.with_suffix(".py").is_file() else None
-
-
-def imports(file):
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def closure(module):
-    """Tracked files that a module imports, however far away, itself included."""
-    found, waiting = {}, [module]
-    while waiting:
-        name = waiting.pop()
-        file = module_file(name)
-        if name in found or file is None or not is_tracked(name):
-            continue
-        found[name] = file
-        waiting += [i for i in imports(file) if i.startswith("syda.")]
-    return set(found.values())
+def closure(stage):
+    return set(modules_of(stage).values())
 
 
 def declared_code(stage):
@@ -70,13 +46,13 @@ def outs(stage):
 
 @pytest.mark.parametrize("stage", NAMES)
 def test_every_imported_module_is_a_dep(stage):
-    missing = closure(f"syda.stages.{stage}") - declared_code(stage)
+    missing = closure(stage) - declared_code(stage)
     assert not missing, sorted(str(f.relative_to(ROOT)) for f in missing)
 
 
 @pytest.mark.parametrize("stage", NAMES)
 def test_no_dep_is_without_use(stage):
-    unused = declared_code(stage) - closure(f"syda.stages.{stage}")
+    unused = declared_code(stage) - closure(stage)
     if stage == "train":  # the whole of model/ is one dep; a training never builds a layer table
         unused -= set((SRC / "syda/model").glob("*.py"))
     assert not unused, sorted(str(f.relative_to(ROOT)) for f in unused)

@@ -34,7 +34,7 @@ BODY_PARTS = frozenset(
 )
 POSITIONS = frozenset({"HFS", "HFP", "HFDR", "HFDL", "FFS", "FFP", "FFDR", "FFDL"})
 _KERNEL = re.compile(
-    r"(STANDARD|SOFT|DETAIL|BONE|BONEPLUS|LUNG|CHEST|EDGE|A|B|C|D|E|L|FC\d\d|[A-Z][a-z]?\d\d[a-z]?)"
+    r"(STANDARD|SOFT|SHARP|DETAIL|BONE|BONEPLUS|LUNG|CHEST|EDGE|A|B|C|D|E|L|FC\d\d|[A-Z][a-z]?\d\d[a-z]?)"
 )
 
 

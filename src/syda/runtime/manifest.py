@@ -13,20 +13,8 @@ from typing import Any
 
 from syda import paths
 from syda.params import Section
+from syda.runtime import closure
 from syda.runtime.outputs import write_json
-
-UNTRACKED = (
-    "syda.__main__",
-    "syda.cli",
-    "syda.errors",
-    "syda.params",
-    "syda.paths",
-    "syda.runtime",
-    "syda.training.tracking",
-    "syda.types",
-)
-"""Modules and rooms that hold no processing: no stage depends on their bytes. Nor does one on a
-package's ``__init__``, which holds a docstring and nothing else."""
 
 
 def digest_file(path: Path) -> str:
@@ -51,23 +39,14 @@ def digest(path: Path) -> dict[str, Any]:
     return {"sha256": sha256, "files": len(files), "bytes": sum(f.stat().st_size for f in files)}
 
 
-def is_tracked(module: str) -> bool:
-    """Whether a change to this module may change what a stage that imports it writes."""
-    return module.startswith("syda.") and not any(
-        module == name or module.startswith(f"{name}.") for name in UNTRACKED
-    )
-
-
-def code_digest() -> dict[str, Any]:
-    """sha256 of each ``syda`` module that this process has imported and whose bytes matter."""
-    source = Path(__file__).parents[1]
-    files: dict[str, str] = {}
-    for name, module in sorted(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if file is not None and is_tracked(name) and not hasattr(module, "__path__"):
-            files[Path(file).relative_to(source).as_posix()] = digest_file(Path(file))
-    whole = hashlib.sha256("".join(f"{d}  {n}\n" for n, d in files.items()).encode()).hexdigest()
-    return {"sha256": whole, "files": files}
+def code_digest(stage: str) -> dict[str, Any]:
+    """sha256 of each module behind a stage (:mod:`syda.runtime.closure`), and of them all."""
+    files = {
+        file.relative_to(closure.SOURCE).as_posix(): digest_file(file)
+        for file in closure.modules_of(stage).values()
+    }
+    whole = "".join(f"{sha256}  {name}\n" for name, sha256 in files.items())
+    return {"sha256": hashlib.sha256(whole.encode()).hexdigest(), "files": files}
 
 
 def package_versions() -> dict[str, str]:
@@ -113,7 +92,7 @@ def write(
             "item": item,
             "reads": {path.as_posix(): digest(root / path) for path in reads},
             "writes": {path.as_posix(): digest(root / path) for path in writes},
-            "code": code_digest(),
+            "code": code_digest(stage),
             "params": {
                 name: value.model_dump(mode="json") if isinstance(value, Section) else value
                 for name, value in params.items()

@@ -1,0 +1,174 @@
+"""Section 4, project configuration: the built network, preprocessing, and parameters."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from syda.card import libraries, sources
+from syda.card.declared import Declarations
+from syda.card.schema import TITLES, Fact, Row, Section, absent
+from syda.card.sources import Document, Inputs
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of the generator as built.
+
+    Attributes:
+        name: dotted.
+        kind: class.
+        output: shape without the batch axis.
+        parameters: trained numbers.
+    """
+
+    name: str
+    kind: str
+    output: tuple[int, ...]
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """The generator as built: its layers in the order they run, and all its trained numbers."""
+
+    layers: Sequence[Layer]
+    parameters: int
+
+
+def sections(inputs: Inputs, network: Network) -> list[Section]:
+    """Return sections 4 to 4.4."""
+    reports, manifests = inputs.reports, inputs.manifests
+    return [
+        Section("4", TITLES["4"]),
+        _algorithm(reports["pack"], manifests["train"], inputs.declared, network),
+        _preprocessing(reports, manifests),
+        Section(
+            "4.3",
+            TITLES["4.3"],
+            {"python": manifests["train"].fact("Python of the training", "python")},
+            {
+                "checklist": libraries.checklist_rows(manifests),
+                "others": libraries.other_rows(manifests),
+            },
+        ),
+        Section("4.4", TITLES["4.4"], tables={"parameters": _parameters(manifests)}),
+    ]
+
+
+def _algorithm(
+    pack: Document, train: Document, declared: Declarations, network: Network
+) -> Section:
+    """The network as it is built from the parameters that the training was given."""
+    model, ct = train.value("params", "model"), train.value("params", "ct")
+    built = (train.pointer("params", "model"),)
+    facts = {
+        "latent": train.fact("Numbers in z and in w", "params", "model", "latent"),
+        "mapping_layers": train.fact("Layers from z to w", "params", "model", "mapping_layers"),
+        "channels": train.fact(
+            "Feature maps at 4, 8, 16, ... voxels", "params", "model", "channels"
+        ),
+        "discriminator_channels": train.fact(
+            "Feature maps of the discriminator, same order",
+            "params", "model", "discriminator_channels",
+        ),
+        "blocks": Fact(
+            "Blocks, each doubling the side", len(model["channels"]) - 1, "derived",
+            (train.pointer("params", "model", "channels"),),
+            note="feature map entries after the first",
+        ),
+        "weights": Fact(
+            "Trained numbers in the generator", network.parameters, "derived", built,
+            note="counted in the network built from these parameters",
+        ),
+        "size": train.fact("Voxels along each side of the output", "params", "ct", "size"),
+        "window_min": train.fact("HU at -1", "params", "ct", "window_min", unit="HU"),
+        "window_max": train.fact("HU at +1", "params", "ct", "window_max", unit="HU"),
+        "r1_gamma": train.fact("Weight of the R1 penalty", "params", "train", "r1_gamma"),
+        "path_weight": train.fact(
+            "Weight of path-length regularisation", "params", "train", "path_weight"
+        ),
+        "images": train.fact("Images to show in training", "params", "train", "images"),
+        "nominal_spacing": train.fact(
+            "Voxel size before the fit", "params", "ct", "spacing_mm", unit="mm"
+        ),
+        **_effective_spacing(pack, train, ct),
+        "original_output": declared.fact("historical/output", "Output of the original"),
+    }  # fmt: skip
+    rows: list[Row] = [
+        {
+            "layer": layer.name,
+            "kind": layer.kind,
+            "output shape": Fact("output shape", list(layer.output), "derived", built),
+            "trained numbers": Fact("trained numbers", layer.parameters, "derived", built),
+        }
+        for layer in network.layers
+    ]
+    return Section("4.1", TITLES["4.1"], facts, {"layers": rows})
+
+
+def _effective_spacing(pack: Document, train: Document, ct: Mapping[str, float]) -> dict[str, Fact]:
+    """1.5 L / N for the smallest, the median and the largest L of the training cases."""
+    sides = pack.value("longest_sides", "train")
+    pointers = (
+        pack.pointer("longest_sides", "train"),
+        train.pointer("params", "ct", "spacing_mm"),
+        train.pointer("params", "ct", "size"),
+    )
+    picks = {"smallest": min(sides), "median": statistics.median(sides), "largest": max(sides)}
+    return {
+        f"effective_spacing_{name}": Fact(
+            f"Voxel size after the fit, {name} training case",
+            ct["spacing_mm"] * side / ct["size"],
+            "derived",
+            pointers,
+            "mm",
+            note="voxel size before the fit x longest side of the case in voxels / voxels a side",
+        )
+        for name, side in picks.items()
+    }
+
+
+def _preprocessing(reports: Mapping[str, Document], manifests: Mapping[str, Document]) -> Section:
+    convert, pack = manifests["convert"], manifests["pack"]
+    train, generate = manifests["train"], manifests["generate"]
+    facts = {
+        "hu_min": convert.fact("Lowest stored HU", "params", "ct", "hu_min", unit="HU"),
+        "hu_max": convert.fact("Highest stored HU", "params", "ct", "hu_max", unit="HU"),
+        "clamped": reports["convert"].fact(
+            "Largest share of a case's voxels outside these HU", "clamped_share_max"
+        ),
+        "spacing": manifests["resample"].fact(
+            "Voxel size after resampling", "params", "ct", "spacing_mm", unit="mm"
+        ),
+        "tolerance": manifests["validate-records"].fact(
+            "Deviation from it that the check allows",
+            "params", "validate", "spacing_tolerance_mm", unit="mm",
+        ),
+        "shards": pack.fact("Record files for each split", "params", "pack", "shards"),
+        "window_min": train.fact("HU scaled to -1", "params", "ct", "window_min", unit="HU"),
+        "window_max": train.fact("HU scaled to +1", "params", "ct", "window_max", unit="HU"),
+        "clipped": reports["pack"].fact(
+            "Share of training voxels outside that window, which are clipped",
+            "clipped_share", "train",
+        ),
+        "size": train.fact("Voxels along the longest side", "params", "ct", "size"),
+        "seed": generate.fact("First seed", "params", "generate", "seed"),
+        "count": generate.fact("Volumes generated", "params", "generate", "count"),
+        "truncation": generate.fact("Truncation", "params", "generate", "truncation"),
+        "export": generate.fact(
+            "Volumes exported at physical size", "params", "generate", "export"
+        ),
+        "shadow": absent(
+            "A real scan through the model (the original's inference path)",
+            "development team",
+            "this release generates from random numbers only",
+        ),
+    }  # fmt: skip
+    return Section("4.2", TITLES["4.2"], facts)
+
+
+def _parameters(manifests: Mapping[str, Document]) -> list[Row]:
+    return [
+        {"parameter": name, "value": fact, "stages": ", ".join(stages)}
+        for name, fact, stages in sources.parameters(manifests)
+    ]

@@ -1,0 +1,153 @@
+"""Sections 2 and 3, training and evaluation data: counts, selection, and the held-out scans."""
+
+from syda.card.schema import DATA, DEVELOPERS, RADIOLOGIST, TITLES, Fact, Row, Section, absent
+from syda.card.sources import Document, Inputs
+
+
+def sections(inputs: Inputs) -> list[Section]:
+    """Return sections 2 to 3.3."""
+    declared = inputs.declared
+    original = declared.fact("historical/evaluation_data", "Evaluation data of the original")
+    protocol = declared.fact("annotation_protocol", "Annotation")
+    return [
+        Section("2", TITLES["2"]),
+        _data_version(inputs),
+        _selection(inputs),
+        Section("3", TITLES["3"], {"original": original}),
+        _holdout(inputs),
+        _statistics(inputs),
+        Section("3.3", TITLES["3.3"], {"protocol": protocol}),
+    ]
+
+
+def _data_version(inputs: Inputs) -> Section:
+    convert, pack = inputs.reports["convert"], inputs.reports["pack"]
+    manifest, raw = inputs.manifests["convert"], f"data/raw/{inputs.version}"
+    facts = {
+        "version": convert.fact("Data version", "version"),
+        "artificial": convert.fact("Patients are artificial", "artificial"),
+        "raw_files": manifest.fact("DICOM and other files", "reads", raw, "files"),
+        "raw_bytes": manifest.fact("Size", "reads", raw, "bytes", unit="bytes"),
+        "raw_digest": manifest.fact("Digest of the files (sha256)", "reads", raw, "sha256"),
+        "converted": convert.fact("Scans in use", "converted"),
+        "train_cases": pack.fact("Scans trained on", "cases", "train"),
+        "train_patients": pack.fact("Patients trained on", "patients", "train"),
+    }
+    for name, label in (
+        ("pixel_spacing_mm", "Pixel size"),
+        ("slice_spacing_mm", "Slice distance"),
+        ("scan_length_mm", "Scan length"),
+    ):
+        facts |= _range(convert, name, label)
+    tables = {
+        name: _counts(convert, name, label)
+        for name, label in (
+            ("sex", "sex"), ("age_band", "age, years"), ("manufacturer", "scanner's manufacturer")
+        )
+    }  # fmt: skip
+    return Section("2.1", TITLES["2.1"], facts, tables)
+
+
+def _range(convert: Document, name: str, label: str) -> dict[str, Fact]:
+    return {
+        f"{name}_{end}": convert.fact(f"{label}, {word}", name, end, unit="mm")
+        if convert.value(name)
+        else absent(f"{label}, {word}", DATA, "no scan of this version states it")
+        for end, word in (("min", "smallest"), ("max", "largest"))
+    }
+
+
+def _counts(convert: Document, name: str, label: str) -> list[Row]:
+    return [
+        {label: value, "scans": convert.fact("scans", name, value)}
+        for value in sorted(convert.value(name))
+    ]
+
+
+def _selection(inputs: Inputs) -> Section:
+    convert, manifest, declared = (
+        inputs.reports["convert"], inputs.manifests["convert"], inputs.declared,
+    )  # fmt: skip
+    contrast = "Contrast agent and stones"
+    facts = {
+        "annotation": declared.fact("annotation_protocol", "Annotation"),
+        "annotation_original": declared.fact(
+            "historical/annotation", "Annotation of the original (historical)"
+        ),
+        "selection": declared.fact("selection_protocol", "Selection"),
+        "contrast_and_stones": declared.fact("contrast_and_stones_if_artificial", contrast)
+        if inputs.artificial
+        else absent(
+            contrast,
+            RADIOLOGIST,
+            "who looked for them, how, and with what error; the pipeline does not check it",
+        ),
+        "min_slices": manifest.fact("Fewest slices of a series", "params", "convert", "min_slices"),
+        "max_clamped": manifest.fact(
+            "Largest share of voxels outside the stored HU",
+            "params", "convert", "max_clamped_share",
+        ),
+        "set_aside": Fact(
+            "Series set aside", len(convert.value("set_aside")), "derived",
+            (convert.pointer("set_aside"),), note="entries of the list",
+        ),
+    }  # fmt: skip
+    tables: dict[str, list[Row]] = {
+        "reasons": _reasons(convert, "reasons", "series"),
+        "ignored": _reasons(convert, "files_ignored", "files"),
+    }
+    return Section("2.2", TITLES["2.2"], facts, tables)
+
+
+def _reasons(convert: Document, name: str, unit: str) -> list[Row]:
+    return [
+        {"reason": reason.replace("_", " "), unit: convert.fact(unit, name, reason)}
+        for reason in sorted(convert.value(name))
+    ]
+
+
+def _holdout(inputs: Inputs) -> Section:
+    pack, metrics_ = inputs.reports["pack"], inputs.reports["metrics"]
+    version = inputs.version
+    facts = {
+        "name": Fact(
+            "Dataset", f"{version} holdout", "derived",
+            (inputs.reports["convert"].pointer("version"),),
+        ),
+        "cases": pack.fact("Scans held out", "cases", "holdout"),
+        "patients": pack.fact("Patients held out", "patients", "holdout"),
+        "share": inputs.manifests["pack"].fact(
+            "Share of patients to be held out", "params", "pack", "holdout_share"
+        ),
+        "records_digest": inputs.manifests["pack"].fact(
+            "Digest of the records (sha256)", "writes", "data/records", "sha256"
+        ),
+        "synthetic": metrics_.fact("Synthetic volumes compared with them", "n", "synthetic"),
+    }  # fmt: skip
+    return Section("3.1", TITLES["3.1"], facts)
+
+
+def _statistics(inputs: Inputs) -> Section:
+    pack, resample = inputs.reports["pack"], inputs.manifests["resample"]
+    spacing = resample.value("params", "ct", "spacing_mm")
+    pointers = (
+        pack.pointer("longest_sides", "holdout"),
+        resample.pointer("params", "ct", "spacing_mm"),
+    )
+    sides = pack.value("longest_sides", "holdout")
+    facts = {
+        f"extent_{name}": Fact(
+            f"Longest side of a scan, {name}", spacing * side, "derived", pointers, "mm",
+            note="voxels along the longest side x voxel size",
+        )
+        for name, side in (("smallest", min(sides)), ("largest", max(sides)))
+    }  # fmt: skip
+    facts["clipped"] = pack.fact(
+        "Share of voxels outside the model's window", "clipped_share", "holdout"
+    )
+    facts["demographics"] = absent(
+        "Sex and age of the held-out patients alone",
+        DEVELOPERS,
+        "they are counted for the whole data version only, in section 2.1",
+    )
+    return Section("3.2", TITLES["3.2"], facts)

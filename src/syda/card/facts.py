@@ -1,0 +1,112 @@
+"""Every section of the card, its facts collected from reports, manifests and declared texts."""
+
+from syda.card import configuration, datasets, governance, metrics, sources
+from syda.card.configuration import Network
+from syda.card.declared import Declarations
+from syda.card.schema import APPENDICES, OWNER, TITLES, Row, Section
+from syda.card.sources import Inputs
+
+
+def collect(inputs: Inputs, network: Network) -> list[Section]:
+    """Return every section in the checklist's order, and the appendices.
+
+    Args:
+        inputs: reports, manifests and declared texts.
+        network: the generator as it is built from the parameters of the training's manifest.
+
+    Raises:
+        CheckFailed: the inputs are not of one run.
+        CorruptData: an input lacks a value.
+    """
+    sources.agree(inputs.reports, inputs.manifests)
+    return [
+        _general(inputs),
+        *datasets.sections(inputs),
+        *configuration.sections(inputs, network),
+        metrics.section(inputs.reports, inputs.declared),
+        *governance.sections(inputs),
+        _checks(inputs),
+        _provenance(inputs),
+        _originals(inputs.declared),
+    ]
+
+
+def _general(inputs: Inputs) -> Section:
+    declared, train = inputs.declared, inputs.manifests["train"]
+    facts = {
+        "project_name": declared.fact("project_name", "Project name"),
+        "report_version": declared.fact("report_version", "Report version"),
+        "author": declared.fact_or_absent(
+            "author", "Person developing the model", OWNER, "nobody is named yet"
+        ),
+        "date": declared.fact_or_absent(
+            "date", "Date of handing in", OWNER, "the card is not handed in yet"
+        ),
+        "model_name": declared.fact("model_name", "Model name"),
+        "model_description": declared.fact("model_description", "Model description"),
+        "model_type": declared.fact("model_type", "Model type"),
+        "model_version": declared.fact("model_version", "Model version"),
+        "model_version_original": declared.fact(
+            "historical/model_version", "Model version of the original (historical)"
+        ),
+        "data_version": inputs.reports["convert"].fact("Data version", "version"),
+        "weights_digest": train.fact(
+            "Digest of the weights, data/weights (sha256)", "writes", "data/weights", "sha256"
+        ),
+        "weights_bytes": train.fact(
+            "Size of the weights", "writes", "data/weights", "bytes", unit="bytes"
+        ),
+        "repository": declared.fact_or_absent(
+            "repository", "Repository link", OWNER, "the repository has no public address yet"
+        ),
+    }
+    return Section("1", TITLES["1"], facts)
+
+
+def _checks(inputs: Inputs) -> Section:
+    rows: list[Row] = []
+    for name in ("resampled", "records", "synthetic"):
+        document = inputs.reports[name]
+        for number, part in enumerate(document.value("parts")):
+            for index, rule in enumerate(part["rules"]):
+                at = ("parts", number, "rules", index)
+                rows.append({
+                    "volumes": part["title"],
+                    "rule": rule["sentence"],
+                    "observed": document.fact("observed", *at, "observed"),
+                    "verdict": document.fact("verdict", *at, "verdict"),
+                })  # fmt: skip
+    return Section("A", APPENDICES["A"], tables={"rules": rows})
+
+
+def _provenance(inputs: Inputs) -> Section:
+    rows: list[Row] = []
+    for stage, manifest in inputs.manifests.items():
+        facts = [("code", "its modules", manifest.fact("sha256", "code", "sha256"))]
+        for what, key in (("read", "reads"), ("wrote", "writes")):
+            for path in sorted(manifest.value(key)):
+                facts.append((what, path, manifest.fact("sha256", key, path, "sha256")))
+        for what, path, fact in facts:
+            rows.append({"stage": stage, "what": what, "path": path, "sha256": fact})
+    return Section("B", APPENDICES["B"], tables={"files": rows})
+
+
+def _originals(declared: Declarations) -> Section:
+    rows: list[Row] = [
+        {
+            "field": label,
+            "original value": declared.fact(f"historical/{key}", "original value"),
+            "in this card": where,
+        }
+        for key, label, where in (
+            ("model_version", "model version", "section 1"),
+            ("annotation", "annotation protocol", "section 2.2: choosing scans is a protocol too"),
+            ("evaluation_data", "evaluation data", "section 3: held-out scans"),
+            ("output", "output", "section 4.1: the voxel size after the fit is stated"),
+            ("dataset_name", "dataset of the figures", "section 5"),
+            ("ms_ssim", "MS-SSIM", "section 5, beside its real baseline"),
+            ("perceptual_loss", "perceptual loss", "section 5, beside its real baseline"),
+            ("limitations", "limitations", "section 6: the default needs no GPU"),
+        )
+    ]
+    return Section("C", APPENDICES["C"], tables={"originals": rows})

@@ -1,0 +1,158 @@
+"""Section 5, metrics: the checklist's table, and every metric beside its real baseline.
+
+Nothing here knows a protocol: the keys of metrics.json are walked, the evaluation's details say
+what each means. The checklist's two columns are the keys that begin with ``ms_ssim`` and with
+``perceptual``.
+"""
+
+from collections.abc import Mapping
+
+from syda.card.declared import Declarations
+from syda.card.schema import TITLES, Fact, Row, Section
+from syda.card.sources import Document, leaves
+from syda.errors import CorruptData
+
+SPLITS = {"holdout": "held out", "train": "trained on"}
+"""Splits with what became of their patients, in the order of the tables."""
+
+AIMS = {
+    "match": "as near to the real figure as can be",
+    "lower": "low; the real figure is the floor",
+    "higher": "high; the real figure is the ceiling",
+}
+"""How to read a metric, by the ``aim`` of the evaluation's details."""
+
+_FIGURES = {
+    "synthetic": "synthetic",
+    "real": "real baseline",
+    "difference": "difference",
+    "difference_low": "95 % interval, low",
+    "difference_high": "95 % interval, high",
+    "n_synthetic": "n synthetic",
+    "n_real": "n real",
+}
+
+
+def section(reports: Mapping[str, Document], declared: Declarations) -> Section:
+    """Return section 5.
+
+    Raises:
+        CorruptData: metrics.json lacks a split, a figure, or one of the checklist's two metrics.
+    """
+    metrics, details, convert = reports["metrics"], reports["details"], reports["convert"]
+    columns = {
+        "MS-SSIM": _key(metrics, "ms_ssim"),
+        "perceptual loss": _key(metrics, "perceptual"),
+    }
+    rows = [_row(metrics, convert, split, columns) for split in SPLITS]
+    facts = {
+        "n_synthetic": metrics.fact("Synthetic volumes measured", "n", "synthetic"),
+        "seed": details.fact("Seed of pairs and intervals", "sampling", "seed"),
+        "original_dataset": declared.fact("historical/dataset_name", "Dataset of the original"),
+        "original_ms_ssim": declared.fact("historical/ms_ssim", "MS-SSIM of the original"),
+        "original_perceptual": declared.fact(
+            "historical/perceptual_loss", "Perceptual loss of the original"
+        ),
+    }
+    tables: dict[str, list[Row]] = {
+        "checklist": [*rows, _historical(declared)],
+        "meaning": [_meaning(details, key) for key in _keys(metrics)],
+        "protocol": _protocol(details, _keys(metrics)),
+    }
+    tables |= {f"figures_{split}": _figures(metrics, details, split) for split in SPLITS}
+    return Section("5", TITLES["5"], facts, tables)
+
+
+def _keys(metrics: Document) -> list[str]:
+    keys = [sorted(metrics.value(split)) for split in SPLITS]
+    if keys[0] != keys[1]:
+        raise CorruptData(f"{metrics.path}: the splits have different metrics")
+    return keys[0]
+
+
+def _key(metrics: Document, name: str) -> str:
+    found = [key for key in _keys(metrics) if key.startswith(name)]
+    if len(found) != 1:
+        raise CorruptData(f"{metrics.path}: {len(found)} metrics {name}*, the card shows one")
+    return found[0]
+
+
+def _row(metrics: Document, convert: Document, split: str, columns: Mapping[str, str]) -> Row:
+    version = convert.value("version")
+    people = "artificial" if convert.value("artificial") else "real"
+    cases = metrics.value("n", split)
+    of_version = convert.pointer("version")
+    row: dict[str, Fact | str] = {
+        "dataset name": Fact("dataset name", f"{version} {split}", "derived", (of_version,)),
+        "dataset description": Fact(
+            "dataset description",
+            f"{cases} scans of {people} patients, {SPLITS[split]}",
+            "derived",
+            (metrics.pointer("n", split), convert.pointer("artificial")),
+        ),
+    }
+    for column, key in columns.items():
+        row[column] = metrics.fact(column, split, key, "synthetic")
+    for column, key in columns.items():
+        row[f"{column}, real baseline"] = metrics.fact(
+            f"{column}, real baseline", split, key, "real"
+        )
+    return row | {"n": metrics.fact("n", "n", split)}
+
+
+def _historical(declared: Declarations) -> Row:
+    untold = "unknown, historical"
+    return {
+        "dataset name": declared.fact("historical/dataset_name", "dataset name"),
+        "dataset description": "historical: declared for an earlier model, protocol unknown",
+        "MS-SSIM": declared.fact("historical/ms_ssim", "MS-SSIM"),
+        "perceptual loss": declared.fact("historical/perceptual_loss", "perceptual loss"),
+        "MS-SSIM, real baseline": untold,
+        "perceptual loss, real baseline": untold,
+        "n": untold,
+    }
+
+
+def _title(details: Document, key: str) -> Fact:
+    return details.fact("metric", "metrics", key, "title")
+
+
+def _figures(metrics: Document, details: Document, split: str) -> list[Row]:
+    return [
+        {"metric": _title(details, key)}
+        | {label: metrics.fact(label, split, key, name) for name, label in _FIGURES.items()}
+        for key in _keys(metrics)
+    ]
+
+
+def _meaning(details: Document, key: str) -> Row:
+    aim = details.value("metrics", key, "aim")
+    if aim not in AIMS:
+        raise CorruptData(f"{details.pointer('metrics', key, 'aim')}: {aim!r} is no known aim")
+    pointer = details.pointer("metrics", key, "aim")
+    return {
+        "metric": _title(details, key),
+        "a good figure is": Fact("a good figure is", AIMS[aim], "derived", (pointer,)),
+        "unit": _unit(details, key),
+        "definition": details.fact("definition", "metrics", key, "source"),
+        "key in metrics.json": key,
+    }
+
+
+def _unit(details: Document, key: str) -> Fact:
+    fact = details.fact("unit", "metrics", key, "unit")
+    if fact.value != "1":
+        return fact
+    return Fact("unit", "none, a bare number", "derived", fact.sources, note="the unit 1")
+
+
+def _protocol(details: Document, keys: list[str]) -> list[Row]:
+    return [
+        {
+            "metric": _title(details, key),
+            "choice": ".".join(choice),
+            "value": details.fact("value", "metrics", key, "protocol", *choice),
+        }
+        for key in keys
+        for choice in leaves(details.value("metrics", key, "protocol"))
+    ]

@@ -1,0 +1,139 @@
+"""What a card is made of: facts that know where they come from, in the checklist's sections."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+SCHEMA = "syda-card-1"
+"""Version of the structure of card.json."""
+
+Kind = Literal["measured", "derived", "declared", "absent"]
+"""Written by the pipeline, computed from such values, stated by people, or missing."""
+
+OWNER, CLINICAL, ETHICS = "project owner", "clinical lead", "ethics reviewer"
+DATA, LEGAL, PRIVACY = "data owner", "legal counsel", "privacy officer"
+RADIOLOGIST, DEVELOPERS = "radiologist", "development team"
+"""Roles that can owe a value."""
+
+Value = str | int | float | bool | Sequence[Any] | None
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One value of the card.
+
+    Attributes:
+        label: what it is, for people.
+        value: the raw value; None if and only if absent.
+        kind: how it is known.
+        sources: ``file#/json/pointer`` of each value that it is or was computed from.
+        unit: of the value.
+        note: how it was computed, or what is missing.
+        owner: role that owes an absent value.
+        exact: whether it is shown in full, as a setting is; figures are rounded.
+    """
+
+    label: str
+    value: Value
+    kind: Kind
+    sources: tuple[str, ...] = ()
+    unit: str = ""
+    note: str = ""
+    owner: str = ""
+    exact: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.kind == "absent") != (self.value is None) or (self.kind == "absent") != bool(
+            self.owner
+        ):
+            raise ValueError(f"{self.label}: absent values, and no others, have an owner")
+        if self.kind != "absent" and not self.sources:
+            raise ValueError(f"{self.label}: a value without a source")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fact without its empty attributes; the value is always there."""
+        found = {"label": self.label, "value": self.value, "kind": self.kind}
+        sources = {"sources": list(self.sources)}
+        extra = {"unit": self.unit, "note": self.note, "owner": self.owner}
+        return found | sources | {key: text for key, text in extra.items() if text}
+
+
+def absent(label: str, owner: str, note: str) -> Fact:
+    """Return a missing value: who owes it, and what is missing."""
+    return Fact(label, None, "absent", note=note, owner=owner)
+
+
+Row = Mapping[str, Fact | str]
+"""A line of a table: column heading to fact, or to a text that is no fact."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of the checklist.
+
+    Attributes:
+        number: as in the checklist, such as ``4.1``.
+        title: as in the checklist.
+        facts: by a short stable name.
+        tables: rows by a short stable name.
+    """
+
+    number: str
+    title: str
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+
+    def all_facts(self) -> Iterator[Fact]:
+        """Yield every fact, those in tables too."""
+        yield from self.facts.values()
+        for rows in self.tables.values():
+            for row in rows:
+                yield from (cell for cell in row.values() if isinstance(cell, Fact))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the section as plain data."""
+        return {
+            "title": self.title,
+            "facts": {name: fact.as_json() for name, fact in self.facts.items()},
+            "tables": {
+                name: [
+                    {
+                        column: cell.as_json() if isinstance(cell, Fact) else cell
+                        for column, cell in row.items()
+                    }
+                    for row in rows
+                ]
+                for name, rows in self.tables.items()
+            },
+        }
+
+
+TITLES = {
+    "1": "General",
+    "2": "Training data",
+    "2.1": "Data version",
+    "2.2": "Annotation and selection protocol",
+    "3": "Evaluation data",
+    "3.1": "Dataset",
+    "3.2": "Demographics and statistics",
+    "3.3": "Annotation protocol",
+    "4": "Project configuration",
+    "4.1": "Algorithm",
+    "4.2": "Preprocessing",
+    "4.3": "Libraries",
+    "4.4": "Parameters and hyper-parameters",
+    "5": "Metrics",
+    "6": "Intended use",
+    "7": "Clinical evaluation",
+    "8": "Ethical considerations",
+    "9": "Informed consent",
+    "10": "Legal",
+}
+"""The checklist's sections, in its order and numbering."""
+
+APPENDICES = {
+    "A": "Checks that the data passed",
+    "B": "Provenance",
+    "C": "Values of the original checklist",
+}
+"""What the card has beside the checklist's sections."""

@@ -1,0 +1,169 @@
+"""Files that the pipeline wrote, and facts that point into them.
+
+A card is only as good as the agreement of its sources, so they are held against one another first:
+each report must be the bytes its stage's manifest recorded, and what one stage read must be what
+another wrote.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from syda.card.declared import Declarations
+from syda.card.schema import Fact
+from syda.errors import CheckFailed, CorruptData
+
+
+class Document:
+    """One JSON file.
+
+    Args:
+        path: relative to the repository root.
+        content: what it holds.
+        sha256: of its bytes.
+    """
+
+    def __init__(self, path: str, content: Any, sha256: str) -> None:
+        self.path = path
+        self.content = content
+        self.sha256 = sha256
+
+    def pointer(self, *keys: str | int) -> str:
+        """``path#/key/key`` (RFC 6901)."""
+        escaped = (str(key).replace("~", "~0").replace("/", "~1") for key in keys)
+        return f"{self.path}#/{'/'.join(escaped)}"
+
+    def value(self, *keys: str | int) -> Any:
+        """Return what the keys lead to.
+
+        Raises:
+            CorruptData: nothing there.
+        """
+        value = self.content
+        try:
+            for key in keys:
+                value = value[key]
+        except (KeyError, IndexError, TypeError) as error:
+            raise CorruptData(f"{self.pointer(*keys)}: nothing there: `dvc repro`") from error
+        return value
+
+    def fact(self, label: str, *keys: str | int, unit: str = "") -> Fact:
+        """Return the value as a measured fact; what lies below ``params`` is shown in full."""
+        source, exact = (self.pointer(*keys),), keys[0] == "params"
+        return Fact(label, self.value(*keys), "measured", source, unit, exact=exact)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a card is made from.
+
+    Attributes:
+        reports: metrics, details, convert, pack, resampled, records and synthetic, by these names.
+        manifests: by stage, ``validate-records`` and the like among them, in the pipeline's order.
+        declared: what people declare.
+    """
+
+    reports: Mapping[str, Document]
+    manifests: Mapping[str, Document]
+    declared: Declarations
+
+    @property
+    def version(self) -> str:
+        """The data version."""
+        return str(self.reports["convert"].value("version"))
+
+    @property
+    def artificial(self) -> bool:
+        """Whether the patients of the data version are artificial."""
+        return bool(self.reports["convert"].value("artificial"))
+
+    def no_person(self, label: str, text: str) -> Fact:
+        """What follows from the patients being artificial."""
+        source = self.reports["convert"].pointer("artificial")
+        note = "follows from the patients of this data version being artificial"
+        return Fact(label, text, "derived", (source,), note=note)
+
+
+def read(root: Path, path: Path) -> Document:
+    """Read a JSON file that holds finite numbers only.
+
+    Args:
+        root: repository root.
+        path: relative to root.
+
+    Raises:
+        CorruptData: not JSON, or NaN or infinity in it.
+    """
+
+    def refuse(constant: str) -> None:
+        raise CorruptData(f"{path}: holds {constant}, which is no figure: find its cause")
+
+    def finite(text: str) -> float:
+        number = float(text)
+        if not math.isfinite(number):
+            refuse(text)
+        return number
+
+    try:
+        data = (root / path).read_bytes()
+        content = json.loads(data, parse_constant=refuse, parse_float=finite)
+    except ValueError as error:
+        raise CorruptData(f"{path}: not readable as JSON ({error})") from error
+    return Document(path.as_posix(), content, hashlib.sha256(data).hexdigest())
+
+
+def agree(reports: Mapping[str, Document], manifests: Mapping[str, Document]) -> None:
+    """Check that all files are of one run of the pipeline.
+
+    Args:
+        reports: by name.
+        manifests: by stage.
+
+    Raises:
+        CheckFailed: a report was altered after its stage wrote it, or a stage read other data than
+            another wrote.
+    """
+    written: dict[str, tuple[str, str]] = {}
+    for stage, manifest in manifests.items():
+        for path, digest in manifest.value("writes").items():
+            written[path] = (digest["sha256"], stage)
+    for report in reports.values():
+        sha256, stage = written.get(report.path, ("", ""))
+        if sha256 != report.sha256:
+            by = f"what stage {stage} wrote" if stage else "in any manifest"
+            raise CheckFailed(f"{report.path} is not {by}: `dvc repro` makes it anew")
+    for stage, manifest in manifests.items():
+        for path, digest in manifest.value("reads").items():
+            sha256, writer = written.get(path, (digest["sha256"], ""))
+            if sha256 != digest["sha256"]:
+                raise CheckFailed(
+                    f"{manifest.path}: {stage} read another {path} than {writer} wrote: "
+                    "`dvc repro` brings them together"
+                )
+
+
+def parameters(manifests: Mapping[str, Document]) -> list[tuple[str, Fact, list[str]]]:
+    """Every parameter that stages were given: dotted key, value, and the stages that got it.
+
+    A key appears once more for each other value of it: a stage that does not use a parameter keeps
+    the value of its last run.
+    """
+    found: dict[tuple[str, str], tuple[Fact, list[str]]] = {}
+    for stage, manifest in manifests.items():
+        for keys in leaves(manifest.value("params")):
+            name = ".".join(keys)
+            fact = manifest.fact("value", "params", *keys)
+            _, stages = found.setdefault((name, json.dumps(fact.value)), (fact, []))
+            stages.append(stage)
+    return [(name, fact, stages) for (name, _), (fact, stages) in sorted(found.items())]
+
+
+def leaves(value: Any, keys: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Return the path of keys to each value of nested mappings."""
+    if not isinstance(value, dict):
+        return [keys]
+    return [leaf for key, item in value.items() for leaf in leaves(item, (*keys, key))]

@@ -1,0 +1,1 @@
+"""What a set of volumes must hold, and the check that it does: tables, suites, runner, report."""

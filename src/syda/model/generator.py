@@ -1,0 +1,113 @@
+"""The generator: mapping and synthesis, truncation, and the layer table that the card shows."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from syda.model.mapping import Mapping
+from syda.model.synthesis import Synthesis
+
+
+class Generator(nn.Module):
+    """From a latent and noise to a volume in the model range.
+
+    Args:
+        latent: length of z and w.
+        mapping_layers: linear layers from z to w.
+        mapping_lr_multiplier: learning rate of the mapping relative to the optimiser's.
+        channels: feature maps at 4, 8, 16, ... voxels a side; the last is the volume's side.
+    """
+
+    w_average: Tensor
+
+    def __init__(
+        self,
+        *,
+        latent: int,
+        mapping_layers: int,
+        mapping_lr_multiplier: float,
+        channels: Sequence[int],
+    ) -> None:
+        super().__init__()
+        self.architecture: dict[str, Any] = {
+            "latent": latent,
+            "mapping_layers": mapping_layers,
+            "mapping_lr_multiplier": mapping_lr_multiplier,
+            "channels": list(channels),
+        }
+        self.latent = latent
+        self.mapping = Mapping(latent, mapping_layers, mapping_lr_multiplier)
+        self.synthesis = Synthesis(latent, channels)
+        self.register_buffer("w_average", torch.zeros(latent))
+
+    def style(self, z: Tensor, truncation: float = 1.0) -> Tensor:
+        """Styles ``mean + truncation (w - mean)`` of ``[N, latent]`` latents.
+
+        Karras et al., StyleGAN (2019), appendix B: 1 leaves w alone, 0 is the mean.
+        """
+        return torch.lerp(self.w_average, self.mapping(z), truncation)
+
+    def forward(
+        self,
+        z: Tensor,
+        noise: Sequence[Tensor],
+        *,
+        truncation: float = 1.0,
+        dtype: torch.dtype = torch.float32,
+    ) -> Tensor:
+        """``[N, latent]`` and the noise of each layer to ``[N, 1, S, S, S]`` in (-1, 1)."""
+        images: Tensor = self.synthesis(self.style(z, truncation), noise, dtype)
+        return images
+
+    def draw_latents(self, n: int, rng: torch.Generator) -> Tensor:
+        """``[n, latent]`` standard normal, on the device of rng."""
+        return torch.randn(n, self.latent, generator=rng, device=rng.device)
+
+    def draw_noise(self, n: int, rng: torch.Generator) -> list[Tensor]:
+        """``[n, 1, s, s, s]`` standard normal for each style layer, on the device of rng."""
+        return [
+            torch.randn(n, 1, side, side, side, generator=rng, device=rng.device)
+            for side in self.synthesis.noise_sides
+        ]
+
+    @torch.no_grad()
+    def measure_average(self, rng: torch.Generator, n: int = 4096) -> None:
+        """Set ``w_average`` to the mean style of n latents."""
+        self.w_average.copy_(self.mapping(self.draw_latents(n, rng)).mean(dim=0))
+
+
+class LayerRow(NamedTuple):
+    """A layer of the generator: its dotted name, kind, output shape and number of weights."""
+
+    name: str
+    kind: str
+    output: tuple[int, ...]
+    parameters: int
+
+
+def layer_table(generator: Generator) -> list[LayerRow]:
+    """List the layers in the order they run, shapes without the batch axis.
+
+    The shapes come from a run on torch's meta device, which computes nothing: it takes milliseconds
+    at any size.
+    """
+    with torch.device("meta"):
+        twin = Generator(**generator.architecture)
+        noise = [torch.empty(1, 1, s, s, s) for s in twin.synthesis.noise_sides]
+        z = torch.empty(1, twin.latent)
+    rows: list[LayerRow] = []
+    for name, module in twin.named_modules():
+        if type(module).__name__ in ("EqualizedLinear", "Constant", "ModulatedConv3d", "ToImage"):
+            module.register_forward_hook(_recorder(name, rows))
+    twin(z, noise)
+    return [row for row in rows if not row.name.endswith(".style")]
+
+
+def _recorder(name: str, rows: list[LayerRow]) -> Any:
+    def record(module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        count = sum(p.numel() for p in module.parameters())
+        rows.append(LayerRow(name, type(module).__name__, tuple(output.shape[1:]), count))
+
+    return record

@@ -1,0 +1,91 @@
+"""The synthesis network: a learned constant grows, block by block, into a volume.
+
+Each block doubles the side, then convolves twice under the style. Every resolution adds its share
+to the image, which is itself upsampled on the way (the skip generator of Karras et al., StyleGAN2,
+2020, section 4.1): coarse anatomy is there from the first steps, which counts when data are few.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from syda.model.layers import upsample
+from syda.model.modulated_conv import ModulatedConv3d, ToImage
+
+START = 4
+"""Side of the learned constant, voxels."""
+
+
+class Constant(nn.Module):
+    """The learned start, ``[C, 4, 4, 4]``."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.randn(channels, START, START, START))
+
+    def forward(self, n: int) -> Tensor:
+        """Return ``[n, C, 4, 4, 4]``."""
+        return self.value.expand(n, -1, -1, -1, -1)
+
+
+class Block(nn.Module):
+    """Double the side, two style layers, and this resolution's share of the image."""
+
+    def __init__(self, latent: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv0 = ModulatedConv3d(latent, inputs, outputs)
+        self.conv1 = ModulatedConv3d(latent, outputs, outputs)
+        self.to_image = ToImage(latent, outputs)
+
+    def forward(
+        self, x: Tensor, image: Tensor, w: Tensor, noise: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Features ``[N, inputs, s, s, s]`` and image ``[N, 1, s, s, s]`` to side 2 s."""
+        x = self.conv0(upsample(x), w, noise[0])
+        x = self.conv1(x, w, noise[1])
+        return x, upsample(image) + self.to_image(x, w)
+
+
+class Synthesis(nn.Module):
+    """From w to a volume.
+
+    Args:
+        latent: length of w.
+        channels: feature maps at 4, 8, 16, ... voxels a side.
+    """
+
+    def __init__(self, latent: int, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.constant = Constant(channels[0])
+        self.conv = ModulatedConv3d(latent, channels[0], channels[0])
+        self.to_image = ToImage(latent, channels[0])
+        self.blocks = nn.ModuleList(
+            Block(latent, inputs, outputs) for inputs, outputs in pairwise(channels)
+        )
+
+    @property
+    def noise_sides(self) -> list[int]:
+        """Side of the noise of each style layer, voxels."""
+        sides = [START * 2 ** (i + 1) for i in range(len(self.blocks))]
+        return [START, *(side for side in sides for _ in range(2))]
+
+    def forward(
+        self, w: Tensor, noise: Sequence[Tensor], dtype: torch.dtype = torch.float32
+    ) -> Tensor:
+        """One volume a row of w.
+
+        Args:
+            w: ``[N, latent]``, float32.
+            noise: for each style layer ``[N, 1, s, s, s]``, standard normal.
+            dtype: of the feature maps; image, styles and demodulation stay float32.
+
+        Returns:
+            ``[N, 1, S, S, S]`` float32 in (-1, 1).
+        """
+        x = self.conv(self.constant(len(w)).to(dtype), w, noise[0])
+        image = self.to_image(x, w)
+        for i, block in enumerate(self.blocks):
+            x, image = block(x, image, w, noise[2 * i + 1 : 2 * i + 3])
+        return torch.tanh(image)

@@ -1,0 +1,1 @@
+"""The embedded cohort: procedural abdomens on a simulated CT scanner."""

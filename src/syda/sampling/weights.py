@@ -1,0 +1,76 @@
+"""The two files of a released generator: weights as safetensors, and what rebuilds and explains it.
+
+Safetensors hold no code, so that loading weights of unknown origin runs nothing; their bytes are
+stable.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from syda.errors import CorruptData
+from syda.model.generator import Generator
+from syda.runtime.outputs import write_json
+
+WEIGHTS = "generator.safetensors"
+DESCRIPTION = "generator.json"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What ``generator.json`` says.
+
+    Attributes:
+        architecture: keyword arguments of :class:`~syda.model.generator.Generator`.
+        ct: ``size``, ``spacing_mm``, ``window_min``, ``window_max`` of the model space.
+        longest_sides: L of the training cases in voxels of ``spacing_mm``, ascending.
+        data: ``version``, ``index_sha256`` and ``training_cases`` of the records.
+        images_seen: images that the training showed.
+    """
+
+    architecture: dict[str, Any]
+    ct: dict[str, Any]
+    longest_sides: list[int]
+    data: dict[str, Any]
+    images_seen: int
+
+
+def save(folder: Path, generator: Generator, description: Description) -> None:
+    """Write both files into an existing folder."""
+    save_file(
+        {name: value.contiguous() for name, value in generator.state_dict().items()},
+        folder / WEIGHTS,
+    )
+    write_json(folder / DESCRIPTION, dataclasses.asdict(description))
+
+
+def load(folder: Path) -> tuple[Generator, Description]:
+    """Rebuild a generator, ready to sample on the CPU.
+
+    Raises:
+        CorruptData: a file is missing or broken, or the two do not belong together.
+    """
+    try:
+        text = (folder / DESCRIPTION).read_text(encoding="utf-8")
+        description = Description(**json.loads(text))
+        with torch.device("meta"):
+            generator = Generator(**description.architecture)
+        state = load_file(folder / WEIGHTS)
+        generator.load_state_dict(state, strict=True, assign=True)
+    except (OSError, ValueError, TypeError, SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise CorruptData(f"{folder.name}: not a readable generator ({reason})") from error
+    return generator.eval().requires_grad_(False), description
+
+
+def digest(folder: Path) -> str:
+    """sha256 of the weights file, hexadecimal."""
+    with (folder / WEIGHTS).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""What trains the generator: data in memory, losses, augmentation, EMA, the Lightning module."""

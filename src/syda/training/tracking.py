@@ -1,0 +1,170 @@
+"""MLflow watches a training: parameters, curves, sample grids, tags that lead to data and code.
+
+The one module that imports MLflow. A store that cannot be reached or written costs one warning, and
+the training goes on: what the pipeline needs is in its own files. Runs go to
+``MLFLOW_TRACKING_URI`` if that is set, else to a SQLite file under ``.mlflow`` (``make ui``).
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from sqlalchemy.exc import SQLAlchemyError
+from tqdm import tqdm
+
+from syda import paths
+from syda.figures.planes import three_planes
+from syda.sampling.sampler import Sampler
+from syda.training.module import Game
+from syda.volume.model_space import ModelSpace
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
+from mlflow.exceptions import MlflowException
+
+EXPERIMENT = "syda-train"
+GRID_SEEDS = range(6)
+"""Of the volumes in a sample grid: the same ones throughout the training."""
+
+
+class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
+    """Logs a training to MLflow.
+
+    Args:
+        root: repository root.
+        params: logged with nested keys joined by dots.
+        tags: beside the git commit, which is found here.
+        space: the way of the grids' volumes back to HU.
+        longest_sides: of the training cases, in voxels.
+        pictures: grids, evenly spread over the training.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+        space: ModelSpace,
+        longest_sides: list[int],
+        pictures: int,
+    ) -> None:
+        self._root = root
+        self._params = dict(flatten(params))
+        self._tags = {**tags, **git_tags(root)}
+        self._space = space
+        self._longest_sides = longest_sides
+        self._pictures = pictures
+        self._lines = self._grids = 0
+        self._on = True
+        self._run = ""
+
+    def on_train_start(self, trainer: pl.Trainer, game: Game) -> None:
+        """Open a run with parameters and tags."""
+        self._attempt(self._start)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, game: Game, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Log each new line of the curves, and a grid when its time has come."""
+        for line in game.curves.lines[self._lines :]:
+            self._lines += 1
+            self._attempt(self._log_line, line)
+        share = (batch_idx + 1) / float(trainer.num_training_batches)
+        if share * self._pictures >= self._grids + 1:
+            self._grids += 1
+            self._attempt(self._log_grid, game)
+
+    def on_train_end(self, trainer: pl.Trainer, game: Game) -> None:
+        """Close the run."""
+        self._attempt(self._finish, "FINISHED")
+
+    def on_exception(self, trainer: pl.Trainer, game: Game, exception: BaseException) -> None:
+        """Close the run as failed."""
+        self._attempt(self._finish, "FAILED")
+
+    def _attempt(self, work: Callable[..., None], *args: Any) -> None:
+        """Do it; the first failure is told, and MLflow left alone from then on."""
+        if not self._on:
+            return
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # MLflow's towards SQLAlchemy
+                work(*args)
+        except (MlflowException, SQLAlchemyError, OSError) as error:
+            self._on = False
+            reason = str(error).partition("\n")[0]
+            tqdm.write(f"warning: training goes on without MLflow: {reason}", file=sys.stderr)
+
+    def _start(self) -> None:
+        for noisy in ("mlflow", "alembic"):
+            logging.getLogger(noisy).setLevel(logging.ERROR)
+        self._client, experiment = open_store(self._root)
+        self._run = self._client.create_run(experiment, tags=self._tags).info.run_id
+        params = [Param(key, str(value)) for key, value in self._params.items()]
+        self._client.log_batch(self._run, params=params)
+
+    def _log_line(self, line: Mapping[str, float]) -> None:
+        images = int(line["images"])
+        metrics = [
+            Metric(name, value, 0, images) for name, value in line.items() if name != "images"
+        ]
+        self._client.log_batch(self._run, metrics=metrics)
+
+    def _log_grid(self, game: Game) -> None:
+        sampler = Sampler(game.ema.average, self._space, self._longest_sides)
+        volumes = [sampler.sample(seed).volume for seed in GRID_SEEDS]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{game.images_seen:08d}.png"
+            caption = f"after {game.images_seen} images"
+            three_planes(volumes, path, caption=caption, synthetic=True)
+            self._client.log_artifact(self._run, str(path), "samples")
+
+    def _finish(self, status: str) -> None:
+        if self._run:
+            self._client.set_terminated(self._run, status)
+
+
+def open_store(root: Path) -> tuple[MlflowClient, str]:
+    """Return a client and the id of the experiment; create store and experiment where new."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    artifacts = None
+    if uri is None:
+        folder = (root / paths.MLFLOW).resolve()
+        folder.mkdir(exist_ok=True)
+        uri = f"sqlite:///{folder / 'mlflow.db'}"
+        artifacts = (folder / "artifacts").as_uri()
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is not None:
+        return client, experiment.experiment_id
+    return client, client.create_experiment(EXPERIMENT, artifact_location=artifacts)
+
+
+def git_tags(root: Path) -> dict[str, str]:
+    """Commit of the repository, and whether its files differ from it; nothing outside of git."""
+    answers = [
+        subprocess.run(["git", *command], cwd=root, capture_output=True, text=True, check=False)
+        for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+    ]
+    if any(answer.returncode for answer in answers):
+        return {}
+    commit, changes = (answer.stdout.strip() for answer in answers)
+    return {"git.commit": commit, "git.dirty": str(bool(changes)).lower()}
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of nested mappings with their keys joined by dots."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,31 @@
+from syda.card import status
+from syda.card.schema import Fact, Section, absent
+
+HERE = Fact("n", 1, "measured", ("file#/n",))
+OWED = absent("author", "project owner", "nobody is named")
+OTHER = absent("licence", "legal counsel", "no terms")
+
+
+def test_a_section_with_its_parts_is_as_complete_as_all_of_them():
+    sections = [
+        Section("1", "General", {"a": HERE}),
+        Section("2", "Data"),
+        Section("2.1", "Version", {"a": HERE}),
+        Section("2.2", "Protocol", {"a": OWED}),
+        Section("7", "Clinical", {"a": OWED, "b": OTHER}),
+        Section("10", "Legal", {"a": HERE}),
+        Section("A", "Checks", {"a": OWED}),
+    ]
+    found = {one.number: one for one in status.of_sections(sections)}
+    assert list(found) == ["1", "2", "7", "10"]
+    assert [found[number].state for number in found] == [
+        "complete", "partial", "awaiting", "complete",
+    ]  # fmt: skip
+    assert found["2"].words == "partial: 1 of 2 values absent, awaiting: project owner"
+    assert found["7"].words == "awaiting: project owner, legal counsel"
+
+
+def test_debts_are_listed_by_who_owes_them():
+    sections = [Section("1", "", {"a": OWED}), Section("2", "", {"a": OTHER, "b": OWED})]
+    found = [(debt.owner, debt.section) for debt in status.debts(sections)]
+    assert found == [("legal counsel", "2"), ("project owner", "1"), ("project owner", "2")]

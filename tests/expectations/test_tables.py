@@ -1,0 +1,130 @@
+import gzip
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from syda.expectations import tables
+
+WINDOW = (-1000, 1000)
+
+
+def save(path, voxels, spacing=1.5, affine=None, dtype=None):
+    affine = np.diag([spacing, spacing, spacing, 1.0]) if affine is None else affine
+    nib.save(nib.Nifti1Image(voxels, affine, dtype=dtype), path)
+    return path
+
+
+def test_a_row_holds_the_known_figures_of_a_small_volume(tmp_path):
+    voxels = np.array([-1024, -1000, -901, 0, 1000, 3071], dtype=np.int16).reshape(1, 2, 3)
+    affine = np.diag([1.5, 2.0, 3.0, 1.0])
+
+    row = tables.nifti_row(save(tmp_path / "abc.nii.gz", voxels, affine=affine), WINDOW)
+
+    assert row.case == "abc"
+    assert row.fault is None
+    assert (row.spacing_i, row.spacing_j, row.spacing_k) == (1.5, 2.0, 3.0)
+    assert (row.shape_i, row.shape_j, row.shape_k) == (1, 2, 3)
+    assert row.orientation == "RAS"
+    assert (row.hu_min, row.hu_max) == (-1024, 3071)
+    assert row.hu_p0_5 == pytest.approx(np.percentile(voxels, 0.5))
+    assert row.hu_p99_5 == pytest.approx(np.percentile(voxels, 99.5))
+    assert row.std_hu == pytest.approx(np.std(voxels.astype(float)))
+    assert row.air_share == pytest.approx(3 / 6)
+    assert row.below_window_share == pytest.approx(1 / 6)
+    assert row.above_window_share == pytest.approx(1 / 6)
+    assert row.not_finite == 0
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.float32, np.float64])
+def test_figures_are_numpys_whatever_the_type(tmp_path, dtype):
+    voxels = np.random.default_rng(0).normal(-300, 400, (13, 17, 11)).astype(dtype)
+    row = tables.nifti_row(save(tmp_path / "a.nii.gz", voxels, dtype=dtype), WINDOW)
+    as_stored = voxels.astype(np.float64)
+    assert (row.hu_min, row.hu_max) == (as_stored.min(), as_stored.max())
+    assert row.hu_p0_5 == pytest.approx(np.percentile(as_stored, 0.5))
+    assert row.hu_p99_5 == pytest.approx(np.percentile(as_stored, 99.5))
+    assert row.std_hu == pytest.approx(as_stored.std())
+    assert row.air_share == (as_stored < -900).mean()
+
+
+def test_a_flipped_axis_is_another_orientation(tmp_path):
+    path = save(
+        tmp_path / "a.nii.gz", np.zeros((2, 2, 2), np.int16), affine=np.diag([-1.5, 1.5, 1.5, 1])
+    )
+    assert tables.nifti_row(path, WINDOW).orientation == "LAS"
+
+
+def test_nan_and_infinity_in_a_float_file_are_counted_and_left_out(tmp_path):
+    voxels = np.array([np.nan, np.inf, 10.0, 30.0], dtype=np.float32).reshape(1, 2, 2)
+    row = tables.nifti_row(save(tmp_path / "a.nii.gz", voxels), WINDOW)
+    assert row.not_finite == 2
+    assert (row.hu_min, row.hu_max, row.std_hu) == (10, 30, 10)
+
+
+def test_a_volume_of_nan_alone_has_no_hu(tmp_path):
+    voxels = np.full((2, 2, 2), np.nan, dtype=np.float32)
+    row = tables.nifti_row(save(tmp_path / "a.nii.gz", voxels), WINDOW)
+    assert row.not_finite == 8
+    assert row.hu_min is None
+    assert row.fault is None
+
+
+def test_the_digest_knows_the_voxels_and_nothing_else(tmp_path):
+    rng = np.random.default_rng(0)
+    voxels = rng.integers(-1000, 1000, (3, 4, 5), dtype=np.int16)
+    other = voxels.copy()
+    other[0, 0, 0] += 1
+    first = tables.nifti_row(save(tmp_path / "a.nii.gz", voxels), WINDOW)
+    moved = tables.nifti_row(save(tmp_path / "b.nii.gz", voxels, spacing=2.0), WINDOW)
+    changed = tables.nifti_row(save(tmp_path / "c.nii.gz", other), WINDOW)
+    assert first.sha256 == moved.sha256 != changed.sha256
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not gzip", gzip.compress(b"gzip but not NIfTI" * 100)],
+    ids=["empty", "garbage", "other format"],
+)
+def test_a_file_that_is_no_nifti_is_a_row_with_a_fault(tmp_path, content):
+    path = tmp_path / "bad.nii.gz"
+    path.write_bytes(content)
+    row = tables.nifti_row(path, WINDOW)
+    assert row.case == "bad"
+    assert row.fault
+    assert str(tmp_path) not in row.fault
+    assert row.hu_min is None
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.6, 0.99])
+def test_a_truncated_file_is_a_row_with_a_fault(tmp_path, keep):
+    voxels = np.random.default_rng(0).integers(-1000, 1000, (16, 16, 16), dtype=np.int16)
+    path = save(tmp_path / "cut.nii.gz", voxels)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * keep)])
+    assert tables.nifti_row(path, WINDOW).fault
+
+
+def test_a_file_of_four_axes_is_a_row_with_a_fault(tmp_path):
+    path = save(tmp_path / "a.nii.gz", np.zeros((2, 2, 2, 2), np.int16))
+    assert "three axes" in tables.nifti_row(path, WINDOW).fault
+
+
+def test_an_empty_table_has_typed_columns():
+    table = tables.frame([])
+    assert table["spacing_i"].dtype == "float64"
+    assert table["case"].dtype == "object"
+    assert len(table) == 0
+
+
+def test_the_table_counts_the_splits_of_each_patient():
+    rows = [
+        tables.Row("c", patient="p", split="train"),
+        tables.Row("b", patient="p", split="holdout"),
+        tables.Row("a", patient="q", split="train"),
+        tables.Row("d"),
+    ]
+    table = tables.frame(rows)
+    assert list(table["case"]) == ["a", "b", "c", "d"]
+    assert list(table["splits_of_patient"][:3]) == [1, 2, 2]
+    assert np.isnan(table["splits_of_patient"][3])

@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+from syda.model.discriminator import Discriminator, minibatch_deviation
+
+
+def test_minibatch_deviation_of_known_values():
+    """Two pairs: values 0 and 2 have a standard deviation of 1, equal values one of 0."""
+    x = torch.tensor([0.0, 2.0, 5.0, 5.0]).reshape(4, 1, 1, 1, 1).expand(4, 3, 2, 2, 2)
+    pairs = [minibatch_deviation(x[i : i + 2]) for i in (0, 2)]
+    assert pairs[0].shape == (2, 4, 2, 2, 2)
+    assert torch.equal(pairs[0][:, :3], x[:2])
+    torch.testing.assert_close(pairs[0][:, 3], torch.ones(2, 2, 2, 2))
+    torch.testing.assert_close(pairs[1][:, 3], torch.full((2, 2, 2, 2), 1e-4))
+
+
+@pytest.mark.parametrize(("n", "groups"), [(8, 2), (6, 2), (5, 5), (1, 1)])
+def test_groups_are_the_largest_divisor_up_to_four(n, groups):
+    x = torch.randn(n, 2, 2, 2, 2, generator=torch.Generator().manual_seed(0))
+    deviations = minibatch_deviation(x)[:, 2, 0, 0, 0]
+    assert len(deviations.unique()) == (groups if n not in (1, 5) else 1)
+    assert torch.equal(deviations.reshape(groups, -1).std(dim=1, correction=0), torch.zeros(groups))
+
+
+@pytest.fixture
+def discriminator() -> Discriminator:
+    torch.manual_seed(0)
+    return Discriminator([6, 5, 4], (0.04, 0.4))
+
+
+def test_one_logit_a_volume(discriminator):
+    x = torch.randn(3, 1, 16, 16, 16)
+    assert discriminator(x).shape == (3,)
+    half = discriminator(x, torch.bfloat16)
+    assert half.dtype == torch.float32
+    torch.testing.assert_close(half, discriminator(x), rtol=0.1, atol=0.1)
+
+
+def test_logits_start_near_unit_scale(discriminator):
+    logits = discriminator(torch.randn(32, 1, 16, 16, 16).clamp(-1, 1))
+    assert 0.01 < logits.abs().mean() < 3
+
+
+def test_every_weight_gets_a_gradient(discriminator):
+    discriminator(torch.randn(2, 1, 16, 16, 16)).sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in discriminator.parameters())
+
+
+def test_it_sees_the_whole_range_and_the_soft_tissue_window(discriminator):
+    seen = []
+    discriminator.from_image.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    levels = torch.tensor([-1.0, -0.16, 0.04, 0.24]).reshape(4, 1, 1, 1, 1)
+    discriminator(levels.expand(4, 1, 16, 16, 16))
+    whole, soft = seen[0][:, :, 0, 0, 0].T
+    assert torch.equal(whole, levels.flatten())
+    torch.testing.assert_close(soft, torch.tensor([-5.2, -1.0, 0.0, 1.0]).tanh())

@@ -1,0 +1,94 @@
+import pytest
+import torch
+
+from syda.model.generator import Generator, layer_table
+
+SMALL = {"latent": 6, "mapping_layers": 2, "mapping_lr_multiplier": 0.01, "channels": [5, 4, 3]}
+CHECKLIST = {
+    "latent": 96,
+    "mapping_layers": 8,
+    "mapping_lr_multiplier": 0.01,
+    "channels": [512, 512, 256, 128, 64, 32],
+}
+
+
+@pytest.fixture
+def generator() -> Generator:
+    torch.manual_seed(0)
+    return Generator(**SMALL)
+
+
+@pytest.fixture
+def rng() -> torch.Generator:
+    return torch.Generator().manual_seed(1)
+
+
+def test_output_is_a_volume_in_range(generator, rng):
+    image = generator(generator.draw_latents(2, rng), generator.draw_noise(2, rng))
+    assert image.shape == (2, 1, 16, 16, 16)
+    assert image.dtype == torch.float32
+    assert image.abs().max() <= 1
+
+
+def test_noise_has_one_layer_at_four_and_two_at_each_later_side(generator, rng):
+    assert [n.shape for n in generator.draw_noise(3, rng)] == [
+        (3, 1, s, s, s) for s in (4, 8, 8, 16, 16)
+    ]
+
+
+def test_truncation_zero_gives_the_average_and_one_leaves_w_alone(generator, rng):
+    generator.measure_average(rng, 64)
+    z = generator.draw_latents(3, rng)
+    torch.testing.assert_close(generator.style(z, 0.0), generator.w_average.expand(3, -1))
+    assert torch.equal(generator.style(z, 1.0), generator.mapping(z))
+    noise = generator.draw_noise(3, rng)
+    same = [n[:1].expand_as(n) for n in noise]
+    images = generator(z, same, truncation=0.0)
+    torch.testing.assert_close(images[0], images[1])
+
+
+def test_measured_average_is_the_mean_style(generator):
+    z = generator.draw_latents(64, torch.Generator().manual_seed(5))
+    generator.measure_average(torch.Generator().manual_seed(5), 64)
+    torch.testing.assert_close(generator.w_average, generator.mapping(z).mean(dim=0))
+
+
+def test_samples_of_a_batch_do_not_mix(generator, rng):
+    z, noise = generator.draw_latents(3, rng), generator.draw_noise(3, rng)
+    alone = generator(z[1:2], [n[1:2] for n in noise])
+    torch.testing.assert_close(generator(z, noise)[1:2], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_bfloat16_is_close(generator, rng):
+    z, noise = generator.draw_latents(2, rng), generator.draw_noise(2, rng)
+    difference = generator(z, noise, dtype=torch.bfloat16) - generator(z, noise)
+    assert difference.abs().max() < 0.1
+
+
+def test_every_weight_gets_a_gradient(generator, rng):
+    generator(generator.draw_latents(2, rng), generator.draw_noise(2, rng)).sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in generator.parameters())
+
+
+def test_architecture_rebuilds_it(generator):
+    twin = Generator(**generator.architecture)
+    twin.load_state_dict(generator.state_dict(), strict=True)
+
+
+def test_layer_table_at_the_checklist_scale():
+    with torch.device("meta"):
+        rows = layer_table(Generator(**CHECKLIST))
+    shapes = [(row.kind, row.output) for row in rows if row.kind != "ToImage"]
+    expected = [("EqualizedLinear", (96,))] * 8
+    expected += [("Constant", (512, 4, 4, 4)), ("ModulatedConv3d", (512, 4, 4, 4))]
+    for channels, side in [(512, 8), (256, 16), (128, 32), (64, 64), (32, 128)]:
+        expected += [("ModulatedConv3d", (channels, side, side, side))] * 2
+    assert shapes == expected
+    assert [row.output for row in rows if row.kind == "ToImage"] == [
+        (1, s, s, s) for s in (4, 8, 16, 32, 64, 128)
+    ]
+
+
+def test_layer_table_counts_every_weight(generator):
+    total = sum(p.numel() for p in generator.parameters())
+    assert sum(row.parameters for row in layer_table(generator)) == total

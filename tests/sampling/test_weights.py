@@ -1,0 +1,53 @@
+import json
+
+import pytest
+import torch
+
+from syda.errors import CorruptData
+from syda.model.generator import Generator
+from syda.sampling import weights
+
+CT = {"size": 8, "spacing_mm": 1.5, "window_min": -1000, "window_max": 1000}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    torch.manual_seed(0)
+    generator = Generator(latent=4, mapping_layers=1, mapping_lr_multiplier=0.1, channels=[3, 2])
+    description = weights.Description(
+        generator.architecture, CT, [10, 12], {"version": "v0"}, images_seen=8
+    )
+    weights.save(tmp_path, generator, description)
+    return tmp_path
+
+
+def test_round_trip(folder, tmp_path_factory):
+    generator, description = weights.load(folder)
+    assert description.longest_sides == [10, 12]
+    assert not generator.training
+    again = tmp_path_factory.mktemp("again")
+    weights.save(again, generator, description)
+    for name in (weights.WEIGHTS, weights.DESCRIPTION):
+        assert (again / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_weights_of_another_architecture_are_refused(folder):
+    path = folder / weights.DESCRIPTION
+    document = json.loads(path.read_text())
+    document["architecture"]["channels"] = [3, 3]
+    path.write_text(json.dumps(document))
+    with pytest.raises(CorruptData, match="size mismatch"):
+        weights.load(folder)
+
+
+def test_truncated_weights_are_refused(folder):
+    path = folder / weights.WEIGHTS
+    path.write_bytes(path.read_bytes()[:-7])
+    with pytest.raises(CorruptData, match="not a readable generator"):
+        weights.load(folder)
+
+
+def test_a_missing_description_is_refused(folder):
+    (folder / weights.DESCRIPTION).unlink()
+    with pytest.raises(CorruptData, match="not a readable generator"):
+        weights.load(folder)

@@ -1,0 +1,465 @@
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from syda import paths
+from syda.errors import CheckFailed, CorruptData, UsageError
+from syda.runtime.outputs import write_json
+from syda.stages import card
+
+REPOSITORY = Path(__file__).parents[2]
+MS_SSIM, PERCEPTUAL = "ms_ssim_3d_L3_k7_s1.5_dr2", "perceptual_space-1a2b3c4d"
+
+CT = {
+    "spacing_mm": 1.5, "hu_min": -1024, "hu_max": 3071,
+    "window_min": -1000, "window_max": 1000, "size": 16,
+}  # fmt: skip
+VALIDATE = {"validate": {"spacing_tolerance_mm": 0.001, "min_cases": 4}, "ct": CT}
+PARAMS = {
+    "convert": {
+        "data": {"version": "v0", "artificial": ["v0", "v1"], "artificial_key": "published-key"},
+        "ct": CT,
+        "convert": {"min_slices": 16, "max_clamped_share": 0.01, "max_quarantine_share": 0.25},
+    },
+    "resample": {"ct": CT},
+    "validate-resampled": VALIDATE,
+    "pack": {"ct": CT, "pack": {"holdout_share": 0.3333, "shards": 4}},
+    "validate-records": VALIDATE,
+    "train": {
+        "ct": CT,
+        "model": {
+            "latent": 24, "mapping_layers": 3, "mapping_lr_multiplier": 0.01,
+            "channels": [16, 8, 4], "discriminator_channels": [16, 8, 4],
+        },
+        "train": {"seed": 7, "images": 4096, "r1_gamma": 0.375, "path_weight": 0.0},
+    },
+    "generate": {"generate": {"seed": 100, "count": 12, "truncation": 1.0, "export": 3}},
+    "validate-synthetic": VALIDATE,
+    "evaluate": {"evaluate": {"seed": 11, "pairs": 400}, "ct": CT},
+}  # fmt: skip
+READS = {
+    "convert": ["data/raw/v0"],
+    "resample": ["data/nifti"],
+    "validate-resampled": ["data/resampled"],
+    "pack": ["data/resampled", "reports/validation/resampled.json"],
+    "validate-records": ["data/records"],
+    "train": ["data/records", "reports/validation/records.json"],
+    "generate": ["data/weights"],
+    "validate-synthetic": ["data/synthetic"],
+    "evaluate": ["data/records", "data/synthetic", "reports/validation/synthetic.json"],
+}
+WRITES = {
+    "convert": ["data/nifti", "reports/convert.json"],
+    "resample": ["data/resampled"],
+    "validate-resampled": ["reports/validation/resampled.json"],
+    "pack": ["data/records", "reports/pack.json"],
+    "validate-records": ["reports/validation/records.json"],
+    "train": ["data/weights"],
+    "generate": ["data/synthetic"],
+    "validate-synthetic": ["reports/validation/synthetic.json"],
+    "evaluate": ["reports/metrics.json", "reports/evaluation/details.json"],
+}
+
+SETS = ("resampled", "records", "synthetic")
+
+
+def figures(synthetic, real, n):
+    return {
+        "synthetic": synthetic, "real": real, "difference": synthetic - real,
+        "difference_low": synthetic - real - 0.02, "difference_high": synthetic - real + 0.02,
+        "n_synthetic": n, "n_real": 2 * n,
+    }  # fmt: skip
+
+
+def metric(title, aim, protocol):
+    return {"title": title, "unit": "1", "aim": aim, "source": "a paper", "protocol": protocol}
+
+
+def validation(name):
+    rule = {
+        "rule": "spacing", "sentence": "Voxels measure 1.5 mm.", "verdict": "passed",
+        "observed": "1.5 mm in 64 volumes", "failing": [],
+    }  # fmt: skip
+    part = {"title": f"The {name}", "folder": f"data/{name}", "volumes": 64, "rules": [rule]}
+    return {"set": name, "success": True, "parts": [part | {"summary": {}}]}
+
+
+def reports():
+    return {
+        paths.METRICS: {
+            "holdout": {
+                MS_SSIM: figures(0.4123456, 0.2971234, 210),
+                PERCEPTUAL: figures(0.31, 0.27, 231),
+            },
+            "train": {
+                MS_SSIM: figures(0.4123456, 0.3051234, 211),
+                PERCEPTUAL: figures(0.29, 0.26, 232),
+            },
+            "n": {"holdout": 21, "train": 43, "synthetic": 12},
+        },
+        paths.EVALUATION / "details.json": {
+            "metrics": {
+                MS_SSIM: metric("MS-SSIM of pairs", "match", {"kernel": 7, "hu": [-1000, 1000]}),
+                PERCEPTUAL: metric("Perceptual loss", "lower", {"space": {"name": "lite0"}}),
+            },
+            "sampling": {"seed": 11, "pairs": 400, "bootstrap": 1000},
+        },
+        paths.CONVERT_REPORT: {
+            "version": "v0", "artificial": True, "converted": 64,
+            "set_aside": [{"series": "ab", "reason": "too_few_slices", "detail": "3"}],
+            "reasons": {"too_few_slices": 1}, "files_ignored": {"not_dicom": 2},
+            "clamped_share_max": 0.00012,
+            "sex": {"F": 33, "M": 31}, "age_band": {"40-44": 60, "45-49": "fewer than 5"},
+            "manufacturer": {"SYDA phantom": 64},
+            "pixel_spacing_mm": {"min": 1.6, "max": 1.9},
+            "slice_spacing_mm": {"min": 5.0, "max": 5.0},
+            "scan_length_mm": {},
+        },
+        paths.PACK_REPORT: {
+            "cases": {"train": 43, "holdout": 21}, "patients": {"train": 42, "holdout": 20},
+            "longest_sides": {"train": [200, 220, 260], "holdout": [210, 250]},
+            "clipped_share": {"train": 0.0021, "holdout": 0.0019},
+        },
+        **{paths.validation_report(name): validation(name) for name in SETS},
+    }  # fmt: skip
+
+
+def digest(root, path):
+    file = root / path
+    content = file.read_bytes() if file.is_file() else path.encode()
+    return {"sha256": hashlib.sha256(content).hexdigest(), "files": 1, "bytes": 1000}
+
+
+def manifest(root, name):
+    stage, _, item = name.partition("-")
+    packages = {"numpy": "2.3.0"} | ({"torch": "2.13.0"} if stage in ("train", "evaluate") else {})
+    content = {
+        "stage": stage, "item": item or None, "params": PARAMS[name],
+        "reads": {path: digest(root, path) for path in READS[name]},
+        "writes": {path: digest(root, path) for path in WRITES[name]},
+        "code": {"sha256": "c0de" * 16, "files": {}}, "python": "3.11.7", "packages": packages,
+    }  # fmt: skip
+    write_json(root / paths.manifest(stage, item or None), content)
+
+
+def fill(root, edit=lambda reports: None):
+    """Write what a run of the pipeline leaves for the card; ``edit`` may change the reports."""
+    contents = reports()
+    edit(contents)
+    for path, content in contents.items():
+        write_json(root / path, content)
+    for name in PARAMS:
+        manifest(root, name)
+
+
+def prepare(root):
+    (root / "params.yaml").write_text("card: {significant_digits: 4}\n")
+    (root / "model_card").mkdir()
+    shutil.copy(REPOSITORY / paths.DECLARED, root / paths.DECLARED)
+    fill(root)
+    return root
+
+
+@pytest.fixture
+def root(tmp_path):
+    return prepare(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    """Root, page and card.json of an untouched run; read only."""
+    root = prepare(tmp_path_factory.mktemp("clean"))
+    return root, *run(root)
+
+
+def run(root):
+    card.run(root)
+    return (root / paths.CARD).read_text(), json.loads((root / paths.CARD_JSON).read_text())
+
+
+def facts(value):
+    """Every fact of card.json."""
+    if isinstance(value, dict):
+        if "kind" in value:
+            yield value
+        else:
+            for item in value.values():
+                yield from facts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from facts(item)
+
+
+def resolve(root, source):
+    file, pointer = source.split("#/")
+    value = json.loads((root / file).read_text())
+    for escaped in pointer.split("/"):
+        key = escaped.replace("~1", "/").replace("~0", "~")
+        value = value[int(key)] if isinstance(value, list) else value[key]
+    return value
+
+
+def headings(page):
+    return re.findall(r"^#{2,3} ((?:\d+(?:\.\d)?|[ABC]) .+)$", page, re.M)
+
+
+def test_the_ten_sections_stand_in_the_checklists_order(clean):
+    _, page, document = clean
+    assert headings(page) == [
+        "1 General", "2 Training data", "2.1 Data version",
+        "2.2 Annotation and selection protocol", "3 Evaluation data", "3.1 Dataset",
+        "3.2 Demographics and statistics", "3.3 Annotation protocol", "4 Project configuration",
+        "4.1 Algorithm", "4.2 Preprocessing", "4.3 Libraries",
+        "4.4 Parameters and hyper-parameters", "5 Metrics", "6 Intended use",
+        "7 Clinical evaluation", "8 Ethical considerations", "9 Informed consent", "10 Legal",
+        "A Checks that the data passed", "B Provenance", "C Values of the original checklist",
+    ]  # fmt: skip
+    assert [f"{number} {section['title']}" for number, section in document["sections"].items()]
+    assert set(document["status"]) == {str(number) for number in range(1, 11)}
+
+
+FIELDS = {
+    "1": "project_name report_version author date model_name model_description model_type "
+    "model_version model_version_original repository",
+    "2.1": "version",
+    "2.2": "annotation selection",
+    "3": "original",
+    "3.1": "name cases patients",
+    "3.2": "demographics extent_smallest extent_largest",
+    "3.3": "protocol",
+    "4.1": "layers latent mapping_layers channels size discriminator_channels r1_gamma path_weight",
+    "4.2": "hu_min spacing shards tolerance window_min clipped size shadow",
+    "4.3": "checklist",
+    "4.4": "parameters",
+    "5": "checklist original_ms_ssim original_perceptual",
+    "6": "limitations intended_use intended_user out_of_scope limitations_original",
+    "7": "evaluation",
+    "8": "risks assessment",
+    "9": "consent",
+    "10": "code_license data_license weights_terms privacy_status",
+}
+"""The checklist's fields, and the names of the facts and tables that answer them."""
+
+
+def test_every_field_of_the_checklist_has_a_home(clean):
+    _, _, document = clean
+    for number, names in FIELDS.items():
+        section = document["sections"][number]
+        for name in names.split():
+            assert section["facts"].get(name) or section["tables"].get(name), (number, name)
+
+
+def test_every_library_of_the_checklist_is_answered(clean):
+    _, _, document = clean
+    rows = document["sections"]["4.3"]["tables"]["checklist"]
+    assert [row["library"] for row in rows] == [
+        "torch", "torchvision", "torchaudio", "torchmetrics", "pytorch_lightning", "monai",
+        "addict", "kornia", "pycm", "cloudml-hypertune", "google-cloud-storage", "gcsfs",
+        "tensorflow", "fsspec", "gsutil",
+    ]  # fmt: skip
+    assert rows[0]["version"]["value"] == "2.13.0"
+    assert rows[0]["stages"] == "train, evaluate"
+    assert rows[1]["version"] == "not imported"
+
+
+def test_every_measured_value_is_what_its_source_says(clean):
+    root, _, document = clean
+    measured = [fact for fact in facts(document) if fact["kind"] == "measured"]
+    assert len(measured) > 80
+    for fact in measured:
+        (source,) = fact["sources"]
+        assert resolve(root, source) == fact["value"], source
+
+
+def test_every_source_of_a_derived_value_exists(clean):
+    root, _, document = clean
+    derived = [fact for fact in facts(document) if fact["kind"] == "derived"]
+    for fact in derived:
+        assert fact["sources"]
+        for source in fact["sources"]:
+            resolve(root, source)
+
+
+def test_derived_values_follow_from_their_sources(clean):
+    _, _, document = clean
+    found = document["sections"]["4.1"]["facts"]
+    assert found["effective_spacing_smallest"]["value"] == pytest.approx(1.5 * 200 / 16)
+    assert found["effective_spacing_largest"]["value"] == pytest.approx(1.5 * 260 / 16)
+    assert found["blocks"]["value"] == 2
+    assert document["sections"]["3.2"]["facts"]["extent_largest"]["value"] == 375
+
+
+def test_the_network_is_the_built_one(clean):
+    from syda.model.generator import Generator
+
+    _, _, document = clean
+    model = PARAMS["train"]["model"]
+    twin = Generator(**{k: v for k, v in model.items() if k != "discriminator_channels"})
+    section = document["sections"]["4.1"]
+    assert section["facts"]["weights"]["value"] == sum(p.numel() for p in twin.parameters())
+    assert section["tables"]["layers"][-1]["output shape"]["value"] == [1, 16, 16, 16]
+
+
+def test_every_parameter_of_every_stage_is_listed(clean):
+    _, _, document = clean
+    rows = document["sections"]["4.4"]["tables"]["parameters"]
+    found = {row["parameter"]: row["value"]["value"] for row in rows}
+    assert found["train.r1_gamma"] == 0.375
+    assert found["model.channels"] == [16, 8, 4]
+    assert found["ct.size"] == 16
+    assert found["convert.max_clamped_share"] == 0.01
+
+
+def test_every_number_of_the_page_stands_in_the_json(clean):
+    """Numbers in a table's value cells are values of card.json, rounded by the one rule."""
+    _, page, document = clean
+    assert "0.4123" in page
+    assert "0.4123456" not in page
+    assert document["sections"]["5"]["tables"]["checklist"][0]["MS-SSIM"]["value"] == 0.4123456
+    body = page[page.index("## 5 Metrics") : page.index("## 6 Intended use")]
+    cells = [
+        c.strip() for line in body.splitlines() if line.startswith("|") for c in line.split("|")
+    ]
+    numbers = {cell for cell in cells if re.fullmatch(r"-?[\d.]+", cell)}
+    rounded = {
+        f"{fact['value']:.4g}" for fact in facts(document["sections"]["5"])
+        if isinstance(fact["value"], int | float)
+    }  # fmt: skip
+    assert numbers <= rounded
+    assert len(numbers) > 20
+
+
+def test_the_checklists_columns_come_first_and_the_original_is_marked_historical(clean):
+    _, page, document = clean
+    rows = document["sections"]["5"]["tables"]["checklist"]
+    assert "| dataset name | dataset description | MS-SSIM | perceptual loss |" in page
+    assert [row["dataset name"]["value"] for row in rows[:2]] == ["v0 holdout", "v0 train"]
+    assert rows[2]["MS-SSIM"]["value"] == 0.19
+    assert rows[2]["perceptual loss"]["value"] == 24.34
+    assert "historical" in rows[2]["dataset description"]
+    line = next(line for line in page.splitlines() if line.startswith("|") and "24.34" in line)
+    assert "protocol unknown" in line
+
+
+def test_a_missing_person_is_visible_and_awaited(clean):
+    _, page, document = clean
+    assert "Person developing the model | **absent**, awaiting: project owner" in page
+    author = document["sections"]["1"]["facts"]["author"]
+    assert (author["value"], author["kind"], author["owner"]) == (None, "absent", "project owner")
+    assert document["status"]["1"]["state"] == "partial"
+    assert "project owner" in document["status"]["1"]["owners"]
+    assert document["status"]["7"]["state"] == "awaiting"
+    assert document["status"]["9"]["state"] == "complete"
+
+
+def test_real_patients_ask_for_what_artificial_ones_do_not(root):
+    fill(root, lambda contents: contents[paths.CONVERT_REPORT].update(artificial=False))
+    page, document = run(root)
+    assert document["status"]["9"]["state"] == "awaiting"
+    assert document["sections"]["10"]["facts"]["privacy_status"]["owner"] == "privacy officer"
+    assert document["sections"]["2.2"]["facts"]["contrast_and_stones"]["owner"] == "radiologist"
+    assert "no person's data" not in page
+
+
+def test_a_declared_author_is_shown(root):
+    text = (root / paths.DECLARED).read_text()
+    (root / paths.DECLARED).write_text(
+        re.sub(r"^author:.*$", "author: Someone Real", text, flags=re.M)
+    )
+    page, _ = run(root)
+    assert "| Person developing the model | Someone Real | declared:" in page
+
+
+def test_all_links_and_anchors_resolve(clean):
+    root, page, _ = clean
+    ids = re.findall(r'<a id="([^"]+)"></a>', page)
+    assert len(ids) == len(set(ids)) == 22
+    targets = re.findall(r"\]\(([^)]+)\)", page)
+    assert {target[1:] for target in targets if target.startswith("#")} <= set(ids)
+    assert len([target for target in targets if target.startswith("#")]) == 13
+    made_elsewhere = {"synthetic.png", "training_curves.png", "hu_histogram.png"}
+    pages = {"resampled.md", "records.md", "synthetic.md"}
+    for target in targets:
+        if not target.startswith("#") and Path(target).name not in made_elsewhere | pages:
+            assert (root / "model_card" / target).resolve().is_file(), target
+
+
+def test_no_bare_placeholder_and_no_hole(clean):
+    _, page, _ = clean
+    for line in page.splitlines():
+        assert not re.search(r"\b(TBD|TODO|N\.A|N/A|None|nan|inf|Undefined)\b", line), line
+        if line.startswith("|") and "---" not in line:
+            assert all(cell.strip() not in ("", "-", "here") for cell in line.strip("|").split("|"))
+    assert not re.search(r"^(#+ .+)\n+(?=#)(?!### \d|## )", page, re.M)
+
+
+def test_the_same_inputs_give_the_same_bytes(root, tmp_path_factory):
+    run(root)
+    twin = tmp_path_factory.mktemp("elsewhere") / "clone"
+    shutil.copytree(root, twin)
+    run(twin)
+    for path in (paths.CARD, paths.CARD_JSON):
+        assert (root / path).read_bytes() == (twin / path).read_bytes()
+        assert str(root).encode() not in (root / path).read_bytes()
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_metric_that_is_no_finite_number_is_refused(root, number):
+    text = (root / paths.METRICS).read_text()
+    (root / paths.METRICS).write_text(text.replace("0.4123456", number))
+    with pytest.raises(CorruptData, match=r"metrics\.json"):
+        run(root)
+    assert not (root / paths.CARD).exists()
+
+
+def test_a_figure_edited_by_hand_is_refused(root):
+    text = (root / paths.METRICS).read_text()
+    (root / paths.METRICS).write_text(text.replace("0.4123456", "0.3123456"))
+    with pytest.raises(CheckFailed, match=r"metrics\.json is not what stage evaluate wrote"):
+        run(root)
+
+
+def test_stages_of_different_runs_are_refused(root):
+    path = root / paths.manifest("train")
+    content = json.loads(path.read_text())
+    content["reads"]["data/records"]["sha256"] = "0" * 64
+    write_json(path, content)
+    with pytest.raises(CheckFailed, match="train read another data/records than pack wrote"):
+        run(root)
+
+
+def test_a_value_never_becomes_markup(root):
+    evil = "a | b <script>x</script> `c` [d](e) *f*\n# g"
+    fill(root, lambda contents: contents[paths.CONVERT_REPORT].update(manufacturer={evil: 64}))
+    page, document = run(root)
+    assert "<script>" not in page
+    assert "[d](e)" not in page
+    line = next(line for line in page.splitlines() if "lt;script" in line)
+    assert len(re.findall(r"(?<!\\)\|", line)) == 3
+    assert (
+        document["sections"]["2.1"]["tables"]["manufacturer"][0]["scanner's manufacturer"] == evil
+    )
+
+
+def test_a_missing_metric_is_refused(root):
+    fill(root, lambda contents: contents[paths.METRICS]["holdout"].pop(MS_SSIM))
+    with pytest.raises(CorruptData, match="different metrics"):
+        run(root)
+
+
+def test_a_missing_input_is_wrong_use(root):
+    (root / paths.PACK_REPORT).unlink()
+    with pytest.raises(UsageError, match=r"reports/pack\.json does not exist"):
+        run(root)
+
+
+def test_no_original_figure_is_shown_as_ours(clean):
+    """0.19 and 24.34 stand only in lines that call them historical or original."""
+    _, page, _ = clean
+    for line in page.splitlines():
+        if re.search(r"\b(0\.19|24\.34)\b", line):
+            assert re.search("historical|original|section 5", line), line

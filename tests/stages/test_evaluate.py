@@ -1,0 +1,163 @@
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from syda import paths
+from syda.errors import CheckFailed, CorruptData, UsageError
+from syda.records import split, writer
+from syda.records.schema import Record
+from syda.stages import evaluate
+from syda.types import Case, Volume
+from syda.volume import nifti
+from syda.volume.model_space import ModelSpace
+
+SPACE = ModelSpace(16, 1.5, -1000, 1000)
+FIGURES = {
+    "synthetic",
+    "real",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "n_synthetic",
+    "n_real",
+}
+
+
+def scan(seed: int) -> Volume:
+    """A crude body at 1.5 mm: an ellipse of soft tissue with a spine, in air."""
+    rng = np.random.default_rng(seed)
+    x, y, z = np.meshgrid(*(np.linspace(-1, 1, n) for n in (24, 20, 12)), indexing="ij")
+    hu = np.full(x.shape, -1000.0)
+    hu[(x / rng.uniform(0.7, 0.9)) ** 2 + (y / rng.uniform(0.5, 0.8)) ** 2 < 1] = 40
+    hu[x**2 + (y + 0.3) ** 2 < 0.03] = 300
+    hu += rng.normal(0, 15, hu.shape) + 0 * z
+    return Volume(np.rint(hu.clip(-1024, 3071)).astype(np.int16), np.diag([1.5, 1.5, 1.5, 1.0]))
+
+
+def patients(side: split.Split, count: int) -> list[str]:
+    """Names whose hash puts them in a split."""
+    names = (f"patient-{n}" for n in range(1000))
+    wanted = (name for name in names if split.split_of(name, 0.3333) == side)
+    return [next(wanted) for _ in range(count)]
+
+
+def write_records(folder: Path, train: int = 4, holdout: int = 3) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    names = patients("train", train) + patients("holdout", holdout)
+    records = [Record(Case(f"case-{n}", name, {}), scan(n)) for n, name in enumerate(names)]
+    writer.write(folder, records, holdout_share=0.3333, shards=2)
+
+
+@pytest.fixture
+def root(workspace: Callable[..., Path]) -> Path:
+    """A repository as it is before the stage: records, synthetic volumes, report and curves."""
+    root = workspace({"ct.size": 16})
+    yaml = YAML()
+    document = yaml.load(root / paths.PARAMS)
+    document["evaluate"] = {"seed": 1, "pairs": 5, "bootstrap": 100, "shown": 2}
+    yaml.dump(document, root / paths.PARAMS)
+    write_records(root / paths.RECORDS)
+    for seed in range(5):
+        image, longest = SPACE.encode(scan(100 + seed))
+        name = f"{seed:06d}{nifti.SUFFIX}"
+        nifti.write(root / paths.SYNTHETIC / name, SPACE.decode(image, longest))
+    report = root / paths.validation_report("synthetic")
+    report.parent.mkdir(parents=True)
+    report.write_text("{}")
+    curves = root / paths.CURVES
+    curves.parent.mkdir(parents=True)
+    curves.write_text("images,loss_g,loss_d\n100,1,2\n200,2,1\n")
+    return root
+
+
+def written(root: Path) -> dict[str, bytes]:
+    files = [*evaluate.WRITES, paths.manifest("evaluate")]
+    return {file.as_posix(): (root / file).read_bytes() for file in files}
+
+
+def test_every_output_twice_the_same_and_nothing_else(root: Path) -> None:
+    evaluate.run(root)
+    first = written(root)
+    evaluate.run(root)
+    assert written(root) == first
+    left = {p.relative_to(root) for p in (root / paths.EVALUATION).iterdir()}
+    assert left | {paths.METRICS} == set(evaluate.WRITES)
+    manifest = json.loads(first[paths.manifest("evaluate").as_posix()])
+    assert set(manifest["writes"]) == {file.as_posix() for file in evaluate.WRITES}
+    assert "metrics/ms_ssim.py" in json.dumps(manifest["code"])
+
+
+def test_metrics_are_nested_by_split_and_metric(root: Path) -> None:
+    evaluate.run(root)
+    metrics = json.loads((root / paths.METRICS).read_text())
+    assert metrics["n"] == {"synthetic": 5, "train": 4, "holdout": 3}
+    assert set(metrics) == {"n", "train", "holdout"}
+    for side, real_pairs in (("train", 5), ("holdout", 3)):
+        perceptual = next(key for key in metrics[side] if key.startswith("perceptual_imagenet"))
+        assert set(metrics[side]) == {"hu_w1", "ms_ssim_3d_L1_k7_s1.5_dr2", perceptual}
+        for figure in metrics[side].values():
+            assert set(figure) == FIGURES
+            difference = figure["synthetic"] - figure["real"]
+            assert figure["difference"] == pytest.approx(difference, abs=2e-6)
+            assert figure["difference_low"] <= figure["difference"] <= figure["difference_high"]
+        similarity = metrics[side]["ms_ssim_3d_L1_k7_s1.5_dr2"]
+        assert (similarity["n_synthetic"], similarity["n_real"]) == (5, real_pairs)
+        assert metrics[side][perceptual]["n_synthetic"] == 5 * metrics["n"][side]
+
+
+def test_details_name_protocols_and_volumes(root: Path) -> None:
+    evaluate.run(root)
+    details = json.loads((root / evaluate.DETAILS).read_text())
+    metrics = json.loads((root / paths.METRICS).read_text())
+    assert set(details["metrics"]) == set(metrics["train"])
+    assert details["volumes"]["synthetic"] == [f"{seed:06d}" for seed in range(5)]
+    assert details["sampling"] == {"seed": 1, "pairs": 5, "bootstrap": 100}
+    for side in ("train", "holdout"):
+        for key, figure in metrics[side].items():
+            assert details["figures"][side][key]["real"]["value"] == figure["real"]
+
+
+def test_hu_table_holds_whole_shares(root: Path) -> None:
+    evaluate.run(root)
+    with (root / evaluate.HU_TABLE).open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert list(rows[0]) == ["hu", "train", "holdout", "synthetic"]
+    assert [int(row["hu"]) for row in rows] == list(range(-1000, 1001, 10))
+    for name in ("train", "holdout", "synthetic"):
+        assert sum(float(row[name]) for row in rows) == pytest.approx(1, abs=1e-4)
+
+
+def test_one_synthetic_volume_is_too_few(root: Path) -> None:
+    for file in nifti.case_files(root / paths.SYNTHETIC)[1:]:
+        file.unlink()
+    with pytest.raises(CheckFailed, match="synthetic has 1 volumes"):
+        evaluate.run(root)
+    assert not (root / paths.METRICS).exists()
+    assert not (root / paths.manifest("evaluate")).exists()
+
+
+@pytest.mark.parametrize("holdout", [0, 1])
+def test_a_split_needs_two_patients(holdout: int, root: Path) -> None:
+    write_records(root / paths.RECORDS, holdout=holdout)
+    with pytest.raises(CheckFailed, match=f"holdout has {holdout} patients"):
+        evaluate.run(root)
+
+
+def test_a_synthetic_volume_of_another_size_is_refused(root: Path) -> None:
+    stray = Volume(np.zeros((8, 8, 8), np.int16), np.eye(4))
+    nifti.write(root / paths.SYNTHETIC / f"000009{nifti.SUFFIX}", stray)
+    with pytest.raises(CorruptData, match=r"000009.*ct\.size is 16"):
+        evaluate.run(root)
+
+
+def test_without_the_validation_report_nothing_runs(root: Path) -> None:
+    (root / paths.validation_report("synthetic")).unlink()
+    with pytest.raises(UsageError, match=r"synthetic\.json does not exist"):
+        evaluate.run(root)

@@ -1,0 +1,81 @@
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from syda.errors import CorruptData, UsageError
+from syda.model.generator import Generator
+from syda.sampling import weights
+from syda.stages import generate
+from syda.volume import nifti
+
+CT = {"size": 8, "spacing_mm": 1.5, "window_min": -1000, "window_max": 1000}
+
+
+@pytest.fixture
+def root(workspace):
+    root = workspace({"generate.seed": 7, "generate.count": 3, "generate.export": 2})
+    torch.manual_seed(0)
+    generator = Generator(latent=4, mapping_layers=1, mapping_lr_multiplier=0.1, channels=[3, 2])
+    folder = root / "data" / "weights"
+    folder.mkdir(parents=True)
+    description = weights.Description(generator.architecture, CT, [16, 20], {"version": "v0"}, 8)
+    weights.save(folder, generator, description)
+    return root
+
+
+def test_a_volume_and_its_json_for_each_seed(root):
+    generate.run(root)
+    folder = root / "data" / "synthetic"
+    names = {path.name for path in folder.iterdir() if path.is_file()}
+    assert names == {f"00000{n}{end}" for n in (7, 8, 9) for end in (".nii.gz", ".json")}
+    facts = json.loads((folder / "000008.json").read_text())
+    volume = nifti.read(folder / "000008.nii.gz")
+    digest = hashlib.sha256((root / "data/weights/generator.safetensors").read_bytes())
+    assert facts == {
+        "synthetic": True,
+        "seed": 8,
+        "longest_side": facts["longest_side"],
+        "effective_spacing_mm": pytest.approx(1.5 * facts["longest_side"] / 8),
+        "nominal_spacing_mm": 1.5,
+        "truncation": 1.0,
+        "weights_sha256": digest.hexdigest(),
+    }
+    assert facts["longest_side"] in (16, 20)
+    assert volume.spacing == pytest.approx((facts["effective_spacing_mm"],) * 3)
+    assert volume.hu.dtype == np.int16
+    assert -1000 <= volume.hu.min() <= volume.hu.max() <= 1000
+
+
+def test_exports_are_at_the_true_spacing(root):
+    generate.run(root)
+    folder = root / "data" / "synthetic" / "physical"
+    assert {path.name for path in folder.iterdir()} == {"000007.nii.gz", "000008.nii.gz"}
+    for path in folder.iterdir():
+        assert nifti.read(path).spacing == pytest.approx((1.5, 1.5, 1.5))
+
+
+def test_the_same_weights_and_seeds_give_the_same_bytes(root):
+    contents = []
+    for _ in range(2):
+        generate.run(root)
+        files = sorted(p for p in (root / "data/synthetic").rglob("*") if p.is_file())
+        contents.append([path.read_bytes() for path in files])
+    assert contents[0] == contents[1]
+
+
+def test_without_weights_it_says_what_to_do(root):
+    weights_folder = root / "data" / "weights"
+    weights_folder.rename(root / "elsewhere")
+    with pytest.raises(UsageError, match="data/weights does not exist"):
+        generate.run(root)
+
+
+def test_broken_weights_leave_no_volumes(root):
+    path = root / "data" / "weights" / weights.WEIGHTS
+    path.write_bytes(b"broken")
+    with pytest.raises(CorruptData):
+        generate.run(root)
+    assert not (root / "data" / "synthetic").exists()

@@ -1,0 +1,231 @@
+import gzip
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from syda import paths
+from syda.errors import CheckFailed, ParamsError, UsageError
+from syda.records import writer
+from syda.records.schema import Record
+from syda.stages import validate
+from syda.types import Case, Volume
+
+PARAMS = """
+ct: {spacing_mm: 1.5, hu_min: -1024, hu_max: 3071, window_min: -1000, window_max: 1000, size: 8}
+validate: {spacing_tolerance_mm: 0.001, min_cases: 3, min_cases_per_split: 2, min_std_hu: 50.0}
+"""
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("SYDA_WORKERS", "1")
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    return tmp_path
+
+
+def scan(seed, low=-1000, high=1000):
+    return np.random.default_rng(seed).integers(low, high, (8, 8, 8), dtype=np.int16)
+
+
+def save(path, voxels, spacing=1.5):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(voxels, np.diag([spacing, spacing, spacing, 1.0])), path)
+
+
+@pytest.fixture
+def resampled(root):
+    for number in range(3):
+        save(root / paths.RESAMPLED / f"case{number}.nii.gz", scan(number))
+    return root
+
+
+@pytest.fixture
+def synthetic(root):
+    for number in range(3):
+        save(root / paths.SYNTHETIC / f"{number:06d}.nii.gz", scan(number), spacing=3.1)
+    save(root / paths.SYNTHETIC / "physical" / "000000.nii.gz", scan(9))
+    return root
+
+
+def pack(root, records, holdout_share=0.5):
+    folder = root / paths.RECORDS
+    folder.mkdir(parents=True)
+    writer.write(folder, records, holdout_share=holdout_share, shards=2)
+
+
+def record(number, patient=None, voxels=None, spacing=1.5):
+    case = Case(f"case{number}", patient or f"patient{number}", {})
+    hu = scan(number) if voxels is None else voxels
+    return Record(case, Volume(hu, np.diag([spacing, spacing, spacing, 1.0])))
+
+
+def report(root, name):
+    return json.loads((root / paths.validation_report(name)).read_text())
+
+
+def page(root, name):
+    return (root / paths.validation_report(name)).with_suffix(".md").read_text()
+
+
+def fails(root, name, match):
+    """The stage fails with this message; the report is there all the same, the manifest is not."""
+    with pytest.raises(CheckFailed, match=match) as failure:
+        validate.run(root, name)
+    assert failure.value.exit_code == 1
+    assert "\n" not in str(failure.value)
+    assert report(root, name)["success"] is False
+    assert "**Failed.**" in page(root, name)
+    assert not (root / paths.manifest("validate", name)).exists()
+
+
+def test_a_clean_set_of_scans_passes(resampled):
+    validate.run(resampled, "resampled")
+    assert report(resampled, "resampled")["success"] is True
+    assert "**Passed.**" in page(resampled, "resampled")
+    manifest = json.loads((resampled / paths.manifest("validate", "resampled")).read_text())
+    assert set(manifest["reads"]) == {"data/resampled"}
+    assert set(manifest["params"]) == {"validate", "ct"}
+
+
+@pytest.mark.parametrize(
+    ("voxels", "spacing", "match"),
+    [
+        (scan(1), 2.0, "case case1 .*voxel size along i is 2 mm.*1.5 mm along each axis"),
+        (scan(1), 1.4985, "case case1 .*1.4985 mm"),
+        (scan(1, high=5001), 1.5, "case case1 .*highest voxel is .*between -1024 and 3071 HU"),
+        (scan(1, low=-2000), 1.5, "case case1 .*lowest voxel is -.*between -1024 and 3071 HU"),
+        (np.full((8, 8, 8), 40, np.int16), 1.5, "case case1 .*standard deviation"),
+    ],
+    ids=["2.0 mm", "1.4985 mm", "5000 HU", "-2000 HU", "constant"],
+)
+def test_a_planted_fault_names_the_case(resampled, voxels, spacing, match):
+    save(resampled / paths.RESAMPLED / "case1.nii.gz", voxels, spacing)
+    fails(resampled, "resampled", match)
+
+
+def test_nan_in_a_float_file_names_the_case(resampled):
+    voxels = scan(1).astype(np.float32)
+    voxels[3, 3, 3] = np.nan
+    save(resampled / paths.RESAMPLED / "case1.nii.gz", voxels)
+    fails(resampled, "resampled", "case case1 .*NaN or infinite voxels is 1")
+
+
+def test_the_same_scan_under_two_names_fails(resampled):
+    save(resampled / paths.RESAMPLED / "case9.nii.gz", scan(2))
+    fails(resampled, "resampled", "case case2 .*No two volumes have the same voxels")
+    assert "case9" in page(resampled, "resampled")
+
+
+def test_a_corrupt_file_fails_and_is_named(resampled):
+    (resampled / paths.RESAMPLED / "case1.nii.gz").write_bytes(gzip.compress(b"garbage" * 100))
+    fails(resampled, "resampled", "case case1 .*Every file can be read")
+
+
+def test_another_orientation_fails(resampled):
+    image = nib.Nifti1Image(scan(1), np.diag([-1.5, 1.5, 1.5, 1.0]))
+    nib.save(image, resampled / paths.RESAMPLED / "case1.nii.gz")
+    fails(resampled, "resampled", "case case1 .*LAS")
+
+
+@pytest.mark.parametrize("name", ["resampled", "records", "synthetic"])
+@pytest.mark.parametrize("exists", [True, False], ids=["empty", "missing"])
+def test_an_empty_or_missing_set_fails(root, name, exists):
+    if exists:
+        (root / validate.SETS[name]).mkdir(parents=True)
+    with pytest.raises(CheckFailed):
+        validate.run(root, name)
+    assert report(root, name)["success"] is False
+
+
+def test_a_set_below_the_floor_fails(resampled):
+    (resampled / paths.RESAMPLED / "case1.nii.gz").unlink()
+    fails(resampled, "resampled", "3 or more .*observed: 2 volumes")
+
+
+def test_two_runs_give_the_same_bytes(resampled):
+    validate.run(resampled, "resampled")
+    target = resampled / paths.validation_report("resampled")
+    first = target.read_bytes(), page(resampled, "resampled")
+    validate.run(resampled, "resampled")
+    assert (target.read_bytes(), page(resampled, "resampled")) == first
+    assert str(resampled) not in first[0].decode() + first[1]
+
+
+def test_worker_processes_give_the_same_bytes(resampled, monkeypatch):
+    validate.run(resampled, "resampled")
+    first = (resampled / paths.validation_report("resampled")).read_bytes()
+    monkeypatch.setenv("SYDA_WORKERS", "2")
+    validate.run(resampled, "resampled")
+    assert (resampled / paths.validation_report("resampled")).read_bytes() == first
+
+
+def test_clean_records_pass(root):
+    pack(root, [record(number) for number in range(8)])
+    validate.run(root, "records")
+    assert report(root, "records")["success"] is True
+
+
+def test_a_missing_split_fails(root):
+    pack(root, [record(number) for number in range(8)], holdout_share=0.0)
+    fails(root, "records", "holdout split has 2 or more.*observed: 0 volumes")
+
+
+def test_a_patient_in_both_splits_fails(root, monkeypatch):
+    sides = iter(["train", "holdout"] * 4)
+    monkeypatch.setattr(writer.split, "split_of", lambda patient, share: next(sides))
+    pack(root, [record(n, patient="same" if n in (2, 3) else None) for n in range(8)])
+    fails(root, "records", "case case2 .*No patient is in both")
+    assert "case3" in page(root, "records")
+
+
+def test_a_record_of_another_spacing_fails(root):
+    pack(root, [record(n, spacing=2.0 if n == 5 else 1.5) for n in range(8)])
+    fails(root, "records", "case case5 .*2 mm")
+
+
+def test_one_scan_under_two_patients_fails(root):
+    pack(root, [record(n, voxels=scan(0) if n == 5 else None) for n in range(8)])
+    fails(root, "records", "case case0 .*same voxels")
+
+
+def test_an_altered_record_fails(root):
+    pack(root, [record(number) for number in range(8)])
+    shard = sorted((root / paths.RECORDS).glob("*.tfrecord"))[0]
+    data = bytearray(shard.read_bytes())
+    data[200] ^= 1
+    shard.write_bytes(data)
+    fails(root, "records", f"case .*{shard.name}")
+
+
+def test_clean_synthetic_volumes_pass_whatever_their_effective_spacing(synthetic):
+    validate.run(synthetic, "synthetic")
+    parts = report(synthetic, "synthetic")["parts"]
+    assert [part["folder"] for part in parts] == ["data/synthetic", "data/synthetic/physical"]
+
+
+def test_a_physical_export_holds_the_promised_spacing(synthetic):
+    save(synthetic / paths.SYNTHETIC / "physical" / "000000.nii.gz", scan(9), spacing=3.1)
+    fails(synthetic, "synthetic", "data/synthetic/physical: case 000000 .*3.1 mm")
+
+
+def test_synthetic_volumes_stay_in_the_window(synthetic):
+    save(synthetic / paths.SYNTHETIC / "000001.nii.gz", scan(1, high=1400), spacing=3.1)
+    fails(synthetic, "synthetic", "case 000001 .*between -1000 and 1000 HU")
+
+
+def test_a_synthetic_set_without_physical_exports_fails(synthetic):
+    (synthetic / paths.SYNTHETIC / "physical" / "000000.nii.gz").unlink()
+    fails(synthetic, "synthetic", "data/synthetic/physical breaks .*The set has 1 or more")
+
+
+def test_a_tolerance_above_a_hundredth_of_a_millimetre_is_refused(root):
+    (root / "params.yaml").write_text(PARAMS.replace("0.001", "0.02"))
+    with pytest.raises(ParamsError, match="spacing_tolerance_mm"):
+        validate.run(root, "resampled")
+
+
+def test_an_unknown_set_is_wrong_use(root):
+    with pytest.raises(UsageError, match="no set"):
+        validate.run(root, "raw")

@@ -1,0 +1,79 @@
+import math
+
+import pytest
+import torch
+
+from syda.training.losses import discriminator_loss, generator_loss, path_lengths, r1_penalty
+
+DOUBLE = torch.float64
+
+
+def test_losses_of_known_logits():
+    real, fake = torch.tensor([0.0, 2.0]), torch.tensor([-1.0, 0.0])
+    expected = (math.log(2) + math.log1p(math.exp(-2))) / 2
+    expected += (math.log1p(math.exp(-1)) + math.log(2)) / 2
+    assert discriminator_loss(real, fake).item() == pytest.approx(expected)
+    expected = (math.log1p(math.exp(1)) + math.log(2)) / 2
+    assert generator_loss(fake).item() == pytest.approx(expected)
+
+
+def test_a_confident_discriminator_leaves_the_generator_a_gradient():
+    """The point of the non-saturating form."""
+    logit = torch.tensor([-30.0], requires_grad=True)
+    generator_loss(logit).backward()
+    assert logit.grad.item() == pytest.approx(-1)
+
+
+def test_r1_of_a_linear_discriminator_is_its_squared_norm():
+    """All four axes of a sample are summed, and the mean is taken over samples."""
+    rng = torch.Generator().manual_seed(0)
+    weight = torch.randn(1, 3, 4, 5, generator=rng)
+    real = torch.randn(6, 1, 3, 4, 5, generator=rng, requires_grad=True)
+    logits = (real * weight).sum(dim=(1, 2, 3, 4))
+    torch.testing.assert_close(r1_penalty(logits, real), weight.square().sum())
+
+
+def test_r1_trains_the_discriminator_as_finite_differences_say():
+    """A penalty without ``create_graph`` would have no gradient at all."""
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 1, 2, 2, 2, generator=rng, dtype=DOUBLE)
+    weight = torch.randn(1, 2, 2, 2, generator=rng, dtype=DOUBLE)
+
+    def penalty(w):
+        real = x.clone().requires_grad_()
+        return r1_penalty(torch.tanh((real * w).sum(dim=(1, 2, 3, 4))), real)
+
+    at = weight.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(penalty(at), at)
+    step = torch.zeros_like(weight)
+    step[0, 1, 0, 1] = 1e-6
+    slope = (penalty(weight + step) - penalty(weight - step)) / 2e-6
+    torch.testing.assert_close(gradient[0, 1, 0, 1], slope.detach(), rtol=1e-6, atol=1e-8)
+
+
+def test_path_length_of_a_linear_map_is_the_norm_of_its_adjoint():
+    rng = torch.Generator().manual_seed(0)
+    jacobian = torch.randn(6, 2 * 3 * 4, generator=rng, dtype=DOUBLE)
+    w = torch.randn(2, 6, generator=rng, dtype=DOUBLE, requires_grad=True)
+    noise = torch.randn(2, 1, 2, 3, 4, generator=rng, dtype=DOUBLE)
+    images = (w @ jacobian).reshape(2, 1, 2, 3, 4)
+    expected = (noise.flatten(1) @ jacobian.T).norm(dim=1) / math.sqrt(2 * 3 * 4)
+    torch.testing.assert_close(path_lengths(images, w, noise), expected)
+
+
+@pytest.mark.parametrize("side", [4, 8, 16])
+def test_path_length_does_not_depend_on_the_resolution(side):
+    """Noise over sqrt(D H W), not sqrt(H W), which would make it grow with the depth."""
+    rng = torch.Generator().manual_seed(0)
+    w = torch.ones(512, 1, requires_grad=True)
+    images = w[:, :, None, None, None].expand(-1, 1, side, side, side)
+    lengths = path_lengths(images, w, torch.randn(images.shape, generator=rng))
+    assert float(lengths.detach().square().mean()) == pytest.approx(1, rel=0.2)
+
+
+def test_path_lengths_train_the_generator():
+    scale = torch.tensor(2.0, requires_grad=True)
+    w = torch.randn(2, 3, requires_grad=True)
+    images = (scale * w.sum(dim=1))[:, None, None, None, None].expand(-1, 1, 2, 2, 2)
+    path_lengths(images, w, torch.ones(images.shape)).sum().backward()
+    assert scale.grad.item() > 0
