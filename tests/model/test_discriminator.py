@@ -36,6 +36,23 @@ def test_one_logit_a_volume(discriminator):
     torch.testing.assert_close(half, discriminator(x), rtol=0.1, atol=0.1)
 
 
+def test_it_sees_deviations_from_the_mean_training_volume(discriminator):
+    seen = []
+    discriminator.from_image[2].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    images = torch.rand(6, 1, 16, 16, 16) * 2 - 1
+    discriminator.calibrate(images)
+    discriminator(images)
+    torch.testing.assert_close(seen[0][:, 0].mean(dim=0), torch.zeros(16, 16, 16))
+    torch.testing.assert_close(seen[0].square().mean(dim=(0, 2, 3, 4)), torch.ones(2))
+    discriminator(images.mean(dim=0, keepdim=True))
+    torch.testing.assert_close(seen[1], torch.zeros(1, 2, 16, 16, 16))
+
+
+@pytest.mark.parametrize("side", [4, 8, 16])
+def test_coarser_volumes_enter_at_a_later_block(discriminator, side):
+    assert discriminator(torch.randn(2, 1, side, side, side)).shape == (2,)
+
+
 def test_logits_start_near_unit_scale(discriminator):
     logits = discriminator(torch.randn(32, 1, 16, 16, 16).clamp(-1, 1))
     assert 0.01 < logits.abs().mean() < 3
@@ -43,14 +60,13 @@ def test_logits_start_near_unit_scale(discriminator):
 
 def test_every_weight_gets_a_gradient(discriminator):
     discriminator(torch.randn(2, 1, 16, 16, 16)).sum().backward()
-    assert all(p.grad is not None and p.grad.any() for p in discriminator.parameters())
+    for name, parameter in discriminator.named_parameters():
+        entered = not name.startswith(("from_image.0", "from_image.1"))  # the doors of coarser ones
+        assert (parameter.grad is not None and bool(parameter.grad.any())) == entered, name
 
 
 def test_it_sees_the_whole_range_and_the_soft_tissue_window(discriminator):
-    seen = []
-    discriminator.from_image.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
     levels = torch.tensor([-1.0, -0.16, 0.04, 0.24]).reshape(4, 1, 1, 1, 1)
-    discriminator(levels.expand(4, 1, 16, 16, 16))
-    whole, soft = seen[0][:, :, 0, 0, 0].T
+    whole, soft = discriminator.windows(levels).reshape(4, 2).T
     assert torch.equal(whole, levels.flatten())
     torch.testing.assert_close(soft, torch.tensor([-5.2, -1.0, 0.0, 1.0]).tanh())

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from syda.model.generator import Generator, layer_table
+from syda.model.layers import upsample
 
-SMALL = {"latent": 6, "mapping_layers": 2, "mapping_lr_multiplier": 0.01, "channels": [5, 4, 3]}
+SMALL = {"latent": 6, "mapping_layers": 2, "mapping_lr_multiplier": 0.5, "channels": [5, 4, 3]}
 CHECKLIST = {
     "latent": 96,
     "mapping_layers": 8,
@@ -14,8 +15,12 @@ CHECKLIST = {
 
 @pytest.fixture
 def generator() -> Generator:
+    """As after some training: no weight is at its initial zero."""
     torch.manual_seed(0)
-    return Generator(**SMALL)
+    generator = Generator(**SMALL)
+    for parameter in generator.parameters():
+        torch.nn.init.normal_(parameter)
+    return generator
 
 
 @pytest.fixture
@@ -51,6 +56,22 @@ def test_measured_average_is_the_mean_style(generator):
     z = generator.draw_latents(64, torch.Generator().manual_seed(5))
     generator.measure_average(torch.Generator().manual_seed(5), 64)
     torch.testing.assert_close(generator.w_average, generator.mapping(z).mean(dim=0))
+
+
+def test_where_the_noise_ends_the_volume_is_coarser(generator, rng):
+    z, noise = generator.draw_latents(2, rng), generator.draw_noise(2, rng, side=8)
+    assert [n.shape[-1] for n in noise] == [4, 8, 8]
+    assert generator(z, noise).shape == (2, 1, 8, 8, 8)
+
+
+def test_a_resolution_that_joins_leaves_the_coarser_image_as_it_was(rng):
+    generator = Generator(**SMALL)
+    torch.nn.init.normal_(generator.synthesis.to_image.weight)
+    z, noise = generator.draw_latents(2, rng), generator.draw_noise(2, rng)
+    coarse = generator.synthesis(generator.style(z), noise[:3]).atanh()
+    fine = generator.synthesis(generator.style(z), noise).atanh()
+    assert coarse.any()
+    torch.testing.assert_close(fine, upsample(coarse))
 
 
 def test_samples_of_a_batch_do_not_mix(generator, rng):

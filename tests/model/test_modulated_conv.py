@@ -75,6 +75,7 @@ def test_noise_enters_by_its_strength_alone():
 
 def test_to_image_is_a_weighted_sum_of_channels():
     layer = ToImage(6, 3)
+    torch.nn.init.normal_(layer.weight)
     x, w = torch.randn(2, 3, 4, 4, 4), torch.randn(2, 6)
     filters = layer.style(w) * layer.weight / math.sqrt(3)
     expected = sum(filters[:, c, None, None, None] * x[:, c] for c in range(3))

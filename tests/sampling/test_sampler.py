@@ -11,10 +11,8 @@ from syda.volume.model_space import ModelSpace
 def sampler() -> Sampler:
     torch.manual_seed(0)
     generator = Generator(latent=4, mapping_layers=1, mapping_lr_multiplier=0.1, channels=[3, 2])
-    with torch.no_grad():
-        for module in generator.modules():
-            if hasattr(module, "noise_strength"):
-                module.noise_strength.fill_(0.5)
+    for parameter in generator.parameters():
+        torch.nn.init.normal_(parameter)
     return Sampler(generator, ModelSpace(8, 1.5, -1000, 1000), [16, 20, 24])
 
 

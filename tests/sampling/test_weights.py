@@ -14,6 +14,8 @@ CT = {"size": 8, "spacing_mm": 1.5, "window_min": -1000, "window_max": 1000}
 def folder(tmp_path):
     torch.manual_seed(0)
     generator = Generator(latent=4, mapping_layers=1, mapping_lr_multiplier=0.1, channels=[3, 2])
+    for parameter in generator.parameters():
+        torch.nn.init.normal_(parameter)
     description = weights.Description(
         generator.architecture, CT, [10, 12], {"version": "v0"}, images_seen=8
     )

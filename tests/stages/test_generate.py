@@ -19,6 +19,8 @@ def root(workspace):
     root = workspace({"generate.seed": 7, "generate.count": 3, "generate.export": 2})
     torch.manual_seed(0)
     generator = Generator(latent=4, mapping_layers=1, mapping_lr_multiplier=0.1, channels=[3, 2])
+    for parameter in generator.parameters():
+        torch.nn.init.normal_(parameter)
     folder = root / "data" / "weights"
     folder.mkdir(parents=True)
     description = weights.Description(generator.architecture, CT, [16, 20], {"version": "v0"}, 8)

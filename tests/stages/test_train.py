@@ -22,6 +22,7 @@ TINY = {
     "model.channels": [6, 4],
     "model.discriminator_channels": [5, 4],
     "train.images": 10,
+    "train.coarse_images": 4,
     "train.batch": 4,
     "train.r1_interval": 2,
     "train.path_weight": 2.0,

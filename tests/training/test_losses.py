@@ -77,3 +77,11 @@ def test_path_lengths_train_the_generator():
     images = (scale * w.sum(dim=1))[:, None, None, None, None].expand(-1, 1, 2, 2, 2)
     path_lengths(images, w, torch.ones(images.shape)).sum().backward()
     assert scale.grad.item() > 0
+
+
+def test_path_lengths_of_a_constant_generator_have_a_finite_gradient():
+    weight = torch.zeros(3, requires_grad=True)
+    w = torch.randn(2, 3, requires_grad=True)
+    images = (w @ weight)[:, None, None, None, None].expand(-1, 1, 2, 2, 2)
+    path_lengths(images, w, torch.ones(images.shape)).sum().backward()
+    assert weight.grad.isfinite().all()

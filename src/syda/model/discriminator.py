@@ -1,10 +1,11 @@
 """The discriminator: a residual convolutional network that halves the side block by block.
 
 It reads CT as a radiologist does, in two windows: the whole range, in which air and bone stand
-out, and a soft-tissue window, in which fat, muscle and organs differ. Both branches of a block are
-low-pass filtered before they are halved (Karras et al., StyleGAN2, 2020, section 4.1); the
-minibatch standard deviation comes before the last convolution (Karras et al., Progressive Growing
-of GANs, 2018, section 3).
+out, and a soft-tissue window, in which fat, muscle and organs differ. What it sees are deviations
+from the mean of the training volumes, since what all bodies share would drown the few per cent in
+which they differ. Both branches of a block are low-pass filtered before they are halved (Karras et
+al., StyleGAN2, 2020, section 4.1); the minibatch standard deviation comes before the last
+convolution (Karras et al., Progressive Growing of GANs, 2018, section 3).
 Feature maps lie channels-last: plain 3D convolutions are several times faster so on a CPU.
 """
 
@@ -64,24 +65,51 @@ class Discriminator(nn.Module):
         window: centre and width of the soft-tissue window, model range.
     """
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, channels: Sequence[int], window: tuple[float, float]) -> None:
         super().__init__()
-        top, bottom = channels[-1], channels[0]
+        bottom, side = channels[0], START * 2 ** (len(channels) - 1)
         self.centre, self.width = window
-        self.from_image = EqualizedConv3d(2, top, 1, gain=RELU_GAIN)
-        self.blocks = nn.Sequential(
-            *(DownBlock(inputs, outputs) for inputs, outputs in pairwise(reversed(channels)))
-        )
+        self.register_buffer("mean", torch.zeros(1, 1, side, side, side))
+        self.register_buffer("deviation", torch.ones(2, 1, 1, 1))
+        self.from_image = nn.ModuleList(EqualizedConv3d(2, c, 1, gain=RELU_GAIN) for c in channels)
+        self.blocks = nn.ModuleList(DownBlock(fine, coarse) for coarse, fine in pairwise(channels))
         self.conv = EqualizedConv3d(bottom + 1, bottom, 3, gain=RELU_GAIN)
         self.hidden = EqualizedLinear(bottom * START**3, bottom, gain=RELU_GAIN)
         self.logit = EqualizedLinear(bottom, 1)
 
-    def forward(self, image: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """``[N, 1, S, S, S]`` float32 to ``[N]`` float32; dtype is that of the feature maps."""
+    def calibrate(self, images: Tensor) -> None:
+        """Take mean and deviation from the training volumes, ``[cases, 1, S, S, S]``."""
+        self.mean.copy_(images.mean(dim=0, keepdim=True))
+        deviations = self.windows(images) - self.windows(self.mean)
+        self.deviation.copy_(deviations.square().mean(dim=(0, 2, 3, 4), keepdim=True)[0].sqrt())
+
+    def windows(self, image: Tensor) -> Tensor:
+        """``[N, 1, S, S, S]`` to ``[N, 2, S, S, S]``: whole range, soft tissue."""
         soft = torch.tanh((image - self.centre) * (2 / self.width))
-        x = torch.cat([image, soft], dim=1)
+        return torch.cat([image, soft], dim=1)
+
+    def forward(self, image: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Judge volumes, of the full side or a coarser one, which enters at a later block.
+
+        Args:
+            image: ``[N, 1, S, S, S]`` float32, S = 4, 8, 16, ...
+            dtype: of the feature maps.
+
+        Returns:
+            ``[N]`` logits, float32.
+        """
+        level = (image.shape[-1] // START).bit_length() - 1
+        mean = self.mean
+        while mean.shape[-1] > image.shape[-1]:
+            mean = downsample(mean)
+        x = (self.windows(image) - self.windows(mean)) / self.deviation
         x = x.to(dtype, memory_format=torch.channels_last_3d)
-        x = self.blocks(activate(self.from_image(x)))
+        x = activate(self.from_image[level](x))
+        for block in reversed(self.blocks[:level]):
+            x = block(x)
         x = minibatch_deviation(x.float())
         x = activate(self.conv(x)).contiguous().flatten(1)
         logit: Tensor = self.logit(activate(self.hidden(x)))

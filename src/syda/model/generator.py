@@ -57,7 +57,7 @@ class Generator(nn.Module):
         truncation: float = 1.0,
         dtype: torch.dtype = torch.float32,
     ) -> Tensor:
-        """``[N, latent]`` and the noise of each layer to ``[N, 1, S, S, S]`` in (-1, 1)."""
+        """``[N, latent]`` and the noise of each layer to ``[N, 1, S, S, S]`` in [-1, 1]."""
         images: Tensor = self.synthesis(self.style(z, truncation), noise, dtype)
         return images
 
@@ -65,11 +65,18 @@ class Generator(nn.Module):
         """``[n, latent]`` standard normal, on the device of rng."""
         return torch.randn(n, self.latent, generator=rng, device=rng.device)
 
-    def draw_noise(self, n: int, rng: torch.Generator) -> list[Tensor]:
-        """``[n, 1, s, s, s]`` standard normal for each style layer, on the device of rng."""
+    def draw_noise(self, n: int, rng: torch.Generator, side: int | None = None) -> list[Tensor]:
+        """``[n, 1, s, s, s]`` standard normal for each style layer, on the device of rng.
+
+        Args:
+            n: samples.
+            rng: source of the noise.
+            side: of the volume, for one coarser than the network's own.
+        """
         return [
-            torch.randn(n, 1, side, side, side, generator=rng, device=rng.device)
-            for side in self.synthesis.noise_sides
+            torch.randn(n, 1, s, s, s, generator=rng, device=rng.device)
+            for s in self.synthesis.noise_sides
+            if side is None or s <= side
         ]
 
     @torch.no_grad()

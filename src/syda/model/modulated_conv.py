@@ -17,6 +17,9 @@ from syda.model.layers import RELU_GAIN, EqualizedLinear, activate
 EPSILON = 1e-8
 """Added to the squared norm of a demodulated filter."""
 
+STYLE_GAIN = 0.3
+"""Standard deviation of an untrained style about one: bodies start alike, then learn to differ."""
+
 NOISE_LR = 0.1
 """Learning rate of the noise strengths relative to the rest: else noise outruns structure."""
 
@@ -64,7 +67,7 @@ class ModulatedConv3d(nn.Module):
     def __init__(self, latent: int, inputs: int, outputs: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3, 3))
-        self.style = EqualizedLinear(latent, inputs, bias=1.0)
+        self.style = EqualizedLinear(latent, inputs, gain=STYLE_GAIN, bias=1.0)
         self.noise_strength = nn.Parameter(torch.zeros(outputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
@@ -86,7 +89,9 @@ class ModulatedConv3d(nn.Module):
 
 
 class ToImage(nn.Module):
-    """Modulated 1x1x1 convolution to one channel, without demodulation.
+    """Modulated 1x1x1 convolution to one channel, without demodulation; it starts at zero.
+
+    So a resolution that joins the training later does not disturb what the coarser ones drew.
 
     Args:
         latent: length of w.
@@ -95,8 +100,8 @@ class ToImage(nn.Module):
 
     def __init__(self, latent: int, inputs: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(inputs))
-        self.style = EqualizedLinear(latent, inputs, bias=1.0)
+        self.weight = nn.Parameter(torch.zeros(inputs))
+        self.style = EqualizedLinear(latent, inputs, gain=STYLE_GAIN, bias=1.0)
         self.bias = nn.Parameter(torch.zeros(()))
         self.weight_scale = 1 / math.sqrt(inputs)
 

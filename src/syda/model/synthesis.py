@@ -78,7 +78,8 @@ class Synthesis(nn.Module):
 
         Args:
             w: ``[N, latent]``, float32.
-            noise: for each style layer ``[N, 1, s, s, s]``, standard normal.
+            noise: for each style layer ``[N, 1, s, s, s]``, standard normal; where the noise ends,
+                the network does, at a coarser volume.
             dtype: of the feature maps; image, styles and demodulation stay float32.
 
         Returns:
@@ -86,6 +87,6 @@ class Synthesis(nn.Module):
         """
         x = self.conv(self.constant(len(w)).to(dtype), w, noise[0])
         image = self.to_image(x, w)
-        for i, block in enumerate(self.blocks):
+        for i, block in enumerate(self.blocks[: len(noise) // 2]):
             x, image = block(x, image, w, noise[2 * i + 1 : 2 * i + 3])
         return torch.tanh(image)

@@ -27,7 +27,7 @@ class Params(Section):
     """Volumes."""
     truncation: float = Field(ge=0, le=1)
     """1 for the full variety, towards 0 for more average volumes."""
-    export: int = Field(ge=0)
+    export: int = Field(ge=1)
     """How many of them, from the first on, are also exported at ``ct.spacing_mm``."""
 
 

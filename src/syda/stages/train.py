@@ -40,6 +40,8 @@ class Params(Section):
     """Of weights, latents, noise, augmentation and order."""
     images: int = Field(ge=1)
     """Real images shown in all."""
+    coarse_images: int = Field(ge=0)
+    """How many of these, the first ones, at half the side."""
     batch: int = Field(ge=1)
     """Images a step."""
     generator_lr: float = Field(gt=0)

@@ -72,6 +72,7 @@ def fit(
     with torch.random.fork_rng(devices=[]):  # torch's layers draw from its global state
         torch.manual_seed(recipe.seed)
         game = Game(Generator(**architecture), Discriminator(**opponent), recipe)
+    game.discriminator.calibrate(images)
     steps = -(-recipe.images // recipe.batch)
     batches = Batches(images, recipe.batch, steps, recipe.seed)
     trainer = _trainer([Progress(steps * recipe.batch), *callbacks])

@@ -54,4 +54,5 @@ def path_lengths(images: Tensor, w: Tensor, noise: Tensor) -> Tensor:
     """
     y = noise / math.sqrt(math.prod(images.shape[2:]))
     (gradient,) = torch.autograd.grad((images * y).sum(), w, create_graph=True)
-    return gradient.square().sum(dim=1).sqrt()
+    # An untrained generator draws the same for every w: the root's slope must stay finite at zero.
+    return (gradient.square().sum(dim=1) + 1e-12).sqrt()

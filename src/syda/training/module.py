@@ -15,6 +15,7 @@ from torch import Tensor
 from syda.errors import CheckFailed
 from syda.model.discriminator import Discriminator
 from syda.model.generator import Generator
+from syda.model.layers import downsample
 from syda.training import losses
 from syda.training.curves import Curves
 from syda.training.ema import Ema
@@ -77,17 +78,23 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
             CheckFailed: a loss is not finite.
         """
         generator_optimizer, discriminator_optimizer = self.optimizers()
+        coarse = self.images_seen < self.recipe.coarse_images
+        if coarse:
+            real = downsample(real)
         z = self.generator.draw_latents(len(real), self.rng)
-        noise = self.generator.draw_noise(len(real), self.rng)
+        noise = self.generator.draw_noise(len(real), self.rng, real.shape[-1])
         fake = self.generator(z, noise, dtype=self.dtype_of_maps)
-        values = self._train_discriminator(real, fake.detach(), discriminator_optimizer)
+        gamma = self.recipe.r1_gamma / (8 if coarse else 1)
+        values = self._train_discriminator(real, fake.detach(), gamma, discriminator_optimizer)
         values |= self._train_generator(fake, generator_optimizer)
         self.steps += 1
         self._check(values)
         self.ema.update(self.generator, len(real), self.images_seen)
         self.curves.add(self.images_seen, values)
 
-    def _train_discriminator(self, real: Tensor, fake: Tensor, optimizer: Any) -> dict[str, float]:
+    def _train_discriminator(
+        self, real: Tensor, fake: Tensor, gamma: float, optimizer: Any
+    ) -> dict[str, float]:
         recipe, values = self.recipe, {}
         penalised = self.steps % recipe.r1_interval == 0
         real = recipe.augment(real, self.augment_rng).requires_grad_(penalised)
@@ -101,7 +108,7 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
         values["d_fake"] = fake_logits.mean().item()
         if penalised:
             penalty = losses.r1_penalty(real_logits, real)
-            loss = loss + penalty * (recipe.r1_gamma / 2 * recipe.r1_interval)
+            loss = loss + penalty * (gamma / 2 * recipe.r1_interval)
             values["r1"] = penalty.item()
         self._step(loss, optimizer)
         return values
@@ -113,16 +120,16 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
         loss = losses.generator_loss(logits)
         values["loss_g"] = loss.item()
         if recipe.path_weight > 0 and self.steps % recipe.path_interval == 0:
-            penalty = self._path_penalty(max(1, len(fake) // 2))
+            penalty = self._path_penalty(max(1, len(fake) // 2), fake.shape[-1])
             loss = loss + penalty * (recipe.path_weight * recipe.path_interval)
             values["path"] = penalty.item()
         self._step(loss, optimizer)
         return values
 
-    def _path_penalty(self, n: int) -> Tensor:
+    def _path_penalty(self, n: int, side: int) -> Tensor:
         """``(length - running mean)^2``, Karras et al., StyleGAN2 (2020), equation 4."""
         w = self.generator.style(self.generator.draw_latents(n, self.rng))
-        images = self.generator.synthesis(w, self.generator.draw_noise(n, self.rng))
+        images = self.generator.synthesis(w, self.generator.draw_noise(n, self.rng, side))
         y = torch.randn(images.shape, generator=self.rng, device=self.device)
         lengths = losses.path_lengths(images, w, y)
         mean = lengths.mean().item()
