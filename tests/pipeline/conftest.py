@@ -17,6 +17,7 @@ TINY = {
     "phantom.added_subjects": 2,
     "pack.holdout_share": 0.5,
     "train.images": 48,
+    "train.coarse_images": 16,
     "train.log_images": 8,
     "validate.min_std_hu": 1.0,  # an untrained network draws nearly nothing
     "generate.count": 4,

@@ -30,7 +30,9 @@ def test_the_whole_pipeline(clone, tmp_path):
     clone.commit("v0")
     tracked = clone.run("git", "ls-files").split()
     assert "reports/evaluation/synthetic.png" in tracked
-    assert not [name for name in tracked if re.search(r"real_.*png$|\.(dcm|nii|gz|tfrecord)$", name)]
+    assert not [
+        name for name in tracked if re.search(r"real_.*png$|\.(dcm|nii|gz|tfrecord)$", name)
+    ]
 
     # nothing to do
     lock = (clone.root / "dvc.lock").read_bytes()

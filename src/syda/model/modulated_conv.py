@@ -17,9 +17,6 @@ from syda.model.layers import RELU_GAIN, EqualizedLinear, activate
 EPSILON = 1e-8
 """Added to the squared norm of a demodulated filter."""
 
-STYLE_GAIN = 0.3
-"""Standard deviation of an untrained style about one: bodies start alike, then learn to differ."""
-
 NOISE_LR = 0.1
 """Learning rate of the noise strengths relative to the rest: else noise outruns structure."""
 
@@ -67,7 +64,7 @@ class ModulatedConv3d(nn.Module):
     def __init__(self, latent: int, inputs: int, outputs: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3, 3))
-        self.style = EqualizedLinear(latent, inputs, gain=STYLE_GAIN, bias=1.0)
+        self.style = EqualizedLinear(latent, inputs, bias=1.0)
         self.noise_strength = nn.Parameter(torch.zeros(outputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
@@ -89,19 +86,19 @@ class ModulatedConv3d(nn.Module):
 
 
 class ToImage(nn.Module):
-    """Modulated 1x1x1 convolution to one channel, without demodulation; it starts at zero.
-
-    So a resolution that joins the training later does not disturb what the coarser ones drew.
+    """Modulated 1x1x1 convolution to one channel, without demodulation.
 
     Args:
         latent: length of w.
         inputs: channels in.
+        spread: standard deviation of the image at the start. With 0 a resolution that joins the
+            training later does not disturb what the coarser ones drew.
     """
 
-    def __init__(self, latent: int, inputs: int) -> None:
+    def __init__(self, latent: int, inputs: int, spread: float) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(inputs))
-        self.style = EqualizedLinear(latent, inputs, gain=STYLE_GAIN, bias=1.0)
+        self.weight = nn.Parameter(torch.randn(inputs) * spread)
+        self.style = EqualizedLinear(latent, inputs, bias=1.0)
         self.bias = nn.Parameter(torch.zeros(()))
         self.weight_scale = 1 / math.sqrt(inputs)
 

@@ -2,7 +2,8 @@
 
 Each block doubles the side, then convolves twice under the style. Every resolution adds its share
 to the image, which is itself upsampled on the way (the skip generator of Karras et al., StyleGAN2,
-2020, section 4.1): coarse anatomy is there from the first steps, which counts when data are few.
+2020, section 4.1). The image starts from the mean of the training volumes, so that the network
+learns how bodies differ and not, at the cost of most of its steps, what they share.
 """
 
 from collections.abc import Sequence
@@ -11,11 +12,17 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from syda.model.layers import upsample
+from syda.model.layers import downsample, upsample
 from syda.model.modulated_conv import ModulatedConv3d, ToImage
 
 START = 4
 """Side of the learned constant, voxels."""
+
+SPREAD = 0.5
+"""Standard deviation of the coarsest image at the start, before the tanh."""
+
+SATURATION = 0.98
+"""The mean is held below this, where the tanh still passes gradients."""
 
 
 class Constant(nn.Module):
@@ -37,7 +44,7 @@ class Block(nn.Module):
         super().__init__()
         self.conv0 = ModulatedConv3d(latent, inputs, outputs)
         self.conv1 = ModulatedConv3d(latent, outputs, outputs)
-        self.to_image = ToImage(latent, outputs)
+        self.to_image = ToImage(latent, outputs, spread=0.0)
 
     def forward(
         self, x: Tensor, image: Tensor, w: Tensor, noise: Sequence[Tensor]
@@ -51,16 +58,23 @@ class Block(nn.Module):
 class Synthesis(nn.Module):
     """From w to a volume.
 
+    Attributes:
+        mean: ``[1, 1, S, S, S]``, the training volumes' mean in the model range; zero until set.
+
     Args:
         latent: length of w.
         channels: feature maps at 4, 8, 16, ... voxels a side.
     """
 
+    mean: Tensor
+
     def __init__(self, latent: int, channels: Sequence[int]) -> None:
         super().__init__()
+        side = START * 2 ** (len(channels) - 1)
+        self.register_buffer("mean", torch.zeros(1, 1, side, side, side))
         self.constant = Constant(channels[0])
         self.conv = ModulatedConv3d(latent, channels[0], channels[0])
-        self.to_image = ToImage(latent, channels[0])
+        self.to_image = ToImage(latent, channels[0], SPREAD)
         self.blocks = nn.ModuleList(
             Block(latent, inputs, outputs) for inputs, outputs in pairwise(channels)
         )
@@ -89,4 +103,11 @@ class Synthesis(nn.Module):
         image = self.to_image(x, w)
         for i, block in enumerate(self.blocks[: len(noise) // 2]):
             x, image = block(x, image, w, noise[2 * i + 1 : 2 * i + 3])
-        return torch.tanh(image)
+        return torch.tanh(image + self._start(image.shape[-1]))
+
+    def _start(self, side: int) -> Tensor:
+        """The mean volume at a side, on the scale before the tanh."""
+        mean = self.mean
+        while mean.shape[-1] > side:
+            mean = downsample(mean)
+        return torch.atanh(mean.clamp(-SATURATION, SATURATION))

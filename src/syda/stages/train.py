@@ -1,8 +1,9 @@
 """Stage ``train``: records to the weights of a generator."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from syda import paths
 from syda.params import CtParams, Precision, Section, load
@@ -42,6 +43,8 @@ class Params(Section):
     """Real images shown in all."""
     coarse_images: int = Field(ge=0)
     """How many of these, the first ones, at half the side."""
+    fade_images: int = Field(ge=1)
+    """Images over which the discriminator's finest block joins after these."""
     batch: int = Field(ge=1)
     """Images a step."""
     generator_lr: float = Field(gt=0)
@@ -70,6 +73,12 @@ class Params(Section):
     """Centre and width in HU of the window that the discriminator sees beside the whole range."""
     pictures: int = Field(ge=0)
     """Sample grids sent to MLflow on the way, evenly spread."""
+
+    @model_validator(mode="after")
+    def _fits_in_the_run(self) -> Self:
+        if self.coarse_images >= self.images or self.log_images > self.images:
+            raise ValueError("needs coarse_images < images and log_images <= images")
+        return self
 
     def recipe(self) -> Recipe:
         """What the training needs to know of this."""

@@ -71,8 +71,9 @@ def fit(
     """
     with torch.random.fork_rng(devices=[]):  # torch's layers draw from its global state
         torch.manual_seed(recipe.seed)
-        game = Game(Generator(**architecture), Discriminator(**opponent), recipe)
-    game.discriminator.calibrate(images)
+        generator, discriminator = Generator(**architecture), Discriminator(**opponent)
+    generator.synthesis.mean.copy_(images.mean(dim=0, keepdim=True))
+    game = Game(generator, discriminator, recipe)
     steps = -(-recipe.images // recipe.batch)
     batches = Batches(images, recipe.batch, steps, recipe.seed)
     trainer = _trainer([Progress(steps * recipe.batch), *callbacks])

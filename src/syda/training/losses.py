@@ -24,17 +24,18 @@ def generator_loss(fake_logits: Tensor) -> Tensor:
     return functional.softplus(-fake_logits).mean()
 
 
-def r1_penalty(real_logits: Tensor, real: Tensor) -> Tensor:
+def r1_penalty(real_logits: Tensor, windows: Tensor) -> Tensor:
     """Mean of ``||grad_x D(x)||^2`` over real volumes.
 
     Mescheder et al., Which Training Methods for GANs do actually Converge? (2018), equation 9,
-    without the factor gamma / 2.
+    without the factor gamma / 2. x is what the discriminator sees, the windows: taken at the volume
+    itself, the penalty would forbid the steep soft-tissue window, which is there to be used.
 
     Args:
-        real_logits: ``[N]``, computed from real.
-        real: ``[N, 1, D, H, W]`` that requires gradients.
+        real_logits: ``[N]``, computed from windows.
+        windows: ``[N, 2, D, H, W]`` of real volumes, requires gradients.
     """
-    (gradient,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
+    (gradient,) = torch.autograd.grad(real_logits.sum(), windows, create_graph=True)
     return gradient.square().sum(dim=(1, 2, 3, 4)).mean()
 
 

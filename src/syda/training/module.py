@@ -78,37 +78,47 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
             CheckFailed: a loss is not finite.
         """
         generator_optimizer, discriminator_optimizer = self.optimizers()
-        coarse = self.images_seen < self.recipe.coarse_images
-        if coarse:
+        if self.images_seen < self.recipe.coarse_images:
             real = downsample(real)
         z = self.generator.draw_latents(len(real), self.rng)
         noise = self.generator.draw_noise(len(real), self.rng, real.shape[-1])
         fake = self.generator(z, noise, dtype=self.dtype_of_maps)
-        gamma = self.recipe.r1_gamma / (8 if coarse else 1)
-        values = self._train_discriminator(real, fake.detach(), gamma, discriminator_optimizer)
+        values = self._train_discriminator(real, fake.detach(), discriminator_optimizer)
         values |= self._train_generator(fake, generator_optimizer)
         self.steps += 1
         self._check(values)
         self.ema.update(self.generator, len(real), self.images_seen)
         self.curves.add(self.images_seen, values)
 
-    def _train_discriminator(
-        self, real: Tensor, fake: Tensor, gamma: float, optimizer: Any
-    ) -> dict[str, float]:
+    @property
+    def fade(self) -> float:
+        """Weight of the discriminator's finest block since it joined, 0 to 1."""
+        recipe = self.recipe
+        if self.images_seen < recipe.coarse_images or recipe.coarse_images == 0:
+            return 1.0
+        return min(1.0, (self.images_seen - recipe.coarse_images) / recipe.fade_images)
+
+    def _judge(self, images: Tensor, dtype: torch.dtype) -> Tensor:
+        windows = self.discriminator.windows(self.recipe.augment(images, self.augment_rng))
+        logits: Tensor = self.discriminator(windows, dtype, self.fade)
+        return logits
+
+    def _train_discriminator(self, real: Tensor, fake: Tensor, optimizer: Any) -> dict[str, float]:
         recipe, values = self.recipe, {}
         penalised = self.steps % recipe.r1_interval == 0
-        real = recipe.augment(real, self.augment_rng).requires_grad_(penalised)
-        fake = recipe.augment(fake, self.augment_rng)
         self.discriminator.requires_grad_(True)
-        real_logits = self.discriminator(real, torch.float32 if penalised else self.dtype_of_maps)
-        fake_logits = self.discriminator(fake, self.dtype_of_maps)
+        real = self.discriminator.windows(recipe.augment(real, self.augment_rng))
+        real = real.requires_grad_(penalised)
+        dtype = torch.float32 if penalised else self.dtype_of_maps
+        real_logits = self.discriminator(real, dtype, self.fade)
+        fake_logits = self._judge(fake, self.dtype_of_maps)
         loss = losses.discriminator_loss(real_logits, fake_logits)
         values["loss_d"] = loss.item()
         values["d_real"] = real_logits.mean().item()
         values["d_fake"] = fake_logits.mean().item()
         if penalised:
             penalty = losses.r1_penalty(real_logits, real)
-            loss = loss + penalty * (gamma / 2 * recipe.r1_interval)
+            loss = loss + penalty * (recipe.r1_gamma / 2 * recipe.r1_interval)
             values["r1"] = penalty.item()
         self._step(loss, optimizer)
         return values
@@ -116,8 +126,7 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
     def _train_generator(self, fake: Tensor, optimizer: Any) -> dict[str, float]:
         recipe, values = self.recipe, {}
         self.discriminator.requires_grad_(False)
-        logits = self.discriminator(recipe.augment(fake, self.augment_rng), self.dtype_of_maps)
-        loss = losses.generator_loss(logits)
+        loss = losses.generator_loss(self._judge(fake, self.dtype_of_maps))
         values["loss_g"] = loss.item()
         if recipe.path_weight > 0 and self.steps % recipe.path_interval == 0:
             penalty = self._path_penalty(max(1, len(fake) // 2), fake.shape[-1])

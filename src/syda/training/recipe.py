@@ -14,11 +14,11 @@ class Recipe:
         images: length of the training.
         coarse_images: how many of these, the first ones, are shown at half the side, where a step
             costs a fifth and anatomy at large is learnt (Progressive Growing of GANs, 2018).
+        fade_images: images over which the discriminator's finest block joins after these.
         batch: images a step.
         generator_lr: Adam's learning rate of the generator.
         discriminator_lr: Adam's learning rate of the discriminator.
-        r1_gamma: weight of the R1 penalty; the loss gets gamma / 2 times the penalty. At half the
-            side it counts an eighth: a voxel there stands for eight.
+        r1_gamma: weight of the R1 penalty; the loss gets gamma / 2 times the penalty.
         r1_interval: steps from one R1 penalty to the next, which then counts so many times.
         path_weight: weight of path-length regularisation; 0 turns it off.
         path_interval: steps from one path-length regularisation to the next, counted likewise.
@@ -32,6 +32,7 @@ class Recipe:
     seed: int
     images: int
     coarse_images: int
+    fade_images: int
     batch: int
     generator_lr: float
     discriminator_lr: float
