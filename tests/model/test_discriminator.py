@@ -2,16 +2,17 @@ import pytest
 import torch
 
 from syda.model.discriminator import Discriminator, minibatch_deviation
+from syda.model.layers import downsample
 
 
 def test_minibatch_deviation_of_known_values():
     """Two pairs: values 0 and 2 have a standard deviation of 1, equal values one of 0."""
     x = torch.tensor([0.0, 2.0, 5.0, 5.0]).reshape(4, 1, 1, 1, 1).expand(4, 3, 2, 2, 2)
     pairs = [minibatch_deviation(x[i : i + 2]) for i in (0, 2)]
-    assert pairs[0].shape == (2, 4, 2, 2, 2)
+    assert pairs[0].shape == (2, 6, 2, 2, 2)
     assert torch.equal(pairs[0][:, :3], x[:2])
-    torch.testing.assert_close(pairs[0][:, 3], torch.ones(2, 2, 2, 2))
-    torch.testing.assert_close(pairs[1][:, 3], torch.full((2, 2, 2, 2), 1e-4))
+    torch.testing.assert_close(pairs[0][:, 3:], torch.ones(2, 3, 2, 2, 2))
+    torch.testing.assert_close(pairs[1][:, 3:], torch.full((2, 3, 2, 2, 2), 1e-4))
 
 
 @pytest.mark.parametrize(("n", "groups"), [(8, 2), (6, 2), (5, 5), (1, 1)])
@@ -29,39 +30,35 @@ def discriminator() -> Discriminator:
 
 
 def test_one_logit_a_volume(discriminator):
-    x = torch.randn(3, 1, 16, 16, 16)
+    x = torch.randn(3, 2, 16, 16, 16)
     assert discriminator(x).shape == (3,)
     half = discriminator(x, torch.bfloat16)
     assert half.dtype == torch.float32
     torch.testing.assert_close(half, discriminator(x), rtol=0.1, atol=0.1)
 
 
-def test_it_sees_deviations_from_the_mean_training_volume(discriminator):
-    seen = []
-    discriminator.from_image[2].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
-    images = torch.rand(6, 1, 16, 16, 16) * 2 - 1
-    discriminator.calibrate(images)
-    discriminator(images)
-    torch.testing.assert_close(seen[0][:, 0].mean(dim=0), torch.zeros(16, 16, 16))
-    torch.testing.assert_close(seen[0].square().mean(dim=(0, 2, 3, 4)), torch.ones(2))
-    discriminator(images.mean(dim=0, keepdim=True))
-    torch.testing.assert_close(seen[1], torch.zeros(1, 2, 16, 16, 16))
+def test_a_joining_block_fades_in_from_the_look_at_half_the_side(discriminator):
+    x = torch.randn(2, 2, 16, 16, 16)
+    coarse, fine = discriminator(downsample(x)), discriminator(x)
+    torch.testing.assert_close(discriminator(x, fade=0.0), coarse)
+    torch.testing.assert_close(discriminator(x, fade=1 - 1e-7), fine)
+    assert not torch.allclose(coarse, fine)
 
 
 @pytest.mark.parametrize("side", [4, 8, 16])
 def test_coarser_volumes_enter_at_a_later_block(discriminator, side):
-    assert discriminator(torch.randn(2, 1, side, side, side)).shape == (2,)
+    assert discriminator(torch.randn(2, 2, side, side, side)).shape == (2,)
 
 
 def test_logits_start_near_unit_scale(discriminator):
-    logits = discriminator(torch.randn(32, 1, 16, 16, 16).clamp(-1, 1))
+    logits = discriminator(torch.randn(32, 2, 16, 16, 16).clamp(-1, 1))
     assert 0.01 < logits.abs().mean() < 3
 
 
 def test_every_weight_gets_a_gradient(discriminator):
-    discriminator(torch.randn(2, 1, 16, 16, 16)).sum().backward()
+    discriminator(torch.randn(2, 2, 16, 16, 16)).sum().backward()
     for name, parameter in discriminator.named_parameters():
-        entered = not name.startswith(("from_image.0", "from_image.1"))  # the doors of coarser ones
+        entered = not name.startswith(("from_windows.0", "from_windows.1"))  # the doors of coarser ones
         assert (parameter.grad is not None and bool(parameter.grad.any())) == entered, name
 
 

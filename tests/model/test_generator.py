@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from syda.model.generator import Generator, layer_table
-from syda.model.layers import upsample
+from syda.model.layers import downsample, upsample
 
 SMALL = {"latent": 6, "mapping_layers": 2, "mapping_lr_multiplier": 0.5, "channels": [5, 4, 3]}
 CHECKLIST = {
@@ -66,12 +66,23 @@ def test_where_the_noise_ends_the_volume_is_coarser(generator, rng):
 
 def test_a_resolution_that_joins_leaves_the_coarser_image_as_it_was(rng):
     generator = Generator(**SMALL)
-    torch.nn.init.normal_(generator.synthesis.to_image.weight)
     z, noise = generator.draw_latents(2, rng), generator.draw_noise(2, rng)
     coarse = generator.synthesis(generator.style(z), noise[:3]).atanh()
     fine = generator.synthesis(generator.style(z), noise).atanh()
     assert coarse.any()
     torch.testing.assert_close(fine, upsample(coarse))
+
+
+def test_the_image_starts_from_the_mean_volume(rng):
+    generator = Generator(**SMALL)
+    torch.nn.init.zeros_(generator.synthesis.to_image.weight)
+    mean = torch.rand(generator.synthesis.mean.shape, generator=rng) * 2.2 - 1.1
+    generator.synthesis.mean.copy_(mean)
+    z, noise = generator.draw_latents(2, rng), generator.draw_noise(2, rng)
+    for volume in generator(z, noise):
+        torch.testing.assert_close(volume[None], mean.clamp(-0.98, 0.98))
+    coarse = generator(z, noise[:3])
+    torch.testing.assert_close(coarse[:1], downsample(mean).clamp(-0.98, 0.98))
 
 
 def test_samples_of_a_batch_do_not_mix(generator, rng):

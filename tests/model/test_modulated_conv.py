@@ -74,7 +74,7 @@ def test_noise_enters_by_its_strength_alone():
 
 
 def test_to_image_is_a_weighted_sum_of_channels():
-    layer = ToImage(6, 3)
+    layer = ToImage(6, 3, spread=1.0)
     torch.nn.init.normal_(layer.weight)
     x, w = torch.randn(2, 3, 4, 4, 4), torch.randn(2, 6)
     filters = layer.style(w) * layer.weight / math.sqrt(3)

@@ -14,6 +14,7 @@ RECIPE = Recipe(
     seed=0,
     images=16,
     coarse_images=0,
+    fade_images=8,
     batch=4,
     generator_lr=0.01,
     discriminator_lr=0.01,
@@ -73,11 +74,12 @@ def test_coarse_images_leave_the_last_resolution_untouched(real):
     game = game_of(replace(RECIPE, coarse_images=4))
     before = snapshot(game.generator), snapshot(game.discriminator)
     game.training_step(real)
-    last = ("synthesis.blocks.1", "blocks.1", "from_image.2")
+    last = ("synthesis.blocks.1", "blocks.1", "from_windows.2")
     for old, module in zip(before, (game.generator, game.discriminator), strict=True):
         for name, parameter in module.named_parameters():
             if name.startswith(last):
                 assert torch.equal(old[name], parameter), name
+    game.training_step(real)  # joins with weight 0
     game.training_step(real)
     block = dict(game.discriminator.named_parameters())
     assert not torch.equal(before[1]["blocks.1.conv0.weight"], block["blocks.1.conv0.weight"])
