@@ -58,7 +58,9 @@ def test_logits_start_near_unit_scale(discriminator):
 def test_every_weight_gets_a_gradient(discriminator):
     discriminator(torch.randn(2, 2, 16, 16, 16)).sum().backward()
     for name, parameter in discriminator.named_parameters():
-        entered = not name.startswith(("from_windows.0", "from_windows.1"))  # the doors of coarser ones
+        entered = not name.startswith(
+            ("from_windows.0", "from_windows.1")
+        )  # the doors of coarser ones
         assert (parameter.grad is not None and bool(parameter.grad.any())) == entered, name
 
 

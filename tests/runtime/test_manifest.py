@@ -1,5 +1,6 @@
 import hashlib
 import json
+from importlib import metadata
 
 import pytest
 
@@ -25,6 +26,16 @@ def test_a_renamed_file_changes_the_digest_but_no_name_is_told(tmp_path):
     (tmp_path / "JANE_DOE").rename(tmp_path / "other")
     assert manifest.digest(tmp_path) != before
     assert "JANE" not in str(before)
+
+
+def test_imported_direct_dependencies_are_named_as_the_index_names_them():
+    __import__("ruamel.yaml")
+    __import__("google_crc32c")
+    versions = manifest.package_versions()
+    assert versions["ruamel-yaml"] == metadata.version("ruamel.yaml")
+    assert versions["google-crc32c"] == metadata.version("google-crc32c")
+    assert "pytest" not in versions
+    assert not any("+" in version for version in versions.values())
 
 
 def test_a_finished_stage_has_a_manifest_and_a_failed_one_has_none(workspace):

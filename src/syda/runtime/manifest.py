@@ -5,6 +5,7 @@ hold no clock, host, user, absolute path or commit, so that the same run gives t
 """
 
 import hashlib
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -57,12 +58,17 @@ def package_versions() -> dict[str, str]:
     owners = metadata.packages_distributions()
     loaded = {owner for name in sys.modules if "." not in name for owner in owners.get(name, ())}
     direct = {
-        requirement.split(";")[0].split("=")[0].split(">")[0].strip().lower()
+        _canonical(re.split(r"[<>=!~;\[ ]", requirement, maxsplit=1)[0])
         for requirement in metadata.requires("syda") or ()
         if "extra ==" not in requirement
     }
-    found = {name.lower(): metadata.version(name).split("+")[0] for name in loaded}
+    found = {_canonical(owner): metadata.version(owner).split("+")[0] for owner in loaded}
     return {name: version for name, version in sorted(found.items()) if name in direct}
+
+
+def _canonical(name: str) -> str:
+    """Normal form of a distribution's name (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def write(
