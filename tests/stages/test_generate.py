@@ -1,6 +1,7 @@
 import hashlib
 import json
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -57,6 +58,14 @@ def test_exports_are_at_the_true_spacing(root):
     assert {path.name for path in folder.iterdir()} == {"000007.nii.gz", "000008.nii.gz"}
     for path in folder.iterdir():
         assert nifti.read(path).spacing == pytest.approx((1.5, 1.5, 1.5))
+
+
+def test_every_volume_says_that_it_is_synthetic(root):
+    generate.run(root)
+    volumes = list((root / "data" / "synthetic").rglob("*.nii.gz"))
+    assert len(volumes) == 5
+    for path in volumes:
+        assert nib.load(path).header["descrip"].item() == b"SYNTHETIC, NOT FOR DIAGNOSIS"
 
 
 def test_the_same_weights_and_seeds_give_the_same_bytes(root):

@@ -27,6 +27,12 @@ def test_same_volume_same_bytes(tmp_path, ramp):
     assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
 
 
+def test_the_header_carries_a_description(tmp_path, ramp):
+    nifti.write(tmp_path / "a.nii.gz", ramp, "SYNTHETIC")
+    assert nib.load(tmp_path / "a.nii.gz").header["descrip"].item() == b"SYNTHETIC"
+    np.testing.assert_array_equal(nifti.read(tmp_path / "a.nii.gz").hu, ramp.hu)
+
+
 def test_truncated_garbage_and_other_types_are_refused(tmp_path, ramp):
     good = tmp_path / "a.nii.gz"
     nifti.write(good, ramp)

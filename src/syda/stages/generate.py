@@ -14,6 +14,9 @@ from syda.sampling.sampler import Sample, Sampler
 from syda.volume import nifti
 from syda.volume.model_space import ModelSpace
 
+MARK = "SYNTHETIC, NOT FOR DIAGNOSIS"
+"""In the header of every file."""
+
 PHYSICAL = "physical"
 """Folder, below that of the volumes, of the exports at true spacing."""
 
@@ -60,12 +63,12 @@ def run(root: Path) -> None:
                 if seed - own.seed < own.export:
                     volume = sampler.space.physical(sample.volume)
                     (folder / PHYSICAL).mkdir(exist_ok=True)
-                    nifti.write(folder / PHYSICAL / f"{seed:06d}.nii.gz", volume)
+                    nifti.write(folder / PHYSICAL / f"{seed:06d}.nii.gz", volume, MARK)
 
 
 def _write(folder: Path, sample: Sample, space: ModelSpace, facts: Mapping[str, object]) -> None:
     """Write the volume, and the JSON that says what it is."""
-    nifti.write(folder / f"{sample.seed:06d}.nii.gz", sample.volume)
+    nifti.write(folder / f"{sample.seed:06d}.nii.gz", sample.volume, MARK)
     write_json(
         folder / f"{sample.seed:06d}.json",
         {

@@ -14,7 +14,7 @@ SCANNER_ANAT = 1
 """NIfTI-1 xform code: the affine leads to the scanner's coordinates."""
 
 
-def write(path: Path, volume: Volume) -> None:
+def write(path: Path, volume: Volume, description: str = "") -> None:
     """Write int16 HU with sform and qform, gzip level 1, through a temporary name.
 
     Level 6 costs six times the CPU for the same size on noisy CT. nibabel writes no time stamp, so
@@ -23,9 +23,12 @@ def write(path: Path, volume: Volume) -> None:
     Args:
         path: ends in ``.nii.gz``.
         volume: ``[i, j, k]`` int16 HU; the affine has no shear (a qform must hold it).
+        description: of the header (``descrip``, at most 79 bytes); it says so if the volume is
+            synthetic.
     """
     image = nib.Nifti1Image(np.asarray(volume.hu, dtype=np.int16), volume.affine)
     image.header.set_xyzt_units("mm")
+    image.header["descrip"] = description
     image.set_sform(volume.affine, SCANNER_ANAT)
     image.set_qform(volume.affine, SCANNER_ANAT, strip_shears=False)
     path.parent.mkdir(parents=True, exist_ok=True)
