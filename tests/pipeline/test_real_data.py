@@ -32,7 +32,7 @@ def test_two_abdomens_and_six_of_the_cohort(clone):
     subjects = tuple(f"STS_{number:03d}" for number in range(1, 7))
     unpack(DATA / "cohort" / "sts_001-036.tar.xz", raw / "cohort", subjects)
 
-    # the README's section "Your own data", word for word but for the random key
+    # the README's section "Your own data", with a fixed key in the place of a random one
     clone.run("dvc", "add", "data/raw/v2")
     change = ("dvc", "exp", "run", "-S", "data.version=v2")
     assert "syda key new" in clone.run(*change, code=255)

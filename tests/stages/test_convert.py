@@ -45,7 +45,7 @@ def test_series_are_grouped_by_uid_whatever_the_folders(root, raw, ramp, as_slic
         assert fact["attributes"]["sex"] == "F"
     assert report(root)["converted"] == 2
     assert report(root)["files_ignored"] == {"not_dicom": 1}
-    assert report(root)["sex"] == {"F": "fewer than 5"}
+    assert report(root)["sex"] == {"F": "not told"}
 
 
 def test_same_scans_same_bytes(root, raw, ramp, as_slices, save_slices):
@@ -84,6 +84,27 @@ def test_values_out_of_range_set_a_case_aside(root, raw, ramp, as_slices, save_s
     hot = type(ramp)(np.full_like(ramp.hu, 5000), ramp.affine)
     save_slices(raw, as_slices(hot))
     with pytest.raises(CheckFailed, match="out_of_range 1"):
+        convert.run(root)
+
+
+def test_people_are_counted_not_series_and_small_counts_cannot_be_worked_out():
+    def outcome(patient, sex):
+        return convert.Outcome("c", patient, {"sex": sex})
+
+    one_man = [outcome("p0", "M")] * 5
+    women = [outcome(f"w{n}", "F") for n in range(63)]
+    unknown = [outcome(f"u{n}", None) for n in range(9)]
+    counted = convert._people(one_man + women + unknown, "sex")
+    assert counted == {"M": "not told", "F": 63, "not stated": "not told"}
+    assert convert._people(women + unknown, "sex") == {"F": 63, "not stated": 9}
+
+
+def test_a_series_of_nobody_is_set_aside(root, raw, ramp, as_slices, save_slices):
+    slices = as_slices(ramp)
+    for ds in slices:
+        ds.PatientID = ds.StudyInstanceUID = ""
+    save_slices(raw, slices)
+    with pytest.raises(CheckFailed, match="missing_attribute 1"):
         convert.run(root)
 
 

@@ -58,8 +58,9 @@ def _range(convert: Document, name: str, label: str) -> dict[str, Fact]:
 
 
 def _counts(convert: Document, name: str, label: str) -> list[Row]:
+    counted = "scans" if name == "manufacturer" else "patients"
     return [
-        {label: value, "scans": convert.fact("scans", name, value)}
+        {label: value, counted: convert.fact(counted, name, value)}
         for value in sorted(convert.value(name))
     ]
 

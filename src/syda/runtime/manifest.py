@@ -88,8 +88,7 @@ def write(
         item: of the stage's matrix, or None.
         reads: files and folders it read, relative to root.
         writes: files and folders it wrote, relative to root.
-        params: the sections of params.yaml it was given, or the keys it uses of them; the same that
-            dvc.yaml lists.
+        params: the sections of params.yaml it was given, or the keys it uses of them.
     """
     write_json(
         root / paths.manifest(stage, item),

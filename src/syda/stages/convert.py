@@ -62,9 +62,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file or a series: a case with attributes, or a reason."""
+    """What became of a series: a case of a patient with attributes, or a reason."""
 
     label: str
+    patient: str = ""
     attributes: dict[str, Attribute] | None = None
     clamped_share: float = 0.0
     reason: Reason | None = None
@@ -138,6 +139,8 @@ def convert_series(task: Task) -> Outcome:
     try:
         slices = series.read_slices(task.files)
         patient_id = str(slices[0].get("PatientID") or slices[0].get("StudyInstanceUID") or "")
+        if not patient_id:
+            raise SetAside(Reason.MISSING_ATTRIBUTE, "PatientID and StudyInstanceUID")
         ordered = series.order(slices, task.params.min_slices)
         found = pixels.read_hu(ordered.slices, task.ct.hu_min, task.ct.hu_max)
         if found.clamped_share > task.params.max_clamped_share:
@@ -146,6 +149,7 @@ def convert_series(task: Task) -> Outcome:
         label = identity.series_pseudonym(task.key, task.uid)
         return Outcome(label, reason=fault.reason, detail=fault.detail)
     case = identity.case_id(task.key, patient_id, task.uid)
+    patient = identity.patient_pseudonym(task.key, patient_id)
     volume = geometry.to_ras(found.hu, ordered.affine)
     described = attributes.describe(ordered.slices, volume.spacing[2])
     nifti.write(task.folder / f"{case}{nifti.SUFFIX}", volume)
@@ -153,7 +157,7 @@ def convert_series(task: Task) -> Outcome:
         task.folder / f"{case}.json",
         {
             "case": case,
-            "patient": identity.patient_pseudonym(task.key, patient_id),
+            "patient": patient,
             "attributes": described,
             "source": {
                 "shape": list(volume.hu.shape),
@@ -162,7 +166,7 @@ def convert_series(task: Task) -> Outcome:
             },
         },
     )
-    return Outcome(case, described, found.clamped_share)
+    return Outcome(case, patient, described, found.clamped_share)
 
 
 def _report(
@@ -183,8 +187,8 @@ def _report(
         "reasons": dict(Counter(o.reason for o in faults)),
         "files_ignored": dict(ignored),
         "clamped_share_max": round(max((c.clamped_share for c in cases), default=0.0), 6),
-        "sex": _people(d["sex"] for d in described),
-        "age_band": _people(d["age_band"] for d in described),
+        "sex": _people(cases, "sex"),
+        "age_band": _people(cases, "age_band"),
         "manufacturer": dict(Counter(_told(d["manufacturer"]) for d in described)),
         "pixel_spacing_mm": _range(described, "pixel_spacing_mm"),
         "slice_spacing_mm": _range(described, "slice_spacing_mm"),
@@ -196,12 +200,17 @@ def _told(value: Attribute) -> str:
     return "not stated" if value is None else str(value)
 
 
-def _people(values: Iterable[Attribute]) -> dict[str, int | str]:
-    counts = Counter(map(_told, values))
-    return {
-        name: count if count >= SMALLEST_CELL else f"fewer than {SMALLEST_CELL}"
-        for name, count in counts.items()
-    }
+def _people(cases: Sequence[Outcome], name: str) -> dict[str, int | str]:
+    """Count patients by an attribute; small counts are not told.
+
+    Where one count alone is small, the next one is withheld too: the total would tell it.
+    """
+    pairs = {(case.patient, _told((case.attributes or {})[name])) for case in cases}
+    counts = Counter(value for _, value in pairs)
+    withheld = {value for value, count in counts.items() if count < SMALLEST_CELL}
+    if len(withheld) == 1 and len(counts) > 1:
+        withheld.add(min(counts.keys() - withheld, key=lambda value: (counts[value], value)))
+    return {value: "not told" if value in withheld else count for value, count in counts.items()}
 
 
 def _range(described: Sequence[dict[str, Attribute]], name: str) -> dict[str, float]:
