@@ -26,7 +26,7 @@ def test_groups_are_the_largest_divisor_up_to_four(n, groups):
 @pytest.fixture
 def discriminator() -> Discriminator:
     torch.manual_seed(0)
-    return Discriminator([6, 5, 4], (0.04, 0.4))
+    return Discriminator([6, 5, 4])
 
 
 def test_one_logit_a_volume(discriminator):
@@ -64,8 +64,10 @@ def test_every_weight_gets_a_gradient(discriminator):
         assert (parameter.grad is not None and bool(parameter.grad.any())) == entered, name
 
 
-def test_it_sees_the_whole_range_and_the_soft_tissue_window(discriminator):
-    levels = torch.tensor([-1.0, -0.16, 0.04, 0.24]).reshape(4, 1, 1, 1, 1)
-    whole, soft = discriminator.windows(levels).reshape(4, 2).T
-    assert torch.equal(whole, levels.flatten())
-    torch.testing.assert_close(soft, torch.tensor([-5.2, -1.0, 0.0, 1.0]).tanh())
+def test_it_sees_the_image_and_its_tones(discriminator):
+    levels = torch.tensor([-1.0, -0.09, 0.05, 0.05]).reshape(4, 1, 1, 1, 1)
+    discriminator.tone.fit(levels)
+    image, tones = discriminator.windows(levels).reshape(4, 2).T
+    assert torch.equal(image, levels.flatten())
+    assert torch.equal(tones, discriminator.tone(levels).flatten())
+    assert not torch.allclose(tones, image)

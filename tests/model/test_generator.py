@@ -73,15 +73,17 @@ def test_a_resolution_that_joins_leaves_the_coarser_image_as_it_was(rng):
     torch.testing.assert_close(fine, upsample(coarse))
 
 
-def test_the_image_starts_from_the_mean_volume(rng):
+def test_the_image_starts_from_the_mean_tone(rng):
     generator = Generator(**SMALL)
-    torch.nn.init.zeros_(generator.synthesis.to_image.weight)
-    mean = torch.rand(generator.synthesis.mean.shape, generator=rng) * 2.2 - 1.1
-    generator.synthesis.mean.copy_(mean)
+    synthesis = generator.synthesis
+    torch.nn.init.zeros_(synthesis.to_image.weight)
+    images = torch.rand(5, *synthesis.mean.shape[1:], generator=rng) ** 3 * 2 - 1
+    synthesis.start_from(images)
+    mean = synthesis.tone(images).mean(dim=0, keepdim=True)
     z, noise = generator.draw_latents(2, rng), generator.draw_noise(2, rng)
     for volume in generator(z, noise):
-        torch.testing.assert_close(volume[None], mean.clamp(-0.98, 0.98))
-    coarse = generator(z, noise[:3])
+        torch.testing.assert_close(synthesis.tone(volume[None]), mean.clamp(-0.98, 0.98))
+    coarse = synthesis.tone(generator(z, noise[:3]))
     torch.testing.assert_close(coarse[:1], downsample(mean).clamp(-0.98, 0.98))
 
 

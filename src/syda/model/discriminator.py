@@ -1,11 +1,11 @@
 """The discriminator: a residual convolutional network that halves the side block by block.
 
 It reads CT as a radiologist does, in two windows: the whole range, in which air and bone stand
-out, and a soft-tissue window, in which fat, muscle and organs differ. Both branches of a block are
-low-pass filtered before they are halved (Karras et al., StyleGAN2, 2020, section 4.1); the
-minibatch standard deviation comes before the last convolution (Karras et al., Progressive Growing
-of GANs, 2018, section 3; here of every feature and not their mean, since with few volumes variety
-is the first thing to be lost).
+out, and the tones (:mod:`syda.model.tone`), in which fat, muscle and organs differ. Both branches
+of a block are low-pass filtered before they are halved (Karras et al., StyleGAN2, 2020, section
+4.1); the minibatch standard deviation comes before the last convolution (Karras et al., Progressive
+Growing of GANs, 2018, section 3; here of every feature and not their mean, since with few volumes
+variety is the first thing to be lost).
 Feature maps lie channels-last: plain 3D convolutions are several times faster so on a CPU.
 """
 
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from syda.model.layers import RELU_GAIN, EqualizedConv3d, EqualizedLinear, activate, downsample
 from syda.model.synthesis import START
+from syda.model.tone import Tone
 
 GROUP = 4
 """Samples over which the minibatch standard deviation is taken."""
@@ -60,13 +61,15 @@ class Discriminator(nn.Module):
 
     Args:
         channels: feature maps at 4, 8, 16, ... voxels a side, the generator's order.
-        window: centre and width of the soft-tissue window, model range.
+
+    Attributes:
+        tone: the curve of the second window; a straight line until fitted.
     """
 
-    def __init__(self, channels: Sequence[int], window: tuple[float, float]) -> None:
+    def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
         bottom = channels[0]
-        self.centre, self.width = window
+        self.tone = Tone()
         self.from_windows = nn.ModuleList(
             EqualizedConv3d(2, c, 1, gain=RELU_GAIN) for c in channels
         )
@@ -76,9 +79,8 @@ class Discriminator(nn.Module):
         self.logit = EqualizedLinear(bottom, 1)
 
     def windows(self, image: Tensor) -> Tensor:
-        """``[N, 1, S, S, S]`` to what is judged, ``[N, 2, S, S, S]``: whole range, soft tissue."""
-        soft = torch.tanh((image - self.centre) * (2 / self.width))
-        return torch.cat([image, soft], dim=1)
+        """``[N, 1, S, S, S]`` to what is judged, ``[N, 2, S, S, S]``: image and tones."""
+        return torch.cat([image, self.tone(image)], dim=1)
 
     def forward(
         self, windows: Tensor, dtype: torch.dtype = torch.float32, fade: float = 1.0

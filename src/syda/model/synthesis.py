@@ -2,8 +2,9 @@
 
 Each block doubles the side, then convolves twice under the style. Every resolution adds its share
 to the image, which is itself upsampled on the way (the skip generator of Karras et al., StyleGAN2,
-2020, section 4.1). The image starts from the mean of the training volumes, so that the network
-learns how bodies differ and not, at the cost of most of its steps, what they share.
+2020, section 4.1). The image is drawn in tones (:mod:`syda.model.tone`) and starts from the mean
+tone of the training volumes, so that the network learns how bodies differ and not, at the cost of
+most of its steps, what they share.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from syda.model.layers import downsample, upsample
 from syda.model.modulated_conv import ModulatedConv3d, ToImage
+from syda.model.tone import Tone
 
 START = 4
 """Side of the learned constant, voxels."""
@@ -59,7 +61,8 @@ class Synthesis(nn.Module):
     """From w to a volume.
 
     Attributes:
-        mean: ``[1, 1, S, S, S]``, the training volumes' mean in the model range; zero until set.
+        tone: the curve between image values and tones.
+        mean: ``[1, 1, S, S, S]``, mean tone of the training volumes; zero until :meth:`start_from`.
 
     Args:
         latent: length of w.
@@ -72,12 +75,18 @@ class Synthesis(nn.Module):
         super().__init__()
         side = START * 2 ** (len(channels) - 1)
         self.register_buffer("mean", torch.zeros(1, 1, side, side, side))
+        self.tone = Tone()
         self.constant = Constant(channels[0])
         self.conv = ModulatedConv3d(latent, channels[0], channels[0])
         self.to_image = ToImage(latent, channels[0], SPREAD)
         self.blocks = nn.ModuleList(
             Block(latent, inputs, outputs) for inputs, outputs in pairwise(channels)
         )
+
+    def start_from(self, images: Tensor) -> None:
+        """Take tone and mean from the training volumes, ``[cases, 1, S, S, S]`` in [-1, 1]."""
+        self.tone.fit(images)
+        self.mean.copy_(self.tone(images).mean(dim=0, keepdim=True))
 
     @property
     def noise_sides(self) -> list[int]:
@@ -97,16 +106,16 @@ class Synthesis(nn.Module):
             dtype: of the feature maps; image, styles and demodulation stay float32.
 
         Returns:
-            ``[N, 1, S, S, S]`` float32 in (-1, 1).
+            ``[N, 1, S, S, S]`` float32 in [-1, 1].
         """
         x = self.conv(self.constant(len(w)).to(dtype), w, noise[0])
         image = self.to_image(x, w)
         for i, block in enumerate(self.blocks[: len(noise) // 2]):
             x, image = block(x, image, w, noise[2 * i + 1 : 2 * i + 3])
-        return torch.tanh(image + self._start(image.shape[-1]))
+        return self.tone.inverse(torch.tanh(image + self._start(image.shape[-1])))
 
     def _start(self, side: int) -> Tensor:
-        """The mean volume at a side, on the scale before the tanh."""
+        """The mean tones at a side, on the scale before the tanh."""
         mean = self.mean
         while mean.shape[-1] > side:
             mean = downsample(mean)

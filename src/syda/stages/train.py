@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from syda import paths
-from syda.params import CtParams, Precision, Section, load
+from syda.params import Precision, Section, load
 from syda.records.reader import read_split
 from syda.records.writer import INDEX
 from syda.runtime import stage
@@ -69,8 +69,6 @@ class Params(Section):
     """Of the feature maps."""
     log_images: int = Field(ge=1)
     """Images from one point of the curves to the next."""
-    soft_window: tuple[int, int]
-    """Centre and width in HU of the window that the discriminator sees beside the whole range."""
     pictures: int = Field(ge=0)
     """Sample grids sent to MLflow on the way, evenly spread."""
 
@@ -82,7 +80,7 @@ class Params(Section):
 
     def recipe(self) -> Recipe:
         """What the training needs to know of this."""
-        plain = self.model_dump(exclude={"augment", "precision", "soft_window", "pictures"})
+        plain = self.model_dump(exclude={"augment", "precision", "pictures"})
         augment = Augment(**self.augment.model_dump())
         return Recipe(**plain, augment=augment, bfloat16=self.precision == "bfloat16")
 
@@ -102,7 +100,7 @@ def run(root: Path) -> None:
         "train",
         reads=[paths.RECORDS, paths.validation_report("records")],
         writes=[paths.WEIGHTS, paths.CURVES],
-        params={"train": own, "ct": ct, "model": model},
+        params={"train": own, "ct": ct, "model": model, "data": params.data.only("version")},
     ):
         cube = {key: getattr(ct, key) for key in ("size", "spacing_mm", "window_min", "window_max")}
         space = ModelSpace(**cube)
@@ -122,7 +120,7 @@ def run(root: Path) -> None:
             pictures=own.pictures,
         )
         architecture = model.model_dump(exclude={"discriminator_channels"})
-        opponent = {"channels": model.discriminator_channels, "window": _window(own, ct)}
+        opponent = {"channels": model.discriminator_channels}
         game = fit(images, architecture, opponent, own.recipe(), [tracker])
         description = weights.Description(
             architecture, cube, sorted(longest_sides), source, game.images_seen
@@ -130,10 +128,3 @@ def run(root: Path) -> None:
         with replace_folder(root / paths.WEIGHTS) as folder:
             weights.save(folder, game.ema.average, description)
         write_text(root / paths.CURVES, game.curves.csv())
-
-
-def _window(own: Params, ct: CtParams) -> tuple[float, float]:
-    """Centre and width of the soft-tissue window in the model range."""
-    centre, width = own.soft_window
-    half = (ct.window_max - ct.window_min) / 2
-    return (centre - ct.window_min) / half - 1, width / half

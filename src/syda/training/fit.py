@@ -72,7 +72,8 @@ def fit(
     with torch.random.fork_rng(devices=[]):  # torch's layers draw from its global state
         torch.manual_seed(recipe.seed)
         generator, discriminator = Generator(**architecture), Discriminator(**opponent)
-    generator.synthesis.mean.copy_(images.mean(dim=0, keepdim=True))
+    generator.synthesis.start_from(images)
+    discriminator.tone.fit(images)
     game = Game(generator, discriminator, recipe)
     steps = -(-recipe.images // recipe.batch)
     batches = Batches(images, recipe.batch, steps, recipe.seed)

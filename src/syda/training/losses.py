@@ -29,7 +29,7 @@ def r1_penalty(real_logits: Tensor, windows: Tensor) -> Tensor:
 
     Mescheder et al., Which Training Methods for GANs do actually Converge? (2018), equation 9,
     without the factor gamma / 2. x is what the discriminator sees, the windows: taken at the volume
-    itself, the penalty would forbid the steep soft-tissue window, which is there to be used.
+    itself, the penalty would forbid the steep parts of the tone curve, which are there to be used.
 
     Args:
         real_logits: ``[N]``, computed from windows.
