@@ -1,0 +1,70 @@
+"""Tone: the scale on which equal steps mean equal shares of the body.
+
+A CT spends most of its range on values that hardly occur: fat and muscle, which fill the body, lie
+a fourteenth of [-1, 1] apart. On the tone scale, histogram equalisation of the training volumes,
+they lie as far apart as their number of voxels says. The generator draws tones and the
+discriminator sees them beside the image: what a radiologist's window does, read from the data.
+"""
+
+import torch
+from torch import Tensor, nn
+
+BINS = 100
+"""Of the curve, over the model range."""
+
+AIR_BELOW = -0.98
+"""Image value under which a voxel is air; it does not count as body."""
+
+AIR_SHARE = 0.05
+"""Share of the tones that air gets: its first bin."""
+
+EVEN_SHARE = 0.1
+"""Share of the tones spread evenly, so that no image value is out of reach."""
+
+
+class Tone(nn.Module):
+    """A rising, piecewise linear curve from image values to tones, both in [-1, 1].
+
+    Attributes:
+        knots: ``[BINS + 1]``, tones of evenly spaced image values; a straight line until fitted.
+    """
+
+    knots: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("knots", torch.linspace(-1, 1, BINS + 1))
+
+    @torch.no_grad()
+    def fit(self, images: Tensor) -> None:
+        """Take the curve from volumes in the model range, any shape.
+
+        Raises:
+            ValueError: every voxel is air.
+        """
+        counts = torch.histc(images[images > AIR_BELOW].float(), BINS, -1, 1)
+        if not counts.any():
+            raise ValueError("no body in the training volumes: every voxel is air")
+        share = EVEN_SHARE / BINS + (1 - AIR_SHARE - EVEN_SHARE) * counts / counts.sum()
+        share[0] += AIR_SHARE
+        self.knots[1:] = 2 * share.cumsum(0) - 1
+        self.knots[-1] = 1
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the tones of image values."""
+        return _interpolate(image, self._values(), self.knots)
+
+    def inverse(self, tone: Tensor) -> Tensor:
+        """Return the image values of tones."""
+        return _interpolate(tone, self.knots, self._values())
+
+    def _values(self) -> Tensor:
+        return torch.linspace(-1, 1, BINS + 1, device=self.knots.device)
+
+
+def _interpolate(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:
+    """Piecewise linear through (knots, values); the end pieces go on beyond the ends."""
+    piece = torch.searchsorted(knots, x.detach().contiguous(), right=True) - 1
+    piece = piece.clamp(0, len(knots) - 2)
+    slope = values.diff() / knots.diff()
+    return values[piece] + (x - knots[piece]) * slope[piece]

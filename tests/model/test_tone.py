@@ -1,0 +1,57 @@
+import pytest
+import torch
+
+from syda.model.tone import AIR_SHARE, BINS, EVEN_SHARE, Tone
+
+
+@pytest.fixture
+def body() -> torch.Tensor:
+    """Air, and a body of one part fat (-0.1) to three parts muscle (0.05)."""
+    return torch.tensor([-1.0] * 60 + [-0.09] * 10 + [0.05] * 30).reshape(1, 1, 4, 5, 5)
+
+
+@pytest.fixture
+def tone(body) -> Tone:
+    curve = Tone()
+    curve.fit(body)
+    return curve
+
+
+def test_it_is_a_straight_line_until_fitted():
+    x = torch.linspace(-1, 1, 41)
+    torch.testing.assert_close(Tone()(x), x)
+    torch.testing.assert_close(Tone().inverse(x), x)
+
+
+def test_bins_get_their_share_of_the_tones(tone):
+    widths = tone.knots.diff() / 2
+    even, body = EVEN_SHARE / BINS, 1 - AIR_SHARE - EVEN_SHARE
+    expected = torch.full((BINS,), even)
+    expected[0] += AIR_SHARE
+    expected[45] += body / 4  # [-0.10, -0.08)
+    expected[52] += body * 3 / 4  # [0.04, 0.06)
+    torch.testing.assert_close(widths, expected)
+
+
+def test_it_rises_from_end_to_end(tone):
+    assert tone.knots[0] == -1
+    assert tone.knots[-1] == 1
+    assert (tone.knots.diff() > 0).all()
+
+
+def test_there_and_back(tone):
+    x = torch.linspace(-1, 1, 2001)
+    torch.testing.assert_close(tone.inverse(tone(x)), x)
+    torch.testing.assert_close(tone(tone.inverse(x)), x)
+
+
+def test_gradients_are_the_slopes(tone):
+    x = torch.tensor([-0.09, 0.05, 0.5], dtype=torch.float64)
+    tone = tone.double()
+    assert torch.autograd.gradcheck(tone, x.requires_grad_())
+    assert torch.autograd.gradcheck(tone.inverse, tone(x).detach().requires_grad_())
+
+
+def test_air_alone_has_no_tones():
+    with pytest.raises(ValueError, match="every voxel is air"):
+        Tone().fit(torch.full((1, 1, 4, 4, 4), -1.0))
