@@ -57,7 +57,7 @@ def card_status(base: str) -> str:
     before = statuses(json.loads(old)) if old else {}
     lines = [f"| section | status | in `{base}` |", "| --- | --- | --- |"]
     for number, now in sorted(statuses(card).items(), key=lambda item: int(item[0])):
-        then = before.get(number, "no card")
+        then = before.get(number, "no such section" if before else "no card")
         title = card["sections"][number]["title"]
         lines.append(f"| {number} {title} | {now} | {'the same' if then == now else then} |")
     return "\n".join(lines)
