@@ -52,6 +52,7 @@ def verdict(output):
 def test_ci_turns_red(clone):
     """One test, since each fault needs the sound pipeline of the first steps."""
     clone.set_params({"phantom.base_subjects": 4, "validate.min_cases_per_split": 1})
+    clone.commit("smaller still")
     clone.run("dvc", "repro", "phantom@v0", "validate@resampled", "validate@records")
     manifest = (clone.root / "reports/manifest/phantom-v0.json").read_text()
     digest = re.search('"data/raw/v0": {[^}]*"sha256": "([0-9a-f]{64})"', manifest).group(1)
