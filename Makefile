@@ -16,7 +16,8 @@ SCALE_gpu-128 := \
 	-S train.log_images=2000 -S train.pictures=20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all check format expectations ui
+.PHONY: help setup run test test-all check check-git check-data verify ci hooks report format \
+	expectations ui
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -55,6 +56,25 @@ check: setup  ## lint, format and type checks
 	ruff check .
 	ruff format --check .
 	mypy
+
+check-git: setup  ## refuse DICOM, NIfTI, records, weights and large files in git, by name and content
+	python .ci/refuse_data.py
+
+check-data: setup  ## rebuild the data half from nothing in a scratch copy; the bytes must be the committed ones
+	.ci/data
+
+verify: setup  ## hold dvc.lock, manifests, reports and card against the committed files; retrains nothing
+	syda verify --allow-missing
+
+ci:  ## everything that CI runs, 15 to 30 minutes
+	.ci/run
+
+hooks: setup  ## check each commit before it is made (pre-commit)
+	pre-commit install
+
+BASE ?= origin/main
+report: setup  ## metrics and card status against another revision, in Markdown (BASE=origin/main)
+	@python .ci/report.py $(BASE)
 
 format: setup  ## format the code
 	ruff format .
