@@ -181,7 +181,7 @@ class Params:
 
     def __init__(self, document: dict[str, Any], source: Source) -> None:
         self._document = document
-        self._source = source
+        self.source = source
         self._faults = source.faults.copy()
         self._check("data", DataParams, self._faults)
         ct = self._check("ct", CtParams, self._faults)
@@ -218,7 +218,7 @@ class Params:
             for wrong in error.errors(include_url=False):
                 at = (name, *map(str, wrong["loc"]))
                 faults.add(
-                    self._source.fault(at, _what(wrong["type"], wrong["msg"], wrong["input"]))
+                    self.source.fault(at, _what(wrong["type"], wrong["msg"], wrong["input"]))
                 )
         return None
 
@@ -227,7 +227,7 @@ class Params:
         for key in ("channels", "discriminator_channels"):
             side = 4 * 2 ** (len(getattr(model, key)) - 1)
             if side != ct.size:
-                yield self._source.fault(
+                yield self.source.fault(
                     ("model", key),
                     f"leads to {side} voxels a side, ct.size is {ct.size}; "
                     f"one entry for each of 4, 8, ..., {ct.size}",
