@@ -1,19 +1,47 @@
+import importlib
+
 import pytest
 
 from syda import params
 from syda.errors import ParamsError
-from syda.params import CtParams, load
-
-
-def write(root, text):
-    (root / "params.yaml").write_text(text)
-    return load(root)
-
+from syda.params import SHARED, STAGES, CtParams, Section, load
 
 CT = (
     "ct: {spacing_mm: 1.5, hu_min: -1024, hu_max: 3071, "
     "window_min: -1000, window_max: 1000, size: 32}"
 )
+
+
+@pytest.fixture
+def write(repository, tmp_path):
+    """params.yaml of the repository with some of its text replaced, or another text."""
+
+    def make(*changes, text=None):
+        text = text or (repository / "params.yaml").read_text(encoding="utf-8")
+        for old, new in changes:
+            assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in params.yaml"
+            text = text.replace(old, new)
+        (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+        return text
+
+    make.root = tmp_path
+    return make
+
+
+def own(stage):
+    return importlib.import_module(f"syda.stages.{stage}").Params
+
+
+def line(text, start):
+    """Number of the line that begins with this, from 1."""
+    (found,) = [n for n, at in enumerate(text.split("\n"), 1) if at.strip().startswith(start)]
+    return found
+
+
+def refused(root, name="ct", cls=CtParams):
+    with pytest.raises(ParamsError) as error:
+        load(root).section(name, cls)
+    return str(error.value).split("\n")
 
 
 def test_the_repositorys_own_sections_load(repository):
@@ -23,44 +51,123 @@ def test_the_repositorys_own_sections_load(repository):
     assert 4 * 2 ** (len(loaded.model.channels) - 1) == loaded.ct.size
 
 
-def test_unknown_missing_and_mistyped_keys_are_named_together(tmp_path):
-    text = CT.replace("size: 32", "sise: 32").replace("1.5", "'1.5'")
+def test_every_fault_is_named_at_once_with_file_and_line(write):
+    text = write(
+        ("  version: v0", "  version: 2026-11-22"),  # mistyped: a date
+        ("  hu_min: -1024", "  hu_minimum: -1024"),  # unknown, and one is missing
+        ("  size: 32", "  size: true"),  # mistyped
+        ("  images: 8500", "  imagess: 8500"),
+        ("    shift: 0.07", "    shift: 2.5"),  # out of range, nested
+        ("  pictures: 4", "  seed: 1\n  pictures: 4"),  # duplicate
+        ("resample:", "trian: {}\nresample:"),  # unknown section
+        ("  shards: 4", "  shards: 4\n  shards: 5\n  shards: 6\n  #"),  # of another stage, thrice
+    )
+    ct, train = line(text, "ct:"), line(text, "train:")
+    at = {start: line(text, start) for start in ("shift:", "imagess:", "trian:", "size:")}
+    assert refused(write.root, "train", own("train")) == [
+        f"params.yaml:{line(text, 'version:')}: data.version: 2026-11-22: neither text nor "
+        "number: put it in quotes",
+        f"params.yaml:{ct}: ct.hu_min: missing key",
+        f"params.yaml:{line(text, 'hu_minimum:')}: ct.hu_minimum: unknown key",
+        f"params.yaml:{at['size:']}: ct.size: must be a valid integer, is true",
+        f"params.yaml:{at['trian:']}: trian: unknown section",
+        f"params.yaml:{line(text, 'shards: 5')}: pack.shards: duplicate key, first in line "
+        f"{line(text, 'shards: 4')}",
+        f"params.yaml:{line(text, 'shards: 6')}: pack.shards: duplicate key, first in line "
+        f"{line(text, 'shards: 4')}",
+        f"params.yaml:{train}: train.images: missing key",
+        f"params.yaml:{at['imagess:']}: train.imagess: unknown key",
+        f"params.yaml:{at['shift:']}: train.augment.shift: must be less than or equal to 0.5, "
+        "is 2.5",
+        f"params.yaml:{line(text, 'seed: 1')}: train.seed: duplicate key, first in line "
+        f"{train + 1}",
+    ]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_each_stage_names_its_own_faults_with_those_of_the_whole(write, stage):
+    text = write(("hu_max: 3071", "hu_max: high"), (f"\n{stage}:", f"\n{stage}:\n  unheard: 1"))
+    run = importlib.import_module(f"syda.stages.{stage}").run
+    item = {"phantom": ["v0"], "validate": ["records"]}.get(stage, [])
     with pytest.raises(ParamsError) as error:
-        write(tmp_path, text).section("ct", CtParams)
-    for key in ("ct.sise", "ct.size", "ct.spacing_mm"):
-        assert key in str(error.value)
+        run(write.root, *item)
+    assert set(str(error.value).split("\n")) == {
+        f'params.yaml:{line(text, "hu_max:")}: ct.hu_max: must be a valid integer, is "high"',
+        f"params.yaml:{line(text, 'unheard:')}: {stage}.unheard: unknown key",
+    }
+
+
+def test_missing_sections_are_named(write):
+    write(text=CT)
+    assert refused(write.root) == sorted(
+        f"params.yaml: {name}: missing section" for name in {*SHARED, *STAGES} - {"ct"}
+    )
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("size: 32", "size: true"), ("-1024", "-1024.5"), ("-1024", "0")]
+    ("old", "new", "fault"),
+    [
+        ("size: 32", "size: 32.5", "ct.size: must be a valid integer"),
+        ("size: 32", "size: [32]", "ct.size: must be a valid integer, is [32]"),
+        ("spacing_mm: 1.5", "spacing_mm: '1.5'", 'ct.spacing_mm: must be a valid number, is "1.5"'),
+        ("spacing_mm: 1.5", "spacing_mm: 0", "ct.spacing_mm: must be greater than 0, is 0"),
+        ("spacing_mm: 1.5", "spacing_mm: .inf", "ct.spacing_mm: must be a finite number"),
+        ("hu_min: -1024", "hu_min: 0", "ct: needs hu_min <= window_min"),
+        ("hu_min: -1024", "1: -1024", "ct: holds a key that is no name"),
+    ],
 )
-def test_wrong_types_and_ranges_are_refused(tmp_path, old, new):
-    with pytest.raises(ParamsError):
-        write(tmp_path, CT.replace(old, new)).section("ct", CtParams)
+def test_wrong_types_and_ranges_are_refused(write, old, new, fault):
+    write((f"  {old}", f"  {new}"))
+    assert any(f": {fault}" in named for named in refused(write.root))
 
 
-def test_numbers_without_a_point_are_numbers(tmp_path):
-    assert write(tmp_path, CT.replace("1.5", "15e-1")).ct.spacing_mm == 1.5
+def test_a_section_that_is_no_mapping_is_refused(write):
+    write(text="ct: 3\n")
+    assert "params.yaml:1: ct: must be an object, is 3" in refused(write.root)
 
 
-def test_a_duplicate_key_is_refused_with_its_line(tmp_path):
-    with pytest.raises(ParamsError, match=r"duplicate key.*line 2"):
-        write(tmp_path, f"{CT}\n{CT}")
+def test_numbers_without_a_point_are_numbers(write):
+    write(("spacing_mm: 1.5", "spacing_mm: 15e-1"))
+    assert load(write.root).ct.spacing_mm == 1.5
 
 
-def test_a_missing_file_or_section_says_what_to_do(tmp_path):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\nct: [", r"^params\.yaml:\d: not YAML: "),
+        ("a: \x00", r"^params\.yaml: not YAML: "),
+        ("- ct", "not a mapping"),
+        ("# nothing", "not a mapping"),
+    ],
+)
+def test_what_is_no_mapping_of_sections_is_refused(write, text, said):
+    write(text=text)
+    with pytest.raises(ParamsError, match=said) as error:
+        load(write.root)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_says_what_to_do(tmp_path):
     with pytest.raises(ParamsError, match="repository's root"):
         load(tmp_path)
-    with pytest.raises(ParamsError, match="section 'ct' is missing"):
-        _ = write(tmp_path, "data: {}").ct
 
 
 def test_channels_must_lead_to_the_size(workspace):
-    root = workspace({"ct.size": 64})
-    with pytest.raises(ParamsError, match=r"leads to 32 voxels a side, ct\.size is 64"):
-        _ = load(root).model
+    named = refused(workspace({"ct.size": 64}))
+    assert [n.split(": ", 1)[1] for n in named] == [
+        f"model.{key}: leads to 32 voxels a side, ct.size is 64; one entry for each of "
+        "4, 8, ..., 64"
+        for key in ("channels", "discriminator_channels")
+    ]
 
 
 def test_sections_are_frozen(repository):
     with pytest.raises(ValueError, match="frozen"):
         params.load(repository).ct.size = 3
+
+
+def test_every_section_of_the_repository_is_right(repository):
+    loaded = load(repository)
+    for stage in STAGES:
+        assert issubclass(own(stage), Section)
+        assert loaded.section(stage, own(stage))

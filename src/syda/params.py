@@ -1,26 +1,46 @@
 """The loader of params.yaml and the sections that several stages share.
 
 Each stage's own section is a class in its stage module, so that a new parameter of the card cannot
-retrain the model. Values are read with ruamel.yaml (YAML 1.2: ``1e-4`` is a number, a duplicate key
-is an error) and checked by pydantic in strict mode; there are no defaults in Python.
+retrain the model. Values are read with ruamel.yaml (YAML 1.2: ``1e-4`` is a number) and checked by
+pydantic in strict mode; there are no defaults in Python. Every fault that a stage can see is named
+in one error, each on a line of its own that begins with file and line.
 """
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from syda import paths
 from syda.errors import ParamsError
 
+SHARED = ("data", "ct", "model")
+"""Sections that several stages use."""
+
+STAGES = (
+    "phantom",
+    "convert",
+    "resample",
+    "validate",
+    "pack",
+    "train",
+    "generate",
+    "evaluate",
+    "card",
+)
+"""Sections of one stage each, by its name."""
+
 
 class Section(BaseModel):
-    """Base of every section: strict types, frozen, unknown keys refused."""
+    """Base of every section: strict types, finite numbers, frozen, unknown keys refused."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
     def only(self, *keys: str) -> dict[str, Any]:
         """Return the values of some keys: what a stage uses of a shared section."""
@@ -77,13 +97,97 @@ class ModelParams(Section):
 Precision = Literal["float32", "bfloat16"]
 SectionT = TypeVar("SectionT", bound=Section)
 
+_PLAIN = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null"))
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """Something wrong in params.yaml.
+
+    Attributes:
+        line: where, from 1; 0 where no line can be named.
+        key: dotted.
+        text: what is wrong.
+    """
+
+    line: int
+    key: str
+    text: str
+
+    def __str__(self) -> str:
+        place = f"{paths.PARAMS}:{self.line}" if self.line else str(paths.PARAMS)
+        return f"{place}: {self.key}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The keys of params.yaml as they stand in the file.
+
+    Attributes:
+        lines: path of a key to its line, from 1.
+        faults: what is wrong with the keys whatever section they belong to.
+    """
+
+    lines: dict[tuple[str, ...], int] = field(default_factory=dict)
+    faults: set[Fault] = field(default_factory=set)
+
+    def read(self, node: Node, at: tuple[str, ...] = ()) -> None:
+        """Note the line of each key below a node, and each key that stands there twice."""
+        if isinstance(node, MappingNode):
+            for key, value in node.value:
+                self._read_key(key, value, at)
+        elif isinstance(node, SequenceNode):
+            for item in node.value:
+                self.read(item, at)
+        elif node.tag not in _PLAIN:
+            self._add(node, at, f"{node.value}: neither text nor number: put it in quotes")
+
+    def _read_key(self, key: Node, value: Node, at: tuple[str, ...]) -> None:
+        if key.tag != _PLAIN[0]:
+            self._add(key, at, "holds a key that is no name")
+        elif (path := (*at, key.value)) in self.lines:
+            self._add(key, path, f"duplicate key, first in line {self.lines[path]}")
+        else:
+            self.lines[path] = key.start_mark.line + 1
+            self.read(value, path)
+
+    def _add(self, node: Node, at: tuple[str, ...], text: str) -> None:
+        self.faults.add(Fault(node.start_mark.line + 1, ".".join(at), text))
+
+    def sections(self) -> None:
+        """Hold the file's sections against those that there are."""
+        present = {path[0] for path in self.lines if len(path) == 1}
+        known = {*SHARED, *STAGES}
+        self.faults.update(Fault(0, name, "missing section") for name in known - present)
+        self.faults.update(
+            Fault(self.lines[name,], name, "unknown section") for name in present - known
+        )
+
+    def fault(self, at: tuple[str, ...], text: str) -> Fault:
+        """A fault at the line of a key, or of the nearest key around it that is there."""
+        near = at
+        while near and near not in self.lines:
+            near = near[:-1]
+        return Fault(self.lines.get(near, 0), ".".join(at), text)
+
 
 class Params:
-    """params.yaml, read once; sections are checked when a stage asks for them."""
+    """params.yaml, read once: a section is handed out only if nothing known of the file is wrong.
 
-    def __init__(self, document: dict[str, Any], source: Path) -> None:
+    Args:
+        document: sections by name.
+        source: where their keys stand.
+    """
+
+    def __init__(self, document: dict[str, Any], source: Source) -> None:
         self._document = document
-        self._source = source
+        self.source = source
+        self._faults = source.faults.copy()
+        self._check("data", DataParams, self._faults)
+        ct = self._check("ct", CtParams, self._faults)
+        model = self._check("model", ModelParams, self._faults)
+        if ct is not None and model is not None:
+            self._faults.update(self._side_faults(ct, model))
 
     def section(self, name: str, cls: type[SectionT]) -> SectionT:
         """Return one checked section.
@@ -93,20 +197,41 @@ class Params:
             cls: the pydantic class that owns the section.
 
         Raises:
-            ParamsError: the section is missing, or holds an unknown, missing or mistyped key; every
-                fault of the section is named.
+            ParamsError: this section or a shared one holds an unknown, missing or mistyped key,
+                a key stands twice anywhere, or a section is unknown or missing; all are named.
         """
+        faults = self._faults.copy()
+        found = self._check(name, cls, faults)
+        if faults or found is None:
+            raise ParamsError("\n".join(map(str, sorted(faults))))
+        return found
+
+    def _check(self, name: str, cls: type[SectionT], faults: set[Fault]) -> SectionT | None:
+        """Return the section, or add to the faults; a missing one is already among them."""
         if name not in self._document:
-            raise ParamsError(f"{self._source.name}: section '{name}' is missing")
+            return None
+        # JSON mode: strict pydantic takes JSON arrays for lists but refuses `true` for an int.
+        text = json.dumps(self._document[name], skipkeys=True, default=str)
         try:
-            # JSON mode: strict pydantic takes JSON arrays for lists but refuses `true` for an int.
-            return cls.model_validate_json(json.dumps(self._document[name]), strict=True)
+            return cls.model_validate_json(text, strict=True)
         except ValidationError as error:
-            faults = [
-                f"{'.'.join([name, *map(str, fault['loc'])])}: {fault['msg']}"
-                for fault in error.errors(include_url=False)
-            ]
-            raise ParamsError(f"{self._source.name}: " + "; ".join(faults)) from error
+            for wrong in error.errors(include_url=False):
+                at = (name, *map(str, wrong["loc"]))
+                faults.add(
+                    self.source.fault(at, _what(wrong["type"], wrong["msg"], wrong["input"]))
+                )
+        return None
+
+    def _side_faults(self, ct: CtParams, model: ModelParams) -> Iterator[Fault]:
+        """Lists of channels that do not lead from 4 voxels a side to ``ct.size``."""
+        for key in ("channels", "discriminator_channels"):
+            side = 4 * 2 ** (len(getattr(model, key)) - 1)
+            if side != ct.size:
+                yield self.source.fault(
+                    ("model", key),
+                    f"leads to {side} voxels a side, ct.size is {ct.size}; "
+                    f"one entry for each of 4, 8, ..., {ct.size}",
+                )
 
     @property
     def data(self) -> DataParams:
@@ -120,36 +245,43 @@ class Params:
 
     @property
     def model(self) -> ModelParams:
-        """Section ``model``, whose blocks end at ``ct.size``.
+        """Section ``model``; its lists of channels end at ``ct.size``."""
+        return self.section("model", ModelParams)
 
-        Raises:
-            ParamsError: the number of channel entries does not lead from 4 voxels to ``ct.size``.
-        """
-        model = self.section("model", ModelParams)
-        size = self.ct.size
-        for key in ("channels", "discriminator_channels"):
-            side = 4 * 2 ** (len(getattr(model, key)) - 1)
-            if side != size:
-                raise ParamsError(
-                    f"{self._source.name}: model.{key} leads to {side} voxels a side, "
-                    f"ct.size is {size}; one entry for each of 4, 8, ..., {size}"
-                )
-        return model
+
+def _what(kind: str, message: str, value: object) -> str:
+    """Say in a line what pydantic found."""
+    if kind == "extra_forbidden":
+        return "unknown key"
+    if kind == "missing":
+        return "missing key"
+    text = message.removeprefix("Value error, ").replace("Input should", "must")
+    return text if isinstance(value, dict) else f"{text}, is {json.dumps(value)}"
 
 
 def load(root: Path) -> Params:
     """Read ``root/params.yaml``.
 
     Raises:
-        ParamsError: no such file, not YAML, or a key twice.
+        ParamsError: no such file, not YAML, or not a mapping of sections. What is wrong in the
+            sections is said when the first one is asked for, so that all of it is.
     """
-    source = root / paths.PARAMS
-    if not source.is_file():
+    file = root / paths.PARAMS
+    if not file.is_file():
         raise ParamsError(f"no {paths.PARAMS} here: run syda from the repository's root")
+    yaml = YAML(typ="safe", pure=True)
+    yaml.allow_duplicate_keys = True  # Source names them all, the parser only the first
+    content = file.read_bytes()
     try:
-        document = YAML(typ="safe").load(source.read_text(encoding="utf-8"))
+        node, document = yaml.compose(content), yaml.load(content)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise ParamsError(f"{paths.PARAMS}:{line}: not YAML: {error.problem}") from error
     except YAMLError as error:
-        raise ParamsError(f"{source.name}: {' '.join(str(error).split())}") from error
+        raise ParamsError(f"{paths.PARAMS}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
-        raise ParamsError(f"{source.name}: not a mapping of sections")
+        raise ParamsError(f"{paths.PARAMS}: not a mapping of sections")
+    source = Source()
+    source.read(node)
+    source.sections()
     return Params(document, source)

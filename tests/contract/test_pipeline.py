@@ -1,108 +1,127 @@
-"""dvc.yaml, the code and the paths tell the same story: DVC does not see Python imports."""
+"""dvc.yaml, params.yaml, the code and the paths tell the same story."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from syda import paths
+from syda import params, paths
 from syda.cli import app
-from syda.runtime.closure import modules_of
 
 ROOT = Path(__file__).parents[2]
-SRC = ROOT / "src"
-STAGES = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-NAMES = sorted(STAGES)
+SRC = ROOT / "src" / "syda"
+DVC = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+KEYS = params.load(ROOT).source.lines
 
 
 def body(stage):
-    return STAGES[stage].get("do", STAGES[stage])
+    return DVC[stage].get("do", DVC[stage])
 
 
-def expanded(stage, path):
-    """The paths that a templated one stands for."""
-    items = STAGES[stage].get("foreach", {None: None}).items()
-    return [path.replace("${key}", str(k)).replace("${item}", str(v)) for k, v in items]
+def own(stages, stage):
+    """DVC's stages of one name: one, or one an item."""
+    found = [s for name, s in stages.items() if name.split("@")[0] == stage]
+    assert found, stage
+    return found
 
 
-def closure(stage):
-    return set(modules_of(stage).values())
+def data(dependencies):
+    """Paths of dependencies that are neither code nor parameters."""
+    found = {dep.def_path for dep in dependencies}
+    return {path for path in found if not path.startswith(("src/", "params.yaml"))}
 
 
-def declared_code(stage):
-    files = set()
-    for dep in body(stage)["deps"]:
-        path = ROOT / dep if "${" not in dep else None
-        if path is not None and SRC in path.parents:
-            assert path.exists(), f"{stage}: {dep} does not exist"
-            files |= set(path.rglob("*.py")) if path.is_dir() else {path}
-    return {file for file in files if file.name != "__init__.py"}
+def test_stages_have_the_same_names_everywhere():
+    modules = {p.stem for p in (SRC / "stages").glob("*.py")} - {"__init__"}
+    sections = {path[0] for path in KEYS if len(path) == 1}
+    commands = {c.callback.__name__ for c in app.registered_commands}
+    assert list(DVC) == [s for s in params.STAGES if s in DVC]  # the order that dvc.yaml has
+    assert set(params.STAGES) == modules == set(DVC) == sections - set(params.SHARED)
+    assert len(params.STAGES) == len(set(params.STAGES))
+    assert modules <= commands
 
 
-def outs(stage):
-    return [out if isinstance(out, str) else next(iter(out)) for out in body(stage)["outs"]]
+def test_a_stage_is_one_command_without_options(stage):
+    words = body(stage)["cmd"].split()
+    assert words[:2] == ["syda", stage]
+    items = {"matrix": "${item.version}", "foreach": "${key}"}
+    item = [text for key, text in items.items() if key in DVC[stage]]
+    assert words[2:] == item
 
 
-@pytest.mark.parametrize("stage", NAMES)
-def test_every_imported_module_is_a_dep(stage):
-    missing = closure(stage) - declared_code(stage)
-    assert not missing, sorted(str(f.relative_to(ROOT)) for f in missing)
+def test_a_stage_is_described(stage):
+    assert re.fullmatch(r"[A-Z].{10,}[^.]", body(stage)["desc"])
 
 
-@pytest.mark.parametrize("stage", NAMES)
-def test_no_dep_is_without_use(stage):
-    unused = declared_code(stage) - closure(stage)
-    if stage == "train":  # the whole of model/ is one dep; a training never builds a layer table
-        unused -= set((SRC / "syda/model").glob("*.py"))
-    assert not unused, sorted(str(f.relative_to(ROOT)) for f in unused)
+def test_dvc_and_the_manifest_know_the_same_inputs(stage, stages, told):
+    for one in own(stages, stage):
+        assert data(one.deps) == told[one.name].reads
+
+
+def test_dvc_and_the_manifest_know_the_same_outputs(stage, stages, told):
+    for one in own(stages, stage):
+        _, _, item = one.name.partition("@")
+        manifest = paths.manifest(stage, item or None).as_posix()
+        assert {out.def_path for out in one.outs} == told[one.name].writes | {manifest}
+
+
+def test_dvc_and_the_manifest_know_the_same_parameters(stage, stages, told):
+    every = {".".join(path) for path in KEYS} - {".".join(p[:-1]) for p in KEYS}
+    for one in own(stages, stage):
+        declared = {
+            key
+            for dep in one.deps
+            if dep.def_path == "params.yaml"
+            for name in dep.params
+            for key in every
+            if key == name or key.startswith(f"{name}.")
+        }
+        assert declared == told[one.name].params
+
+
+def test_every_parameter_is_some_stages(told):
+    used = set.union(*(one.params for one in told.values()))
+    assert {".".join(path) for path in KEYS} - {".".join(p[:-1]) for p in KEYS} == used
+
+
+def test_every_key_has_a_comment():
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8").split("\n")
+    lines = {line: ".".join(path) for path, line in KEYS.items()}
+    assert len(lines) == len(KEYS)  # a line each
+    bare = [key for n, key in lines.items() if not re.search(r"\s# \w.{3,}", text[n - 1])]
+    assert not bare
+    for section in (*params.SHARED, *params.STAGES):
+        kind = "shared" if section in params.SHARED else "stage"
+        assert f"# {kind}: " in text[KEYS[(section,)] - 1]
+
+
+def test_paths_are_those_of_the_code(stages):
+    """Each path of dvc.yaml is one of paths.py or lies in one, and the other way round."""
+    known = {value for value in vars(paths).values() if isinstance(value, Path)}
+    known = {path for path in known if path.parts[0] in {"data", "reports", "model_card"}}
+    used = {
+        Path(path)
+        for one in stages.values()
+        for path in data(one.deps) | {out.def_path for out in one.outs}
+    }
+    assert not {path for path in used if not known & {path, *path.parents}}
+    around = {folder for path in used for folder in path.parents}
+    assert not known - used - around
+    assert not {path for path in known - used if path.suffix}  # a file is named as it is
+
+
+def test_what_shows_real_voxels_is_never_in_git(stages):
+    for one in stages.values():
+        for out in one.outs:
+            if out.use_cache:
+                continue
+            assert out.def_path.startswith(("reports/", "model_card/"))
+            assert "real" not in out.def_path
 
 
 @pytest.mark.parametrize("package", sorted(SRC.rglob("__init__.py")), ids=lambda p: p.parent.name)
 def test_packages_hold_a_docstring_and_nothing_else(package):
     (only,) = ast.parse(package.read_text(encoding="utf-8")).body
     assert isinstance(only, ast.Expr)
-
-
-def test_stages_are_modules_and_commands():
-    modules = {p.stem for p in (SRC / "syda/stages").glob("*.py")} - {"__init__"}
-    commands = {c.callback.__name__ for c in app.registered_commands}
-    assert modules == set(NAMES)
-    assert modules <= commands
-
-
-@pytest.mark.parametrize("stage", NAMES)
-def test_commands_carry_no_option(stage):
-    words = body(stage)["cmd"].split()
-    assert words[:2] == ["syda", stage]
-    assert len(words) <= 3
-    assert not any(word.startswith("-") for word in words)
-
-
-@pytest.mark.parametrize("stage", NAMES)
-def test_each_stage_is_described_and_has_a_manifest(stage):
-    assert body(stage)["desc"]
-    assert any(out.startswith(f"{paths.MANIFEST}/{stage}") for out in outs(stage))
-
-
-def test_paths_are_those_of_the_code():
-    known = {
-        value.as_posix()
-        for value in vars(paths).values()
-        if isinstance(value, Path) and value.parts[0] in {"data", "reports", "model_card"}
-    }
-    written = [(stage, out) for stage in NAMES for out in outs(stage)]
-    read = [(stage, d) for stage in NAMES for d in body(stage)["deps"] if not d.startswith("src/")]
-    for path in {p for stage, templated in written + read for p in expanded(stage, templated)}:
-        plain = path.split("${")[0].rstrip("/-")
-        assert any(plain == k or plain.startswith(f"{k}/") for k in known), path
-
-
-def test_what_shows_real_voxels_is_never_in_git():
-    for stage in NAMES:
-        for out in body(stage)["outs"]:
-            if isinstance(out, dict):
-                ((path, options),) = out.items()
-                assert options == {"cache": False}
-                assert path.startswith(("reports/", "model_card/"))
-                assert "real" not in path

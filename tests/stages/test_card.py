@@ -157,7 +157,7 @@ def fill(root, edit=lambda reports: None):
 
 
 def prepare(root):
-    (root / "params.yaml").write_text("card: {significant_digits: 4}\n")
+    shutil.copy(REPOSITORY / paths.PARAMS, root / paths.PARAMS)
     (root / "model_card").mkdir()
     shutil.copy(REPOSITORY / paths.DECLARED, root / paths.DECLARED)
     fill(root)

@@ -58,7 +58,13 @@ def write_records(folder: Path, train: int = 4, holdout: int = 3) -> None:
 @pytest.fixture
 def root(workspace: Callable[..., Path]) -> Path:
     """A repository as it is before the stage: records, synthetic volumes, report and curves."""
-    root = workspace({"ct.size": 16})
+    root = workspace(
+        {
+            "ct.size": 16,
+            "model.channels": [16, 16, 16],
+            "model.discriminator_channels": [16, 16, 16],
+        }
+    )
     yaml = YAML()
     document = yaml.load(root / paths.PARAMS)
     document["evaluate"] = {"seed": 1, "pairs": 5, "bootstrap": 100, "shown": 2}

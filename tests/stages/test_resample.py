@@ -1,9 +1,11 @@
 import json
 
+import numpy as np
 import pytest
 
-from syda.errors import UsageError
+from syda.errors import CheckFailed, UsageError
 from syda.stages import resample
+from syda.types import Volume
 from syda.volume import nifti
 
 
@@ -24,6 +26,35 @@ def test_every_case_arrives_at_the_spacing_with_its_facts(workspace, ramp):
     assert json.loads((out / "c2.json").read_text()) == {"case": "c2"}
     made = json.loads((root / "reports" / "manifest" / "resample.json").read_text())
     assert set(made["writes"]) == {"data/resampled"}
+
+
+def test_the_parameters_it_was_given_are_in_the_manifest(workspace, ramp):
+    root = workspace({"resample.max_side": 27})
+    nifti.write(root / "data/nifti/c1.nii.gz", ramp)
+    (root / "data/nifti/c1.json").write_text("{}")
+    resample.run(root)
+    made = json.loads((root / "reports/manifest/resample.json").read_text())
+    assert made["params"] == {"ct": {"spacing_mm": 1.5}, "resample": {"max_side": 27}}
+    # 12 x 10 x 8 voxels of 2 x 1.5 x 5 mm: at the limit, not above it
+    assert nifti.read(root / "data/resampled/c1.nii.gz").hu.shape == (16, 10, 27)
+
+
+def test_a_scan_that_would_be_too_large_stops_the_stage_before_any_work(
+    workspace, ramp, monkeypatch
+):
+    root = workspace()
+    nifti.write(root / "data/nifti/c1.nii.gz", ramp)
+    huge = Volume(np.zeros((4, 3, 2), np.int16), np.diag([1.5, 1.5, 900.0, 1.0]))
+    nifti.write(root / "data/nifti/c2.nii.gz", huge)  # would be 1200 voxels long
+    monkeypatch.setattr(nifti, "read", lambda path: pytest.fail(f"{path.name} was read"))
+    with pytest.raises(CheckFailed) as error:
+        resample.run(root)
+    assert str(error.value) == (
+        "resample: c2: 4 x 3 x 2 voxels of 1.5 x 1.5 x 900 mm would become 4 x 3 x 1200 voxels of "
+        "1.5 mm, more than resample.max_side 1024: correct the series' PixelSpacing and slice "
+        "positions, take it out, or raise resample.max_side"
+    )
+    assert not (root / "data/resampled").exists()
 
 
 def test_missing_input_says_what_to_do(workspace):

@@ -152,5 +152,5 @@ def test_a_diverged_training_leaves_no_weights(trained, with_params, monkeypatch
 
 def test_unknown_and_wrong_parameters_are_named(root, with_params):
     with_params(TINY | {"train.batch": 0, "train.precision": "float16"})
-    with pytest.raises(ParamsError, match=r"train\.batch.*train\.precision"):
+    with pytest.raises(ParamsError, match=r"(?s)train\.batch.*train\.precision"):
         train.run(root)

@@ -12,17 +12,18 @@ from syda.records.schema import Record
 from syda.stages import validate
 from syda.types import Case, Volume
 
-PARAMS = """
-ct: {spacing_mm: 1.5, hu_min: -1024, hu_max: 3071, window_min: -1000, window_max: 1000, size: 8}
-validate: {spacing_tolerance_mm: 0.001, min_cases: 3, min_cases_per_split: 2, min_std_hu: 50.0}
-"""
+SMALL = {
+    "ct.size": 8,
+    "model.channels": [16, 16],
+    "model.discriminator_channels": [16, 16],
+    "validate.min_cases": 3,
+    "validate.min_cases_per_split": 2,
+}
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch):
-    monkeypatch.setenv("SYDA_WORKERS", "1")
-    (tmp_path / "params.yaml").write_text(PARAMS)
-    return tmp_path
+def root(workspace):
+    return workspace(SMALL)
 
 
 def scan(seed, low=-1000, high=1000):
@@ -220,8 +221,8 @@ def test_a_synthetic_set_without_physical_exports_fails(synthetic):
     fails(synthetic, "synthetic", "data/synthetic/physical breaks .*The set has 1 or more")
 
 
-def test_a_tolerance_above_a_hundredth_of_a_millimetre_is_refused(root):
-    (root / "params.yaml").write_text(PARAMS.replace("0.001", "0.02"))
+def test_a_tolerance_above_a_hundredth_of_a_millimetre_is_refused(workspace):
+    root = workspace({"validate.spacing_tolerance_mm": 0.02})
     with pytest.raises(ParamsError, match="spacing_tolerance_mm"):
         validate.run(root, "resampled")
 

@@ -75,7 +75,7 @@ class Outcome:
 def run(root: Path) -> None:
     """Convert ``data/raw/<data.version>`` to ``data/nifti`` and ``reports/convert.json``."""
     config = load(root)
-    data, ct, own = config.data, config.ct, config.section("convert", Params)
+    own, data, ct = config.section("convert", Params), config.data, config.ct
     raw = paths.RAW / data.version
     if not (root / raw).is_dir():
         raise UsageError(

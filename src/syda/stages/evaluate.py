@@ -92,7 +92,7 @@ def run(root: Path) -> None:
         CorruptData: a synthetic volume is not of the model's size, or the curves are unreadable.
     """
     params = load(root)
-    ct, own = params.ct, params.section("evaluate", Params)
+    own, ct = params.section("evaluate", Params), params.ct
     with stage.running(
         root, "evaluate", reads=READS, writes=WRITES, params={"evaluate": own, "ct": ct}
     ):

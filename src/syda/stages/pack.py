@@ -31,7 +31,7 @@ class Params(Section):
 def run(root: Path) -> None:
     """Pack ``data/resampled`` into ``data/records``; counts go to ``reports/pack.json``."""
     config = load(root)
-    ct, own = config.ct, config.section("pack", Params)
+    own, ct = config.section("pack", Params), config.ct
     with stage.running(
         root,
         "pack",

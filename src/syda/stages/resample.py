@@ -1,14 +1,25 @@
 """Stage ``resample``: every NIfTI to ``ct.spacing_mm``, isotropic."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import Field
+
 from syda import paths
-from syda.params import load
+from syda.errors import CheckFailed
+from syda.params import Section, load
 from syda.runtime import engine, stage
 from syda.runtime.outputs import replace_folder
 from syda.volume import nifti, resample
+
+
+class Params(Section):
+    """Section ``resample``."""
+
+    max_side: int = Field(ge=1)
+    """Voxels, longest side of a resampled scan; a longer one stops the stage."""
 
 
 @dataclass(frozen=True)
@@ -27,22 +38,51 @@ class Task:
 
 
 def run(root: Path) -> None:
-    """Resample ``data/nifti`` to ``data/resampled``."""
-    ct = load(root).ct
+    """Resample ``data/nifti`` to ``data/resampled``.
+
+    Raises:
+        CheckFailed: a scan would become longer than ``resample.max_side``.
+        CorruptData: a file is not readable.
+        UsageError: there are none yet.
+    """
+    params = load(root)
+    own, ct = params.section("resample", Params), params.ct
     with (
         stage.running(
             root,
             "resample",
             reads=[paths.NIFTI],
             writes=[paths.RESAMPLED],
-            params={"ct": ct.only("spacing_mm")},
+            params={"resample": own, "ct": ct.only("spacing_mm")},
         ),
         replace_folder(root / paths.RESAMPLED) as folder,
     ):
         sources = nifti.case_files(root / paths.NIFTI)
+        for source in sources:
+            check_size(source, ct.spacing_mm, own.max_side)
         tasks = [Task(source, folder, ct.spacing_mm) for source in sources]
         for _ in engine.each(resample_case, tasks, "resample", "cases"):
             pass
+
+
+def check_size(source: Path, spacing_mm: float, max_side: int) -> None:
+    """Refuse a scan whose resampled grid would be too large; only the file's header is read.
+
+    A wrong PixelSpacing would fill the memory before any expectation sees the volume.
+    """
+    shape, old_mm = nifti.read_header(source)
+    new = [axis.count for axis in resample.axes(shape, old_mm, spacing_mm)]
+    if max(new) > max_side:
+        raise CheckFailed(
+            f"resample: {nifti.case_name(source)}: {_sides(shape)} voxels of {_sides(old_mm)} mm "
+            f"would become {_sides(new)} voxels of {spacing_mm:g} mm, more than resample.max_side "
+            f"{max_side}: correct the series' PixelSpacing and slice positions, take it out, or "
+            "raise resample.max_side"
+        )
+
+
+def _sides(values: Sequence[float]) -> str:
+    return " x ".join(f"{value:.6g}" for value in values)
 
 
 def resample_case(task: Task) -> None:
