@@ -116,6 +116,24 @@ def card() -> None:
     card.run(Path.cwd())
 
 
+@app.command()
+def verify(
+    allow_missing: Annotated[
+        bool, typer.Option(help="Pass over outputs that are not here, as in a fresh clone.")
+    ] = False,
+) -> None:
+    """Rehash cache, data, weights, records, reports and card against what was recorded."""
+    from syda.errors import CheckFailed
+    from syda.integrity import verify
+
+    report = verify.run(Path.cwd(), allow_missing=allow_missing)
+    for fault in report.faults:
+        typer.echo(fault)
+    if report.faults:
+        raise CheckFailed(f"verify: {len(report.faults)} faults in {report.summary}")
+    typer.echo(f"verify: all as recorded: {report.summary}")
+
+
 @key_app.command("new")
 def key_new() -> None:
     """Write a new private key to .syda/key; refuse if there is one."""
