@@ -134,6 +134,25 @@ def verify(
     typer.echo(f"verify: all as recorded: {report.summary}")
 
 
+@app.command()
+def doctor(
+    repair: Annotated[
+        bool, typer.Option(help="Repair what can be, and say what was done.")
+    ] = False,
+) -> None:
+    """Tell what an interrupted run or a full disk left behind; --repair mends it."""
+    from syda.errors import CheckFailed
+    from syda.integrity import doctor
+
+    found = []
+    for wrong, line in doctor.run(Path.cwd(), repair=repair):
+        typer.echo(line)
+        found.append(wrong)
+    if any(found):
+        raise CheckFailed(f"doctor: {sum(found)} things are wrong")
+    typer.echo("doctor: repaired; `dvc repro` goes on" if found else "doctor: nothing is wrong")
+
+
 @key_app.command("new")
 def key_new() -> None:
     """Write a new private key to .syda/key; refuse if there is one."""

@@ -5,11 +5,10 @@ what an earlier one has named, so that one flipped byte is one line.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from syda.integrity.inspection import Inspection
-from syda.integrity.recorded import Entry, flat, folder_md5
+from syda.integrity.recorded import Entry, flat, folder_md5, object_name
 
 REPRO = "`dvc repro` if the change is meant, `git diff` shows it"
 
@@ -42,22 +41,20 @@ def lock_has_every_stage(inspection: Inspection) -> None:
 
 def objects_hash_to_their_names(inspection: Inspection) -> None:
     """Every object of DVC's cache is what its name says; DVC itself does not look."""
+    repository, digests = inspection.repository, inspection.digests
     damaged = [
         path
         for path in inspection.objects
-        if inspection.digests[path].md5 != _name(path) and not inspection.digests[path].error
+        if digests[path].md5 != object_name(path).removesuffix(".dir") and not digests[path].error
     ]
-    if not damaged:
-        return
-    users = _users(inspection)
+    users = repository.users(entry for _, entry in inspection.outputs().values()) if damaged else {}
     for path in damaged:
-        where = inspection.repository.shown(path)
-        names = users.get(f"{_name(path)}{path.suffix}", [])
-        linked = [name for name in names if inspection.digests.same(path, inspection.root / name)]
-        of = f", which stands for {names[0]}" if names else ""
-        here = f" and {linked[0]} is the same file" if linked else ""
-        what = f"damaged cache object{of}{here}"
-        inspection.blame(where, what, "`syda doctor --repair`", *linked)
+        names = users.get(object_name(path), [])
+        linked = [name for name in names if digests.same(path, inspection.root / name)]
+        what = f"damaged cache object of {names[0]}" if names else "damaged cache object"
+        if linked:
+            what += f", and {linked[0]} is the same file"
+        inspection.blame(repository.shown(path), what, "`syda doctor --repair`", *linked)
 
 
 def outputs_are_those_recorded(inspection: Inspection) -> None:
@@ -110,34 +107,12 @@ def params_are_those_recorded(inspection: Inspection) -> None:
         inspection.blame("params.yaml", what, REPRO, f"params.yaml#{key}")
 
 
-def run_cache_hashes_to_its_names(inspection: Inspection) -> None:
-    """Every finished run that DVC could take outputs from is as it was noted."""
-    for path in inspection.repository.damaged_runs():
-        where = inspection.repository.shown(path)
-        inspection.blame(where, "damaged entry of the run cache", "`syda doctor --repair`")
-
-
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     found = []
     for key in sorted({*one, *other}):
         was, now = (repr(side[key]) if key in side else "absent" for side in (one, other))
         if was != now:
             found.append((key, was, now))
-    return found
-
-
-def _name(path: Path) -> str:
-    """md5 that an object's path promises, without the mark of a folder's listing."""
-    return path.parent.name + path.stem
-
-
-def _users(inspection: Inspection) -> dict[str, list[str]]:
-    """Name of an object to the workspace's files that it stands for."""
-    found: dict[str, list[str]] = {}
-    for path, (_, entry) in inspection.outputs().items():
-        found.setdefault(entry.md5, []).append(path)
-        for name, md5 in (inspection.repository.listing(entry.md5) or {}).items():
-            found.setdefault(md5, []).append(f"{path}/{name}")
     return found
 
 

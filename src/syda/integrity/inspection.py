@@ -67,7 +67,7 @@ class Inspection:
         self.faults: list[Fault] = []
         self.absent: list[str] = []
         self._named: set[str] = set()
-        self.objects = self._objects()
+        self.objects = repository.objects(entry for _, entry in self.outputs().values())
         self.digests = Digests([*self.objects, *self._workspace()], "verify")
 
     def blame(self, where: str, what: str, remedy: str, *names: str) -> None:
@@ -108,15 +108,6 @@ class Inspection:
         for path in sorted(self.outputs()):
             if Path(path).parent == paths.MANIFEST and self.here(path) and not self.blamed(path):
                 yield path, json.loads((self.root / path).read_text(encoding="utf-8"))
-
-    def _objects(self) -> list[Path]:
-        """The whole cache where it is this repository's own; of a shared one what is named here."""
-        if self.repository.cache.is_relative_to(self.root):
-            return self.repository.objects()
-        names = {entry.md5 for _, entry in self.outputs().values()}
-        for md5 in list(names):
-            names |= set((self.repository.listing(md5) or {}).values())
-        return sorted(path for path in map(self.repository.object, names) if path.is_file())
 
     def _workspace(self) -> list[Path]:
         named = {path for stage in self.lock.values() for path in stage.deps}

@@ -9,7 +9,7 @@ only module of this room that imports DVC.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from typing import Any
 from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.parsing import DataResolver
 from dvc.repo import Repo
-from dvc.utils import dict_sha256
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -101,7 +100,7 @@ class Repository:
                 f"{self.root}: no DVC repository: run this in the repository's root"
             ) from error
         self.cache = Path(self._repo.cache.local.path)
-        self.runs = Path(self._repo.stage_cache.cache_dir)
+        self.own_cache = self.cache.is_relative_to(self.root)
         self.temporary = Path(self._repo.tmp_dir)
         self.hardlink_lock = bool(self._repo.config["core"].get("hardlink_lock", False))
 
@@ -156,16 +155,24 @@ class Repository:
         absolute = self.root / path
         if not absolute.is_dir():
             return [absolute] if absolute.exists() else []
-        return sorted(map(Path, self._repo.dvcignore.find(self._repo.fs, str(absolute))))
+        found = map(Path, self._repo.dvcignore.find(self._repo.fs, str(absolute)))
+        return sorted(file for file in found if file.is_file())
 
-    def objects(self) -> list[Path]:
-        """Every object of the cache, sorted."""
-        return [path for path in self._cached() if _is_object(path)]
+    def objects(self, named: Iterable[Entry]) -> list[Path]:
+        """Objects to look at, sorted.
 
-    def foreign(self) -> list[Path]:
-        """Files of the cache that are no objects: what an interrupted write left."""
-        runs = sorted(path for path in self.runs.rglob("*.tmp") if path.is_file())
-        return [path for path in self._cached() if not _is_object(path)] + runs
+        All of the cache where it is this repository's own; of a shared one those of the entries.
+        """
+        if self.own_cache:
+            return [path for path in self._cached() if _is_object(path)]
+        names = {entry.md5 for entry in named}
+        for md5 in list(names):
+            names |= set((self.listing(md5) or {}).values())
+        return sorted(path for path in map(self.object, names) if path.is_file())
+
+    def leftovers(self) -> list[Path]:
+        """Files of this repository's own cache that are no objects: of an interrupted write."""
+        return [path for path in self._cached() if not _is_object(path)] if self.own_cache else []
 
     def _cached(self) -> list[Path]:
         return sorted(path for path in self.cache.rglob("*") if path.is_file())
@@ -185,13 +192,14 @@ class Repository:
             return None
         return {entry["relpath"]: entry["md5"] for entry in json.loads(content)}
 
-    def damaged_runs(self) -> list[Path]:
-        """Entries of the run cache that do not hash to their own name.
-
-        DVC would take the outputs that such an entry names for those of a finished run.
-        """
-        entries = sorted(p for p in self.runs.rglob("*") if p.is_file() and p.suffix != ".tmp")
-        return [path for path in entries if _run_digest(path) != path.name]
+    def users(self, entries: Iterable[Entry]) -> dict[str, list[str]]:
+        """Name of an object (md5) to the paths of the workspace that it stands for."""
+        found: dict[str, list[str]] = {}
+        for entry in entries:
+            found.setdefault(entry.md5, []).append(entry.path)
+            for name, md5 in (self.listing(entry.md5) or {}).items():
+                found.setdefault(md5, []).append(f"{entry.path}/{name}")
+        return found
 
     def shown(self, path: Path) -> str:
         """Path relative to the root where it lies below it."""
@@ -253,16 +261,13 @@ def _declared(stage: Any) -> Declared:
     )
 
 
+def object_name(path: Path) -> str:
+    """md5 that an object's path promises, with ``.dir`` behind it for a folder's listing."""
+    return f"{path.parent.name}{path.name}"
+
+
 def _is_object(path: Path) -> bool:
     return _OBJECT.fullmatch("/".join(path.parts[-2:])) is not None
-
-
-def _run_digest(path: Path) -> str:
-    try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, YAMLError):
-        return "unreadable"
-    return str(dict_sha256(content, exclude=["size", "nfiles"]))
 
 
 def md5_of(content: bytes) -> str:

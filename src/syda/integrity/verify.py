@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from syda.integrity import checks, evidence
+from syda.errors import UsageError
+from syda.integrity import checks, evidence, processes
 from syda.integrity.inspection import Fault, Inspection
 from syda.integrity.recorded import Repository
 
@@ -12,7 +13,6 @@ CHECKS: tuple[Callable[[Inspection], None], ...] = (
     checks.files_can_be_read,
     checks.lock_has_every_stage,
     checks.objects_hash_to_their_names,
-    checks.run_cache_hashes_to_its_names,
     checks.outputs_are_those_recorded,
     evidence.manifests_name_the_code,
     checks.dependencies_are_those_recorded,
@@ -50,10 +50,13 @@ def run(root: Path, *, allow_missing: bool = False) -> Report:
     Raises:
         CorruptData: dvc.yaml, dvc.lock or a ``.dvc`` file cannot be read.
         ParamsError: params.yaml cannot be read.
-        UsageError: no DVC repository.
+        UsageError: no DVC repository, or something runs here and changes what would be checked.
     """
     repository = Repository(root)
     try:
+        busy = processes.busy(repository.root, repository.temporary)
+        if busy:
+            raise UsageError(f"{busy[0]} runs here: verify when it is done")
         inspection = Inspection(repository, allow_missing=allow_missing)
         for check in CHECKS:
             check(inspection)
