@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from syda.errors import UsageError
-from syda.integrity import processes, symptoms
+from syda.integrity import processes, surroundings, symptoms
 from syda.integrity.recorded import Repository
 from syda.integrity.symptoms import Symptom
 
@@ -17,10 +17,10 @@ WHILE_NOTHING_RUNS: tuple[Callable[[Repository], Iterator[Symptom]], ...] = (
 """What a run in progress would make look damaged."""
 
 ALWAYS: tuple[Callable[[Repository], Iterator[Symptom]], ...] = (
-    symptoms.little_space,
-    symptoms.missing_tools,
-    symptoms.foreign_code,
-    symptoms.wrong_configuration,
+    surroundings.little_space,
+    surroundings.missing_tools,
+    surroundings.foreign_code,
+    surroundings.wrong_configuration,
 )
 
 
