@@ -119,7 +119,8 @@ def card() -> None:
 @app.command()
 def verify(
     allow_missing: Annotated[
-        bool, typer.Option(help="Pass over outputs that are not here, as in a fresh clone.")
+        bool,
+        typer.Option("--allow-missing", help="Pass over data that is not here, as in a clone."),
     ] = False,
 ) -> None:
     """Rehash cache, data, weights, records, reports and card against what was recorded."""
@@ -137,7 +138,7 @@ def verify(
 @app.command()
 def doctor(
     repair: Annotated[
-        bool, typer.Option(help="Repair what can be, and say what was done.")
+        bool, typer.Option("--repair", help="Repair what can be, and say what was done.")
     ] = False,
 ) -> None:
     """Tell what an interrupted run or a full disk left behind; --repair mends it."""
