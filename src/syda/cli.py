@@ -116,6 +116,44 @@ def card() -> None:
     card.run(Path.cwd())
 
 
+@app.command()
+def verify(
+    allow_missing: Annotated[
+        bool,
+        typer.Option("--allow-missing", help="Pass over data that is not here, as in a clone."),
+    ] = False,
+) -> None:
+    """Rehash cache, data, weights, records, reports and card against what was recorded."""
+    from syda.errors import CheckFailed
+    from syda.integrity import verify
+
+    report = verify.run(Path.cwd(), allow_missing=allow_missing)
+    for fault in report.faults:
+        typer.echo(fault)
+    if report.faults:
+        raise CheckFailed(f"verify: {len(report.faults)} faults in {report.summary}")
+    typer.echo(f"verify: all as recorded: {report.summary}")
+
+
+@app.command()
+def doctor(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Repair what can be, and say what was done.")
+    ] = False,
+) -> None:
+    """Tell what an interrupted run or a full disk left behind; --repair mends it."""
+    from syda.errors import CheckFailed
+    from syda.integrity import doctor
+
+    found = []
+    for wrong, line in doctor.run(Path.cwd(), repair=repair):
+        typer.echo(line)
+        found.append(wrong)
+    if any(found):
+        raise CheckFailed(f"doctor: {sum(found)} things are wrong")
+    typer.echo("doctor: repaired; `dvc repro` goes on" if found else "doctor: nothing is wrong")
+
+
 @key_app.command("new")
 def key_new() -> None:
     """Write a new private key to .syda/key; refuse if there is one."""

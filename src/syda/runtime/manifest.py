@@ -7,7 +7,7 @@ hold no clock, host, user, absolute path or commit, so that the same run gives t
 import hashlib
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,16 @@ def digest(path: Path) -> dict[str, Any]:
         ``sha256``, ``files`` and ``bytes``.
     """
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    whole = hashlib.sha256()
-    for file in files:
-        whole.update(f"{digest_file(file)}  {file.relative_to(path).as_posix()}\n".encode())
-    sha256 = digest_file(path) if path.is_file() else whole.hexdigest()
+    if path.is_file():
+        sha256 = digest_file(path)
+    else:
+        sha256 = together((f.relative_to(path).as_posix(), digest_file(f)) for f in files)
     return {"sha256": sha256, "files": len(files), "bytes": sum(f.stat().st_size for f in files)}
+
+
+def together(digests: Iterable[tuple[str, str]]) -> str:
+    """sha256 of many files: of a line ``<sha256>  <name>`` each, in the order given."""
+    return hashlib.sha256("".join(f"{sha}  {name}\n" for name, sha in digests).encode()).hexdigest()
 
 
 def code_digest(stage: str) -> dict[str, Any]:
@@ -46,8 +51,7 @@ def code_digest(stage: str) -> dict[str, Any]:
         file.relative_to(closure.SOURCE).as_posix(): digest_file(file)
         for file in closure.modules_of(stage).values()
     }
-    whole = "".join(f"{sha256}  {name}\n" for name, sha256 in files.items())
-    return {"sha256": hashlib.sha256(whole.encode()).hexdigest(), "files": files}
+    return {"sha256": together(files.items()), "files": files}
 
 
 def package_versions() -> dict[str, str]:
