@@ -4,7 +4,10 @@ Exit codes: 0 done, 1 a check or the work failed, 2 wrong use. Tuning happens in
 are no flags for it here.
 """
 
+import errno
+import os
 import sys
+import traceback
 import warnings
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +16,16 @@ from typing import Annotated
 import typer
 
 from syda.errors import SydaError
+from syda.runtime import guard
+
+_ADVICE = {
+    errno.ENOSPC: "free some space and run it again",
+    errno.EDQUOT: "free some of your quota and run it again",
+    errno.EROFS: "mount it writable, or work in another folder",
+    errno.EACCES: "let this user read and write there",
+    errno.EPERM: "let this user read and write there",
+}
+"""What to do where the system says no."""
 
 app = typer.Typer(
     help="Synthetic Data Shadow: from DICOM to governed synthetic CT. "
@@ -130,11 +143,37 @@ def key_new() -> None:
 
 
 def main() -> None:
-    """Run the command; print an error that a user can act on as one line."""
+    """Run the command; whatever ends it early is told as one line."""
     try:
+        guard.stop_on_signals()
+        guard.die_with_dvc()
         app()
-    except SydaError as error:
+    except guard.Stopped as stop:
+        _tell(f"{_command()}: stopped by {stop}, nothing half-written: run it again")
+        os.kill(os.getpid(), stop.signum)  # the caller sees the signal: 130 or 143 in a shell
+    except Exception as error:
         if "--debug" in sys.argv:
-            raise
-        print(f"syda: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_code)
+            traceback.print_exc()
+        _tell(_line(error))
+        sys.exit(error.exit_code if isinstance(error, SydaError) else 1)
+
+
+def _tell(line: str) -> None:
+    print(f"syda: {line}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _command() -> str:
+    return " ".join(word for word in sys.argv[1:] if not word.startswith("-"))
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, SydaError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in _ADVICE:
+        where = os.path.relpath(error.filename) if error.filename else "the disk"
+        return f"{_command()}: {error.strerror}: {where}: {_ADVICE[error.errno]}"
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return (
+        f"{_command()}: unexpected {reason}: run `syda --debug {_command()}` for the traceback, "
+        "and report it"
+    )

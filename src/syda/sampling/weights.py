@@ -13,11 +13,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialize
 
 from syda.errors import CorruptData
 from syda.model.generator import Generator
-from syda.runtime.outputs import write_json
+from syda.runtime.outputs import write_bytes, write_json
 
 WEIGHTS = "generator.safetensors"
 DESCRIPTION = "generator.json"
@@ -44,10 +45,8 @@ class Description:
 
 def save(folder: Path, generator: Generator, description: Description) -> None:
     """Write both files into an existing folder."""
-    save_file(
-        {name: value.contiguous() for name, value in generator.state_dict().items()},
-        folder / WEIGHTS,
-    )
+    state = {name: value.contiguous() for name, value in generator.state_dict().items()}
+    write_bytes(folder / WEIGHTS, serialize(state))
     write_json(folder / DESCRIPTION, dataclasses.asdict(description))
 
 
