@@ -27,6 +27,18 @@ def test_same_volume_same_bytes(tmp_path, ramp):
     assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
 
 
+def test_the_header_alone_tells_shape_and_voxel_size(tmp_path, ramp, monkeypatch):
+    nifti.write(tmp_path / "a.nii.gz", ramp)
+    monkeypatch.setattr(np, "asarray", lambda *_: pytest.fail("voxels were read"))
+    assert nifti.read_header(tmp_path / "a.nii.gz") == ((12, 10, 8), (2.0, 1.5, 5.0))
+
+
+def test_the_header_of_no_nifti_file_is_refused(tmp_path):
+    (tmp_path / "a.nii.gz").write_bytes(b"no gzip")
+    with pytest.raises(CorruptData, match=r"a\.nii\.gz: not a readable NIfTI file"):
+        nifti.read_header(tmp_path / "a.nii.gz")
+
+
 def test_the_header_carries_a_description(tmp_path, ramp):
     nifti.write(tmp_path / "a.nii.gz", ramp, "SYNTHETIC")
     assert nib.load(tmp_path / "a.nii.gz").header["descrip"].item() == b"SYNTHETIC"

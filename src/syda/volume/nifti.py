@@ -1,9 +1,12 @@
 """NIfTI-1 files of int16 HU: written with stable bytes, read without a change to a voxel."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.affines import voxel_sizes
 from nibabel.filebasedimages import ImageFileError
 
 from syda.errors import CorruptData
@@ -46,16 +49,33 @@ def read(path: Path) -> Volume:
     Raises:
         CorruptData: not a NIfTI file, truncated, or not three-dimensional int16.
     """
-    try:
+    with _readable(path):
         image = nib.load(path)
         voxels = np.asarray(image.dataobj)
-    except (ImageFileError, EOFError, OSError, ValueError) as error:
-        raise CorruptData(f"{path.name}: not a readable NIfTI file ({error})") from error
     if voxels.ndim != 3 or voxels.dtype != np.int16:
         raise CorruptData(
             f"{path.name}: {voxels.ndim}-D {voxels.dtype}, expected 3-D int16 HU of this pipeline"
         )
     return Volume(voxels, np.asarray(image.affine, dtype=np.float64))
+
+
+def read_header(path: Path) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Read the shape in voxels and the voxel size along each axis in mm, and no voxel.
+
+    Raises:
+        CorruptData: not a NIfTI file.
+    """
+    with _readable(path):
+        image = nib.load(path)
+        return image.shape, tuple(map(float, voxel_sizes(image.affine)))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ImageFileError, EOFError, OSError, ValueError) as error:
+        raise CorruptData(f"{path.name}: not a readable NIfTI file ({error})") from error
 
 
 def case_files(folder: Path) -> list[Path]:

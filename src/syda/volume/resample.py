@@ -77,13 +77,25 @@ def to_spacing(volume: Volume, spacing: float) -> Volume:
         int16 HU, rounded to the nearest; its field differs from the input's by at most half a new
         voxel at the far faces, and its affine is exact (:func:`syda.volume.geometry.with_spacing`).
     """
-    axes = []
-    for length, old in zip(volume.hu.shape, volume.spacing, strict=True):
-        count = max(1, round(length * old / spacing))
-        axes.append(_inside(Axis(count, (spacing / old - 1) / 2, spacing / old), length))
     air = float(volume.hu.min())
-    resampled = along_axes(volume.hu, axes, outside=air)
+    grid = axes(volume.hu.shape, volume.spacing, spacing)
+    resampled = along_axes(volume.hu, grid, outside=air)
     return Volume(rounded(resampled), geometry.with_spacing(volume.affine, spacing))
+
+
+def axes(shape: Sequence[int], old_spacing: Sequence[float], spacing: float) -> list[Axis]:
+    """Return the axes of the edge-aligned grid with another, isotropic spacing.
+
+    Args:
+        shape: voxels along each axis of the input.
+        old_spacing: its voxel size along each axis, mm.
+        spacing: new voxel size, mm.
+    """
+    found = []
+    for length, old in zip(shape, old_spacing, strict=True):
+        count = max(1, round(length * old / spacing))
+        found.append(_inside(Axis(count, (spacing / old - 1) / 2, spacing / old), length))
+    return found
 
 
 def _inside(axis: Axis, length: int) -> Axis:
