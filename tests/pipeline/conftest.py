@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,19 +34,23 @@ class Clone:
     root: Path
     tiny: dict[str, object] = field(default_factory=lambda: dict(TINY))
 
-    def run(self, *command: str, code: int = 0) -> str:
-        """Run a command there and return what it printed, both streams."""
+    def environment(self) -> dict[str, str]:
+        """What commands see there: the clone's own code, not the installed one."""
         environment = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PYTHONPATH": str(self.root / "src"),  # the clone's own code, not the installed one
+            "PYTHONPATH": str(self.root / "src"),
             "DVC_NO_ANALYTICS": "1",
         }
         environment.pop("SYDA_WORKERS", None)
+        return environment
+
+    def run(self, *command: str, code: int = 0) -> str:
+        """Run a command there and return what it printed, both streams."""
         done = subprocess.run(
             command,
             cwd=self.root,
-            env=environment,
+            env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -72,25 +77,34 @@ class Clone:
         self.run("git", "commit", "-q", "-m", message)
 
 
+@pytest.fixture(scope="session")
+def make_clone() -> Callable[[Path], Clone]:
+    """Put the checkout's files, uncommitted changes included, into a new repository."""
+
+    def make(root: Path) -> Clone:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for name in filter(None, listed.split("\0")):
+            if (REPOSITORY / name).is_file():  # a deleted file is still listed
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(REPOSITORY / name, root / name)
+        made = Clone(root)
+        made.run("git", "init", "-q", "-b", "main")
+        made.run("git", "config", "user.name", "test")
+        made.run("git", "config", "user.email", "test@example.org")
+        made.set_params(TINY)
+        made.commit("clone")
+        return made
+
+    return make
+
+
 @pytest.fixture
-def clone(tmp_path: Path) -> Clone:
-    """The files of the checkout, uncommitted changes included, as a new repository."""
-    root = tmp_path / "clone"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for name in filter(None, listed.split("\0")):
-        if (REPOSITORY / name).is_file():  # a deleted file is still listed
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, root / name)
-    made = Clone(root)
-    made.run("git", "init", "-q", "-b", "main")
-    made.run("git", "config", "user.name", "test")
-    made.run("git", "config", "user.email", "test@example.org")
-    made.set_params(TINY)
-    made.commit("clone")
-    return made
+def clone(make_clone: Callable[[Path], Clone], tmp_path: Path) -> Clone:
+    """A clone for one test."""
+    return make_clone(tmp_path / "clone")

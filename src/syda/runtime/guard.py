@@ -4,23 +4,24 @@ DVC passes neither SIGTERM nor SIGKILL on to the command that it runs, so a kill
 would leave a training behind that a second run then races.
 """
 
-import ctypes
 import fcntl
 import json
 import multiprocessing
 import os
+import select
 import signal
-import sys
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
 from syda import paths
-from syda.errors import UsageError
+from syda.errors import CorruptData, UsageError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_PR_SET_PDEATHSIG = 1  # prctl(2)
+_READS = 20
 _GRACE = 20
 """Seconds from a signal to the end of the process, whatever holds it up."""
 
@@ -64,42 +65,55 @@ def held(signum: signal.Signals) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def end_when_readable(fd: int) -> None:
+    """Send this thread SIGTERM once a file descriptor can be read: the sign of another's end."""
+
+    def wait() -> None:
+        select.select([fd], [], [])
+        signal.pthread_kill(caller, signal.SIGTERM)
+
+    caller = threading.get_ident()
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def die_with_parent() -> None:
-    """Ask the kernel for SIGTERM when the parent process ends (Linux; elsewhere a no-op)."""
-    if not sys.platform.startswith("linux"):
-        return
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it ended between the two calls
-        os.kill(os.getpid(), signal.SIGTERM)
+    """End a worker when the process that started it has ended, even before this call."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    end_when_readable(parent.sentinel)
 
 
 def die_with_dvc() -> None:
-    """In a stage that DVC runs, :func:`die_with_parent`; end if DVC is gone already.
+    """End a stage when the DVC that runs it has ended, even before this call (Linux).
 
-    Shells replace themselves by the one command that DVC hands them, so DVC is the parent.
+    DVC need not be the parent: dash, for one, stays between the two.
     """
-    if "DVC_STAGE" not in os.environ:
+    if "DVC_STAGE" not in os.environ or not hasattr(os, "pidfd_open"):
         return
-    die_with_parent()
-    if _dvc_is_gone(Path(os.environ["DVC_ROOT"])):
+    holders = _holders(Path(os.environ["DVC_ROOT"]))
+    dvc = next((pid for pid in _ancestors() if pid in holders), None)
+    if dvc is None:
         os.kill(os.getpid(), signal.SIGTERM)
+    else:
+        end_when_readable(os.pidfd_open(dvc))
 
 
-def _dvc_is_gone(root: Path) -> bool:
-    """Whether none of this process's ancestors is a DVC that holds an output for writing."""
-    try:
-        held = json.loads((root / ".dvc" / "tmp" / "rwlock").read_text(encoding="utf-8"))["write"]
-        return {entry["pid"] for entry in held.values()}.isdisjoint(_ancestors())
-    except (OSError, ValueError, KeyError):  # no /proc, or another DVC writes the file just now
-        return False
+def _holders(root: Path) -> set[int]:
+    """Every DVC that has an output of this repository open for writing, by DVC's own book."""
+    book = root / ".dvc" / "tmp" / "rwlock"
+    for _ in range(_READS):
+        with suppress(ValueError):  # another DVC writes it just now
+            return {entry["pid"] for entry in json.loads(book.read_bytes())["write"].values()}
+        time.sleep(0.1)
+    raise CorruptData(f"{os.path.relpath(book)}: not readable: remove it while no DVC runs")
 
 
 def _ancestors() -> Iterator[int]:
     pid = os.getppid()
     while pid:
         yield pid
-        pid = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        pid = int(stat.rpartition(")")[2].split()[1])
 
 
 @contextmanager

@@ -62,10 +62,16 @@ def load(folder: Path) -> tuple[Generator, Description]:
         with torch.device("meta"):
             generator = Generator(**description.architecture)
         state = load_file(folder / WEIGHTS)
-        generator.load_state_dict(state, strict=True, assign=True)
     except (OSError, ValueError, TypeError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise CorruptData(f"{folder.name}: not a readable generator ({reason})") from error
+    try:
+        generator.load_state_dict(state, strict=True, assign=True)
+    except RuntimeError as error:  # a line for each of its tensors
+        raise CorruptData(
+            f"{folder.name}: {WEIGHTS} is not of the architecture in {DESCRIPTION}: put the two "
+            "of one training there, or train again"
+        ) from error
     return generator.eval().requires_grad_(False), description
 
 

@@ -1,12 +1,13 @@
 """Stage ``resample``: every NIfTI to ``ct.spacing_mm``, isotropic."""
 
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from syda import paths
 from syda.params import load
-from syda.runtime import engine, stage
+from syda.runtime import engine, space, stage
 from syda.runtime.outputs import replace_folder
 from syda.volume import nifti, resample
 
@@ -40,9 +41,18 @@ def run(root: Path) -> None:
         replace_folder(root / paths.RESAMPLED) as folder,
     ):
         sources = nifti.case_files(root / paths.NIFTI)
+        need = sum(expected_bytes(source, ct.spacing_mm) for source in sources)
+        space.require(folder, need, "resample")
         tasks = [Task(source, folder, ct.spacing_mm) for source in sources]
         for _ in engine.each(resample_case, tasks, "resample", "cases"):
             pass
+
+
+def expected_bytes(source: Path, spacing_mm: float) -> int:
+    """Size of a case's resampled file, if a voxel takes as much as in the one it is made from."""
+    shape, old_mm = nifti.read_header(source)
+    counts = [axis.count for axis in resample.axes(shape, old_mm, spacing_mm)]
+    return round(source.stat().st_size * math.prod(counts) / math.prod(shape))
 
 
 def resample_case(task: Task) -> None:
