@@ -4,7 +4,10 @@ Exit codes: 0 done, 1 a check or the work failed, 2 wrong use. Tuning happens in
 are no flags for it here.
 """
 
+import errno
+import os
 import sys
+import traceback
 import warnings
 from enum import StrEnum
 from pathlib import Path
@@ -13,16 +16,27 @@ from typing import Annotated
 import typer
 
 from syda.errors import SydaError
+from syda.runtime import guard
+
+_ADVICE = {
+    errno.ENOSPC: "free some space and run it again",
+    errno.EDQUOT: "free some of your quota and run it again",
+    errno.EROFS: "mount it writable, or work in another folder",
+    errno.EACCES: "let this user read and write there",
+    errno.EPERM: "let this user read and write there",
+}
+"""What to do where the system says no."""
 
 app = typer.Typer(
     help="Synthetic Data Shadow: from DICOM to governed synthetic CT. "
-    "Each stage of dvc.yaml is one command; run them with `dvc repro`.",
+    "Each stage of dvc.yaml is one command, tuned in params.yaml; `dvc repro` runs them in order. "
+    "Exit codes: 0 done, 1 a check or the work failed, 2 wrong use.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 key_app = typer.Typer(
-    help="The private key behind pseudonyms of real patients.", no_args_is_help=True
+    help="The private key behind the pseudonyms of real patients.", no_args_is_help=True
 )
 app.add_typer(key_app, name="key")
 
@@ -37,7 +51,9 @@ class ValidatedSet(StrEnum):
 
 @app.callback()
 def options(
-    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error, and warnings.")
+    ] = False,
 ) -> None:
     """Hold the options that stand before the command."""
     if not debug:
@@ -45,8 +61,12 @@ def options(
 
 
 @app.command()
-def phantom(version: Annotated[str, typer.Argument(help="v0 or v1")]) -> None:
-    """Make the embedded cohort as DICOM series in data/raw/VERSION."""
+def phantom(
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="v0, or v1: v0 and a second scanner's patients")
+    ],
+) -> None:
+    """Make the embedded cohort, DICOM series of artificial patients (data/raw/VERSION)."""
     from syda.stages import phantom
 
     phantom.run(Path.cwd(), version)
@@ -54,7 +74,7 @@ def phantom(version: Annotated[str, typer.Argument(help="v0 or v1")]) -> None:
 
 @app.command()
 def convert() -> None:
-    """Convert the DICOM series of data.version to NIfTI in HU; set faulty ones aside."""
+    """Convert the DICOM of data.version to NIfTI in HU (data/nifti); set faulty series aside."""
     from syda.stages import convert
 
     convert.run(Path.cwd())
@@ -62,15 +82,17 @@ def convert() -> None:
 
 @app.command()
 def resample() -> None:
-    """Resample every NIfTI to ct.spacing_mm."""
+    """Resample every NIfTI to ct.spacing_mm (data/resampled)."""
     from syda.stages import resample
 
     resample.run(Path.cwd())
 
 
 @app.command()
-def validate(name: Annotated[ValidatedSet, typer.Argument(metavar="SET")]) -> None:
-    """Check a set (resampled, records or synthetic) with Great Expectations; exit 1 if it fails."""
+def validate(
+    name: Annotated[ValidatedSet, typer.Argument(metavar="SET", help="the set to check")],
+) -> None:
+    """Check a set of volumes with Great Expectations (reports/validation)."""
     from syda.stages import validate
 
     validate.run(Path.cwd(), name.value)
@@ -78,7 +100,7 @@ def validate(name: Annotated[ValidatedSet, typer.Argument(metavar="SET")]) -> No
 
 @app.command()
 def pack() -> None:
-    """Pack resampled scans as TFRecord shards, split by patient."""
+    """Pack resampled scans as TFRecord shards, split by patient (data/records)."""
     from syda.stages import pack
 
     pack.run(Path.cwd())
@@ -86,7 +108,7 @@ def pack() -> None:
 
 @app.command()
 def train() -> None:
-    """Train the generator; MLflow watches."""
+    """Train the generator (data/weights); MLflow watches."""
     from syda.stages import train
 
     train.run(Path.cwd())
@@ -94,7 +116,7 @@ def train() -> None:
 
 @app.command()
 def generate() -> None:
-    """Generate synthetic volumes from seeds."""
+    """Generate synthetic volumes from seeds (data/synthetic)."""
     from syda.stages import generate
 
     generate.run(Path.cwd())
@@ -102,7 +124,7 @@ def generate() -> None:
 
 @app.command()
 def evaluate() -> None:
-    """Measure synthetic against real volumes and draw the pictures."""
+    """Measure synthetic against real volumes and draw the pictures (reports)."""
     from syda.stages import evaluate
 
     evaluate.run(Path.cwd())
@@ -110,7 +132,7 @@ def evaluate() -> None:
 
 @app.command()
 def card() -> None:
-    """Render the SYDA model checklist card."""
+    """Fill in the SYDA model checklist (model_card)."""
     from syda.stages import card
 
     card.run(Path.cwd())
@@ -168,11 +190,37 @@ def key_new() -> None:
 
 
 def main() -> None:
-    """Run the command; print an error that a user can act on as one line."""
+    """Run the command; whatever ends it early is told as one line."""
     try:
+        guard.stop_on_signals()
+        guard.die_with_dvc()
         app()
-    except SydaError as error:
+    except guard.Stopped as stop:
+        _tell(f"{_command()}: stopped by {stop}, nothing half-written: run it again")
+        os.kill(os.getpid(), stop.signum)  # the caller sees the signal: 130 or 143 in a shell
+    except Exception as error:
         if "--debug" in sys.argv:
-            raise
-        print(f"syda: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_code)
+            traceback.print_exc()
+        _tell(_line(error))
+        sys.exit(error.exit_code if isinstance(error, SydaError) else 1)
+
+
+def _tell(line: str) -> None:
+    print(f"syda: {line}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _command() -> str:
+    return " ".join(word for word in sys.argv[1:] if not word.startswith("-"))
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, SydaError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in _ADVICE:
+        where = os.path.relpath(error.filename) if error.filename else "the disk"
+        return f"{_command()}: {error.strerror}: {where}: {_ADVICE[error.errno]}"
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return (
+        f"{_command()}: unexpected {reason}: run `syda --debug {_command()}` for the traceback, "
+        "and report it"
+    )

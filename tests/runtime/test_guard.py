@@ -1,14 +1,20 @@
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from syda.errors import UsageError
 from syda.runtime import guard
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="parent-death signals are Linux's")
+SLEEP = "import time; print('asleep', flush=True); time.sleep(300)"
 
 
 def test_a_second_run_of_a_stage_is_refused_and_the_lock_is_freed(tmp_path):
@@ -24,32 +30,154 @@ def test_a_second_run_of_a_stage_is_refused_and_the_lock_is_freed(tmp_path):
         pass
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="parent-death signals are Linux's")
-def test_a_child_dies_with_its_killed_parent():
-    child = "from syda.runtime import guard; import time; guard.die_with_parent(); time.sleep(60)"
-    parent = (
-        "import subprocess, sys, time\n"
-        f"p = subprocess.Popen([sys.executable, '-c', {child!r}])\n"
-        "time.sleep(2); print(p.pid, flush=True); time.sleep(60)"
+def python(*lines: str, **options) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        ["env", "--default-signal=INT", sys.executable, "-c", "\n".join(lines)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
     )
-    process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
-    with process.stdout:
-        pid = int(process.stdout.readline())
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and _alive(pid):
-        time.sleep(0.05)
-    assert not _alive(pid)
+    return process.stdout.readline().strip()
 
 
-def _alive(pid: int) -> bool:
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
 
 
-def test_the_helper_sees_this_process():
-    assert _alive(os.getpid())
+def threads(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def children(pid: int) -> list[int]:
+    return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@LINUX
+@pytest.mark.parametrize("moment", ["starting", "working"])
+def test_workers_die_with_their_killed_parent(moment):
+    script = (
+        "import time",
+        "from concurrent.futures import ProcessPoolExecutor",
+        "from syda.runtime import engine",
+        "list(engine.each(time.sleep, [300, 300], 'sleep', 'naps'))",
+    )
+    with python(*script, env=os.environ | {"SYDA_WORKERS": "2"}) as parent:
+        wait_for(lambda: len(children(parent.pid)) == 3)  # two workers, one resource tracker
+        begun = children(parent.pid)
+        if moment == "working":
+            wait_for(lambda: all(threads(pid) > 1 for pid in begun[1:]))  # one waits for the end
+        parent.kill()
+        wait_for(lambda: not any(alive(pid) for pid in begun))
+
+
+@LINUX
+@pytest.mark.parametrize("shell", ["bash", "dash"])
+def test_a_stage_dies_with_its_killed_dvc_whatever_shell_lies_between(tmp_path, shell):
+    stage = (
+        "import os, time; from syda.runtime import guard; guard.die_with_dvc(); "
+        "print(os.getpid(), flush=True); time.sleep(300)"
+    )
+    command = f"{sys.executable} -c {shlex.quote(stage)}"
+    dvc = (
+        "import json, os, pathlib, subprocess, sys",
+        "os.makedirs('.dvc/tmp')",
+        "lock = {'write': {'out': {'pid': os.getpid(), 'cmd': 'dvc repro'}}, 'read': {}}",
+        "pathlib.Path('.dvc/tmp/rwlock').write_text(json.dumps(lock))",
+        f"subprocess.run([{shell!r}, '-c', {command!r}])",
+    )
+    environment = os.environ | {"DVC_STAGE": "train", "DVC_ROOT": str(tmp_path)}
+    with python(*dvc, env=environment, cwd=tmp_path) as process:
+        pid = int(first_line(process))
+        assert alive(pid)
+        process.kill()
+        wait_for(lambda: not alive(pid))
+
+
+@LINUX
+@pytest.mark.parametrize(("holder", "lives"), [(os.getpid(), True), (2**22 + 1, False)])
+def test_a_stage_whose_dvc_died_before_it_could_ask_ends(tmp_path, holder, lives):
+    (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    lock = {"write": {"data/weights": {"pid": holder, "cmd": "dvc repro"}}, "read": {}}
+    (tmp_path / ".dvc/tmp/rwlock").write_text(json.dumps(lock))
+    environment = os.environ | {"DVC_STAGE": "train", "DVC_ROOT": str(tmp_path)}
+    script = ("from syda.runtime import guard", "guard.die_with_dvc()", "print('on')")
+    with python(*script, env=environment) as stage:
+        assert (first_line(stage) == "on") is lives
+        assert stage.wait() == (0 if lives else -signal.SIGTERM)
+
+
+def test_without_dvc_no_parent_is_watched(monkeypatch):
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    monkeypatch.setattr(guard, "end_when_readable", lambda: pytest.fail("watched"))
+    guard.die_with_dvc()
+
+
+@pytest.mark.parametrize("signum", guard.SIGNALS)
+def test_a_signal_is_one_line_and_the_status_of_that_signal(signum):
+    with python("from syda import cli", f"cli.app = lambda: exec({SLEEP!r})", "cli.main()") as run:
+        assert first_line(run) == "asleep"
+        run.send_signal(signum)
+        _, told = run.communicate()
+    assert run.returncode == -signum
+    assert told.count("\n") == 1
+    assert told.startswith("syda: ")
+    assert f"stopped by {signum.name}" in told
+
+
+@LINUX
+@pytest.mark.parametrize("signum", guard.SIGNALS)
+def test_a_signal_ends_the_workers_and_leaves_no_partial_folder(tmp_path, signum):
+    script = (
+        "import time",
+        "from pathlib import Path",
+        "from syda import cli",
+        "from syda.runtime import engine, outputs",
+        "def work():",
+        f"    with outputs.replace_folder(Path({str(tmp_path / 'out')!r})):",
+        "        for _ in engine.each(time.sleep, [300, 300], 'sleep', 'naps'):",
+        "            pass",
+        "cli.app = work",
+        "cli.main()",
+    )
+    with python(*script, env=os.environ | {"SYDA_WORKERS": "2"}, start_new_session=True) as run:
+        wait_for(lambda: len(children(run.pid)) == 3)  # two workers, one resource tracker
+        begun = children(run.pid)
+        os.killpg(run.pid, signum)  # as Ctrl-C does
+        _, told = run.communicate()
+        wait_for(lambda: not any(alive(pid) for pid in begun))
+    assert run.returncode == -signum
+    assert list(tmp_path.iterdir()) == []
+    assert told.count("syda: ") == 1
+    assert "Traceback" not in told
+
+
+def test_a_cleanup_that_hangs_is_cut_short(monkeypatch):
+    script = (
+        "import time",
+        "from syda.runtime import guard",
+        "guard._GRACE = 1",
+        "guard.stop_on_signals()",
+        "try:",
+        f"    {SLEEP}",
+        "finally:",
+        "    time.sleep(300)",
+    )
+    with python(*script) as run:
+        assert first_line(run) == "asleep"
+        run.terminate()
+        assert run.wait(timeout=60) == -signal.SIGALRM

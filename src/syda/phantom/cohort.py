@@ -1,5 +1,6 @@
 """The embedded cohort: which artificial patients there are, and their DICOM series."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,8 @@ from syda.phantom.subject import Position, Subject, draw
 
 Group = Literal["base", "added"]
 
+_HEADER = 2048
+"""Bytes before the pixels of a slice, at most."""
 _ORIGIN = Origin(
     manufacturer="SYDA",
     model="Procedural abdominal phantom",
@@ -111,6 +114,12 @@ def members(seed: int, base: int, added: int) -> list[Member]:
     return [Member(seed, "base", n) for n in range(base)] + [
         Member(seed, "added", n) for n in range(added)
     ]
+
+
+def size(members: Sequence[Member]) -> int:
+    """Bytes that a cohort's series take, at most."""
+    scanners = [SCANNERS[member.group] for member in members]
+    return sum(s.slices[1] * (2 * s.protocol.matrix**2 + _HEADER) for s in scanners)
 
 
 def write_member(member: Member, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -56,7 +57,9 @@ def each(work: Callable[[T], R], items: Sequence[T], label: str, unit: str) -> I
     context = multiprocessing.get_context("spawn")  # fork is unsafe beside torch's threads
     try:
         with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker) as pool:
-            yield from progress.track(pool.map(work, items), len(items), label, unit)
+            with guard.held(signal.SIGINT):  # Ctrl-C reaches the whole group: the parent acts on it
+                results = pool.map(work, items)
+            yield from progress.track(results, len(items), label, unit)
     except BrokenProcessPool as error:
         raise SydaError(
             f"{label}: a worker process died, most often for lack of memory: free some, or run "

@@ -1,4 +1,4 @@
-"""The frame around every stage: lock, parent death, inputs present, manifest."""
+"""The frame around every stage: inputs present, lock, manifest."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,7 +34,6 @@ def running(
     Raises:
         UsageError: an input is missing, or the stage is already running here.
     """
-    guard.die_with_parent()
     for path in reads:
         if not (root / path).exists():
             raise UsageError(f"{stage}: {path} does not exist: `dvc repro` makes what comes before")

@@ -13,11 +13,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialize
 
 from syda.errors import CorruptData
 from syda.model.generator import Generator
-from syda.runtime.outputs import write_json
+from syda.runtime.outputs import write_bytes, write_json
 
 WEIGHTS = "generator.safetensors"
 DESCRIPTION = "generator.json"
@@ -44,10 +45,8 @@ class Description:
 
 def save(folder: Path, generator: Generator, description: Description) -> None:
     """Write both files into an existing folder."""
-    save_file(
-        {name: value.contiguous() for name, value in generator.state_dict().items()},
-        folder / WEIGHTS,
-    )
+    state = {name: value.contiguous() for name, value in generator.state_dict().items()}
+    write_bytes(folder / WEIGHTS, serialize(state))
     write_json(folder / DESCRIPTION, dataclasses.asdict(description))
 
 
@@ -63,10 +62,16 @@ def load(folder: Path) -> tuple[Generator, Description]:
         with torch.device("meta"):
             generator = Generator(**description.architecture)
         state = load_file(folder / WEIGHTS)
-        generator.load_state_dict(state, strict=True, assign=True)
     except (OSError, ValueError, TypeError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise CorruptData(f"{folder.name}: not a readable generator ({reason})") from error
+    try:
+        generator.load_state_dict(state, strict=True, assign=True)
+    except RuntimeError as error:  # a line for each of its tensors
+        raise CorruptData(
+            f"{folder.name}: {WEIGHTS} is not of the architecture in {DESCRIPTION}: put the two "
+            "of one training there, or train again"
+        ) from error
     return generator.eval().requires_grad_(False), description
 
 

@@ -1,6 +1,7 @@
 """Stage ``pack``: resampled scans to TFRecord shards, split by patient."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from syda.params import CtParams, Section, load
 from syda.records import writer
 from syda.records.schema import Record
 from syda.records.split import SPLITS
-from syda.runtime import progress, stage
+from syda.runtime import progress, space, stage
 from syda.runtime.outputs import replace_folder, write_json
 from syda.types import Case
 from syda.volume import nifti
+
+_VOXEL_BYTES = 2  # int16
 
 
 class Params(Section):
@@ -42,6 +45,8 @@ def run(root: Path) -> None:
         sources = nifti.case_files(root / paths.RESAMPLED)
         clipped: dict[str, float] = {}
         with replace_folder(root / paths.RECORDS) as folder:
+            need = sum(math.prod(nifti.read_header(source)[0]) for source in sources) * _VOXEL_BYTES
+            space.require(folder, need, "pack")
             records = _records(sources, ct, clipped)
             tracked = progress.track(records, len(sources), "pack", "cases")
             index = writer.write(

@@ -9,7 +9,7 @@ from syda import paths
 from syda.errors import UsageError
 from syda.params import Section, load
 from syda.phantom import cohort
-from syda.runtime import engine, stage
+from syda.runtime import engine, space, stage
 from syda.runtime.outputs import replace_folder
 
 VERSIONS = ("v0", "v1")
@@ -46,6 +46,7 @@ def run(root: Path, version: str) -> None:
         stage.running(root, "phantom", version, reads=[], writes=[output], params={"phantom": own}),
         replace_folder(root / output) as folder,
     ):
+        space.require(folder, cohort.size(items), "phantom")
         write = partial(cohort.write_member, folder=folder)
         for _ in engine.each(write, items, f"phantom {version}", "patient"):
             pass

@@ -1,5 +1,6 @@
 """Stage ``resample``: every NIfTI to ``ct.spacing_mm``, isotropic."""
 
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pydantic import Field
 from syda import paths
 from syda.errors import CheckFailed
 from syda.params import Section, load
-from syda.runtime import engine, stage
+from syda.runtime import engine, space, stage
 from syda.runtime.outputs import replace_folder
 from syda.volume import nifti, resample
 
@@ -60,6 +61,8 @@ def run(root: Path) -> None:
         sources = nifti.case_files(root / paths.NIFTI)
         for source in sources:
             check_size(source, ct.spacing_mm, own.max_side)
+        need = sum(expected_bytes(source, ct.spacing_mm) for source in sources)
+        space.require(folder, need, "resample")
         tasks = [Task(source, folder, ct.spacing_mm) for source in sources]
         for _ in engine.each(resample_case, tasks, "resample", "cases"):
             pass
@@ -83,6 +86,13 @@ def check_size(source: Path, spacing_mm: float, max_side: int) -> None:
 
 def _sides(values: Sequence[float]) -> str:
     return " x ".join(f"{value:.6g}" for value in values)
+
+
+def expected_bytes(source: Path, spacing_mm: float) -> int:
+    """Size of a case's resampled file, if a voxel takes as much as in the one it is made from."""
+    shape, old_mm = nifti.read_header(source)
+    counts = [axis.count for axis in resample.axes(shape, old_mm, spacing_mm)]
+    return round(source.stat().st_size * math.prod(counts) / math.prod(shape))
 
 
 def resample_case(task: Task) -> None:

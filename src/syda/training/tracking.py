@@ -26,6 +26,8 @@ from syda.training.module import Game
 from syda.volume.model_space import ModelSpace
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # seconds: a training does not wait
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # minutes for a server that is gone
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
@@ -106,7 +108,7 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
 
     def _start(self) -> None:
         for noisy in ("mlflow", "alembic"):
-            logging.getLogger(noisy).setLevel(logging.ERROR)
+            logging.getLogger(noisy).setLevel(logging.CRITICAL)  # told in one line by _attempt
         self._client, experiment = open_store(self._root)
         self._run = self._client.create_run(experiment, tags=self._tags).info.run_id
         params = [Param(key, str(value)) for key, value in self._params.items()]

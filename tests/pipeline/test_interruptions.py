@@ -1,0 +1,236 @@
+"""Runs that are killed, stopped or met by a second one: real processes, real signals.
+
+What an undisturbed run makes of the same inputs is the measure throughout.
+"""
+
+import os
+import random
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.exhaustive,
+    pytest.mark.skipif(sys.platform != "linux", reason="parent-death signals are Linux's"),
+]
+
+STAGES = ("convert", "resample", "train")
+
+
+def processes(root: Path) -> dict[int, list[str]]:
+    """Living processes whose working folder lies in ``root``, with their command lines."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            inside = entry.name.isdigit() and (entry / "cwd").readlink().is_relative_to(root)
+            if inside:
+                words = (entry / "cmdline").read_bytes().decode().split("\0")
+                found[int(entry.name)] = words
+        except OSError:  # gone, or a zombie, which has no working folder
+            continue
+    return found
+
+
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 300) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen in {seconds} s"
+        time.sleep(0.02)
+
+
+@dataclass
+class Run:
+    """A command that runs in a clone, with its own process group and a log."""
+
+    root: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+    marks: dict[str, float] = field(default_factory=dict)
+
+    def text(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def begins(self, stage: str) -> None:
+        """Wait until DVC has started a stage, or the run is over."""
+        line = f"> syda {stage}\n"
+        wait_for(lambda: line in self.text() or self.process.poll() is not None, stage)
+        self.marks[stage] = time.monotonic()
+
+    def pid_of(self, command: str) -> int | None:
+        """The process of ``dvc repro`` or of a stage, not a worker of it."""
+        for pid, words in processes(self.root).items():
+            if any(Path(word).name == command for word in words[:2]):
+                return pid
+        return None
+
+    def send(self, target: str, signum: signal.Signals) -> None:
+        """Signal ``dvc``, the ``syda`` that it runs, or the whole ``group``, as Ctrl-C does."""
+        try:
+            if target == "group":
+                os.killpg(self.process.pid, signum)
+            elif (pid := self.pid_of(target)) is not None:
+                os.kill(pid, signum)
+        except ProcessLookupError:  # it ended just now
+            pass
+
+    def ends(self) -> int:
+        """Wait for it, and for whatever it left behind to be gone."""
+        code = self.process.wait(timeout=600)
+        wait_for(lambda: not processes(self.root), "the end of every process", 60)
+        return code
+
+
+@contextmanager
+def running(clone, log: Path, *command: str) -> Iterator[Run]:
+    """Start a command; whatever becomes of the test, nothing of it survives."""
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            ["env", "--default-signal=INT", *command],  # whatever this process ignores
+            cwd=clone.root,
+            env=clone.environment(),
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    run = Run(clone.root, process, log)
+    try:
+        yield run
+    finally:
+        for pid in processes(clone.root):
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """A clone whose cohort is made, and the result of a run without interruption.
+
+    Attributes:
+        start: the clone before convert; never changed.
+        lock: dvc.lock after ``dvc repro train``.
+        seconds: how long DVC took from the begin of each stage to the next.
+        done: the clone after it.
+    """
+
+    start: object
+    lock: bytes
+    seconds: dict[str, float]
+    done: object
+
+
+def copy_of(clone, root: Path):
+    shutil.copytree(clone.root, root, symlinks=True)
+    return type(clone)(root)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(make_clone, tmp_path_factory) -> Undisturbed:
+    folder = tmp_path_factory.mktemp("interruptions")
+    start = make_clone(folder / "start")
+    (start.root / "dvc.lock").unlink()  # of the default scale
+    start.run("dvc", "repro", "phantom@v0")
+    done = copy_of(start, folder / "done")
+    with running(done, folder / "done.log", "dvc", "repro", "train") as run:
+        for stage in (*STAGES[:2], "validate resampled", STAGES[2]):
+            run.begins(stage)
+        assert run.ends() == 0, run.text()
+    marks = {**run.marks, "end": time.monotonic()}
+    names = list(marks)
+    seconds = {a: marks[b] - marks[a] for a, b in pairwise(names)}
+    return Undisturbed(start, (done.root / "dvc.lock").read_bytes(), seconds, done)
+
+
+def leftovers(root: Path) -> set[str]:
+    return {p.relative_to(root).as_posix() for p in root.glob("[!.]*/**/.*partial*")}
+
+
+ROUNDS = [
+    ("dvc", signal.SIGTERM),
+    ("dvc", signal.SIGKILL),
+    ("group", signal.SIGINT),
+    ("syda", signal.SIGTERM),
+    ("syda", signal.SIGKILL),
+    ("syda", signal.SIGINT),
+]
+
+
+@pytest.mark.parametrize(("seed", "shell"), [(1, "/bin/bash"), (2, "/bin/sh")])
+def test_killed_at_random_moments_the_next_run_ends_as_if_nothing_had_been(
+    undisturbed, tmp_path, monkeypatch, seed, shell
+):
+    monkeypatch.setenv("SHELL", shell)  # DVC runs stages through it; dash stays in between
+    clone = copy_of(undisturbed.start, tmp_path / "clone")
+    rng = random.Random(seed)
+    how = rng.sample(ROUNDS, 6) + rng.sample(ROUNDS, 3)
+    interrupted = 0
+    for number, (target, signum) in enumerate(how):
+        stage, share = STAGES[number // 3], rng.random()
+        before = leftovers(clone.root)
+        with running(clone, tmp_path / f"{number}.log", "dvc", "repro", "train") as run:
+            run.begins(stage)
+            time.sleep(share * undisturbed.seconds[stage])
+            run.send(target, signum)
+            interrupted += run.ends() != 0
+        told = f"round {number}: {signum.name} to {target}, {share:.2f} of {stage}\n{run.text()}"
+        if (target, signum) != ("syda", signal.SIGKILL):  # no process can tidy up after that one
+            assert leftovers(clone.root) <= before, told
+        if signum == signal.SIGTERM:
+            assert "Traceback" not in run.text(), told
+    assert interrupted > len(how) / 2
+    clone.run("dvc", "repro", "train")
+    assert (clone.root / "dvc.lock").read_bytes() == undisturbed.lock
+    assert leftovers(clone.root) == set()
+    assert "up to date" in clone.run("dvc", "status", "train")
+
+
+def test_a_second_repro_is_refused_and_the_first_unharmed(undisturbed, tmp_path):
+    clone = copy_of(undisturbed.start, tmp_path / "clone")
+    with running(clone, tmp_path / "first.log", "dvc", "repro", "train") as first:
+        first.begins("train")
+        refused = clone.run("dvc", "repro", "train", code=255)
+        assert re.search(r"ERROR: .* is busy, it is being blocked by:\n .*dvc repro train", refused)
+        assert "Running stage" not in refused
+        wait_for(lambda: "images" in first.text(), "the training's bar")
+        alone = clone.run("syda", "train", code=2)
+        assert alone == "syda: stage train is already running here: wait for it, or stop that run\n"
+        assert first.process.poll() is None, "the first ended too early for this test"
+        assert first.ends() == 0, first.text()
+    assert (clone.root / "dvc.lock").read_bytes() == undisturbed.lock
+
+
+def test_a_repro_beside_a_stage_without_dvc_is_refused_by_the_stage(undisturbed, tmp_path):
+    clone = copy_of(undisturbed.done, tmp_path / "clone")
+    clone.run("dvc", "repro", "pack")
+    with running(clone, tmp_path / "first.log", "syda", "train") as first:
+        wait_for(lambda: "images" in first.text(), "the training's bar")
+        refused = clone.run("dvc", "repro", "-f", "-s", "train", code=255)
+        assert refused.count("syda: stage train is already running here") == 1
+        assert "Traceback" not in refused
+        assert first.process.poll() is None, "the first ended too early for this test"
+        assert first.ends() == 0, first.text()
+    clone.run("dvc", "commit", "-f", "train")
+    assert (clone.root / "dvc.lock").read_bytes() == undisturbed.lock
+
+
+def test_a_locked_mlflow_store_is_a_warning_and_the_weights_are_the_same(undisturbed, tmp_path):
+    clone = copy_of(undisturbed.done, tmp_path / "clone")
+    store = sqlite3.connect(clone.root / ".mlflow/mlflow.db", isolation_level=None)
+    store.execute("BEGIN EXCLUSIVE")
+    shown = clone.run("dvc", "repro", "-f", "-s", "train")
+    store.close()
+    assert shown.count("warning: training goes on without MLflow") == 1
+    assert "database is locked" in shown
+    assert "Traceback" not in shown
+    assert (clone.root / "dvc.lock").read_bytes() == undisturbed.lock

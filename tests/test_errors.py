@@ -1,0 +1,148 @@
+"""What ends a command is one line: what, where, what to do; the exit code says of which kind."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from syda.model.generator import Generator
+from syda.sampling import weights
+
+pytestmark = pytest.mark.slow
+
+BAR = re.compile(r"\[\d\d:\d\d")
+"""The clock of a progress bar."""
+
+NETWORK = {
+    "latent": 6,
+    "mapping_layers": 2,
+    "mapping_lr_multiplier": 0.01,
+    "channels": [6, 4],
+}
+
+
+def syda(root: Path, *arguments: str, code: int) -> str:
+    """Run a command that fails and return its one line, without the ``syda: ``."""
+    command = [sys.executable, "-m", "syda", *arguments]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line and not BAR.search(line)]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("syda: ")
+    return lines[0].removeprefix("syda: ")
+
+
+def test_no_dicom_in_the_folder(workspace):
+    root = workspace()
+    (root / "data/raw/v0").mkdir(parents=True)
+    (root / "data/raw/v0/notes.txt").write_text("no DICOM")
+    line = syda(root, "convert", code=1)
+    assert line == "no CT series in data/raw/v0: put DICOM CT slices there, in any folders"
+
+
+def test_a_version_that_does_not_exist(workspace):
+    root = workspace({"data.version": "v9"})
+    (root / "data/raw/v0").mkdir(parents=True)
+    line = syda(root, "convert", code=2)
+    assert line == "data/raw/v9 does not exist: put DICOM there, or set data.version to one of v0"
+
+
+def test_a_missing_private_key(workspace):
+    root = workspace({"data.version": "v2"})
+    (root / "data/raw/v2").mkdir(parents=True)
+    line = syda(root, "convert", code=2)
+    assert ".syda/key" in line
+    assert "syda key new" in line
+
+
+def test_a_missing_key_of_params(workspace):
+    root = workspace()
+    text = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(text.replace("  shards:", "  shard:"))
+    line = syda(root, "pack", code=2)
+    assert "pack.shards" in line
+    assert "pack.shard" in line
+
+
+def test_a_stage_before_its_input(workspace):
+    line = syda(workspace(), "resample", code=2)
+    assert line == "resample: data/nifti does not exist: `dvc repro` makes what comes before"
+
+
+def test_weights_of_another_architecture(workspace):
+    root = workspace()
+    folder = root / "data/weights"
+    folder.mkdir(parents=True)
+    torch.manual_seed(0)
+    cube = {"size": 8, "spacing_mm": 1.5, "window_min": -1000, "window_max": 1000}
+    source = {"version": "v0", "index_sha256": "0" * 64, "training_cases": 1}
+    description = weights.Description(NETWORK | {"channels": [5, 4]}, cube, [8], source, 1)
+    weights.save(folder, Generator(**NETWORK), description)
+    line = syda(root, "generate", code=1)
+    assert line.startswith("weights: generator.safetensors is not of the architecture in ")
+    assert "train again" in line
+
+
+@pytest.fixture
+def read_only(workspace):
+    """A workspace where nothing can be written, even by root."""
+    root = workspace()
+    if os.geteuid() == 0:
+        bound = ["mount", "--bind", str(root), str(root)]
+        if subprocess.run(bound, capture_output=True, check=False).returncode:
+            pytest.skip("root may write everywhere, and cannot mount here")
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(root)], check=True)
+        yield root
+        subprocess.run(["umount", str(root)], check=True)
+    else:
+        root.chmod(0o555)
+        yield root
+        root.chmod(0o755)
+
+
+def test_a_read_only_folder(read_only):
+    line = syda(read_only, "phantom", "v0", code=1)
+    assert line.startswith(("phantom v0: Read-only file system: ", "phantom v0: Permission denied"))
+    assert ": .work" in line
+
+
+def in_main(root: Path, body: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    script = f"import sys; from syda import cli\nsys.argv[1:] = {list(arguments)!r}\n{body}"
+    command = [sys.executable, "-c", f"{script}\ncli.main()"]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+
+def test_the_unexpected_is_one_line_too_and_debug_shows_where(tmp_path):
+    body = "def fail():\n    raise ValueError('one\\ntwo')\ncli.app = fail"
+    done = in_main(tmp_path, body, "train")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "syda: train: unexpected ValueError: one two: run `syda --debug train` for the traceback, "
+        "and report it\n"
+    )
+    shown = in_main(tmp_path, body, "--debug", "train")
+    assert shown.returncode == 1
+    assert "in fail" in shown.stderr
+    assert shown.stderr.endswith(done.stderr)
+
+
+def test_help_of_every_command_says_what_it_does_and_names_its_arguments():
+    from typer.main import get_command
+
+    from syda.cli import app
+
+    waiting = [get_command(app)]
+    while waiting:
+        command = waiting.pop()
+        sentence = (command.help or "").strip()
+        assert sentence[:1].isupper()
+        assert sentence.endswith(".")
+        waiting += getattr(command, "commands", {}).values()
+        for parameter in command.params:
+            assert parameter.help, f"{command.name} {parameter.name}"
