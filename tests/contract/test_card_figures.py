@@ -1,0 +1,302 @@
+"""Every value of the card is that of its source, and every number on the page is one of its values.
+
+Checked on the files as they are: card.json against what it points to, then the page against
+card.json, with a rounding of its own.
+"""
+
+import copy
+import html
+import json
+import re
+import statistics
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import torch
+from ruamel.yaml import YAML
+
+from syda.card.libraries import CHECKLIST
+from syda.model.generator import Generator, layer_table
+
+ROOT = Path(__file__).parents[2]
+CARD = json.loads((ROOT / "model_card/card.json").read_text(encoding="utf-8"))
+PAGE = (ROOT / "model_card/model_card.md").read_text(encoding="utf-8")
+DIGITS = json.loads((ROOT / "reports/manifest/card.json").read_text(encoding="utf-8"))["params"][
+    "card"
+]["significant_digits"]
+
+
+def facts(card):
+    """Every fact with the place where it stands: section, then name, or table and column."""
+    for number, section in card["sections"].items():
+        for name, fact in section["facts"].items():
+            yield (number, name), fact
+        for table, rows in section["tables"].items():
+            for row in rows:
+                for column, cell in row.items():
+                    if isinstance(cell, dict):
+                        yield (number, table, column), cell
+
+
+# --- card.json against its sources
+
+
+def read(file):
+    path = ROOT / file
+    if file == "src/syda/card/libraries.py":
+        return {"CHECKLIST": {library: instead for library, (_, instead) in CHECKLIST.items()}}
+    if path.suffix == ".yaml":
+        return YAML(typ="safe").load(path)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def resolve(source):
+    """What ``file#/json/pointer`` leads to (RFC 6901)."""
+    file, pointer = source.split("#/")
+    value = read(file)
+    for escaped in pointer.split("/"):
+        key = escaped.replace("~1", "/").replace("~0", "~")
+        value = value[int(key) if isinstance(value, list) else key]
+    return value
+
+
+def network(model):
+    architecture = {key: value for key, value in model.items() if key != "discriminator_channels"}
+    with torch.device("meta"):
+        return Generator(**architecture)
+
+
+def people(artificial):
+    return "artificial" if artificial else "real"
+
+
+DERIVED = {
+    ("2.2", "set_aside"): len,
+    ("3.1", "name"): lambda version: f"{version} holdout",
+    ("3.2", "extent_smallest"): lambda sides, mm: min(sides) * mm,
+    ("3.2", "extent_largest"): lambda sides, mm: max(sides) * mm,
+    ("4.1", "blocks"): lambda channels: len(channels) - 1,
+    ("4.1", "weights"): lambda model: sum(p.numel() for p in network(model).parameters()),
+    ("4.1", "effective_spacing_smallest"): lambda sides, mm, n: mm * min(sides) / n,
+    ("4.1", "effective_spacing_median"): lambda sides, mm, n: mm * statistics.median(sides) / n,
+    ("4.1", "effective_spacing_largest"): lambda sides, mm, n: mm * max(sides) / n,
+    ("4.1", "layers", "output shape"): lambda model: [
+        list(shape) for _, _, shape, _ in layer_table(network(model))
+    ],
+    ("4.1", "layers", "trained numbers"): lambda model: [
+        numbers for *_, numbers in layer_table(network(model))
+    ],
+    ("5", "checklist", "dataset name"): lambda version: [f"{version} holdout", f"{version} train"],
+    ("5", "checklist", "dataset description"): lambda n, artificial: [
+        f"{n} scans of {people(artificial)} patients, {fate}" for fate in ("held out", "trained on")
+    ],
+}
+"""How each derived value with a number in it follows from its sources, in their order. A list where
+the place is a column: one of its entries."""
+
+
+def is_wrong(place, fact):
+    """Whether a value is not what its sources say."""
+    if fact["kind"] == "absent":
+        return fact["value"] is not None or fact["sources"] != []
+    values = [resolve(source) for source in fact["sources"]]
+    if fact["kind"] in ("measured", "declared"):
+        return [fact["value"]] != values
+    if place not in DERIVED:  # words that follow from a value
+        return bool(re.search(r"\d", str(fact["value"])))
+    found = DERIVED[place](*values)
+    return fact["value"] not in found if len(place) == 3 else fact["value"] != found
+
+
+def test_every_value_of_the_card_is_that_of_its_source():
+    wrong = [(place, fact["value"]) for place, fact in facts(CARD) if is_wrong(place, fact)]
+    assert wrong == []
+
+
+def test_the_layers_are_in_their_order():
+    rows = CARD["sections"]["4.1"]["tables"]["layers"]
+    for column in ("output shape", "trained numbers"):
+        (source,) = rows[0][column]["sources"]
+        expected = DERIVED["4.1", "layers", column](resolve(source))
+        assert [row[column]["value"] for row in rows] == expected
+
+
+def test_all_sources_are_in_git_and_no_kind_is_missing():
+    kinds = Counter(fact["kind"] for _, fact in facts(CARD))
+    assert kinds.keys() == {"measured", "derived", "declared", "absent"}
+    files = {source.split("#")[0] for _, fact in facts(CARD) for source in fact["sources"]}
+    assert not {file for file in files if not (ROOT / file).is_file() or file.startswith("data/")}
+    assert {place for place, fact in facts(CARD) if place in DERIVED and fact["kind"] == "derived"}
+
+
+@pytest.mark.parametrize(
+    "place", [("2.1", "train_cases"), ("4.1", "effective_spacing_median"), ("10", "code_license")]
+)
+def test_an_altered_value_is_found(place):
+    (fact,) = [fact for at, fact in facts(CARD) if at == place]
+    value = fact["value"]
+    altered = fact | {"value": f"{value}." if isinstance(value, str) else value * 1.0001}
+    assert not is_wrong(place, fact)
+    assert is_wrong(place, altered)
+
+
+# --- the page against card.json
+
+
+def plain(cell):
+    """A cell of the page without escapes, emphasis and link targets."""
+    text = re.sub(r"\[((?:\\.|[^\]\\])*)\]\([^)]*\)", r"\1", cell)
+    return html.unescape(re.sub(r"\\(.)", r"\1", text)).strip()
+
+
+def text(value, exact):
+    """A value as the page has to show it: figures rounded to the digits, settings in full."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(text(item, exact) for item in value) or "an empty list"
+    if isinstance(value, float) and not exact and value:
+        number = Decimal(value)  # exactly the binary value
+        place = Decimal(1).scaleb(min(0, number.adjusted() - DIGITS + 1))
+        shown = format(number.quantize(place), "f")
+        return shown.rstrip("0").rstrip(".") if "." in shown else shown
+    return " ".join(str(value).split())
+
+
+def shown(cell):
+    """What the page must print for a cell of card.json."""
+    if isinstance(cell, str):
+        return " ".join(cell.split())
+    if cell["kind"] == "absent":
+        note = cell["note"][:1].upper() + cell["note"][1:]
+        return f"**absent**, awaiting: {cell['owner']}. {note}."
+    exact = cell["kind"] == "declared" or any("#/params/" in s for s in cell["sources"])
+    exact &= cell["kind"] != "derived"
+    return f"{text(cell['value'], exact)} {cell.get('unit', '')}".rstrip()
+
+
+def tables(lines):
+    """Tables of some lines of Markdown, each as rows of column to text."""
+    found, table = [], []
+    for line in [*lines, ""]:
+        if line.startswith("|"):
+            table.append([plain(cell) for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
+        elif table:
+            head, _, *rows = table
+            found.append([dict(zip(head, row, strict=True)) for row in rows])
+            table = []
+    return found
+
+
+def parts(page):
+    """Sections of the page by their number, the part above the first as ``""``."""
+    pieces = re.split(r'<a id="s([^"]*)"></a>', page)
+    numbers = [number.upper().replace("-", ".") for number in pieces[1::2]]
+    return {"": pieces[0], **dict(zip(numbers, pieces[2::2], strict=True))}
+
+
+def misprints(card, page):
+    """Values of card.json that the page does not show, and tables of the page that it lacks."""
+    found, printed = [], parts(page)
+    for number, section in card["sections"].items():
+        fields = Counter((fact["label"], shown(fact)) for fact in section["facts"].values())
+        wanted = [
+            Counter(
+                frozenset((column, shown(cell)) for column, cell in row.items()) for row in rows
+            )
+            for rows in section["tables"].values()
+            if rows
+        ]
+        for rows in tables(printed[number].split("\n")):
+            if "how it is known" in rows[0]:
+                fields.subtract((row["field"], row["value"]) for row in rows)
+                continue
+            table = Counter(frozenset(row.items()) for row in rows)
+            if table in wanted:
+                wanted.remove(table)
+            else:
+                found.append((number, rows[0]))
+        sentences = plain(" ".join(printed[number].split()))
+        for (label, value), count in fields.items():
+            if count < 0 or (count > 0 and value not in sentences):
+                found.append((number, label, value))
+        found += [(number, min(map(sorted, table))) for table in wanted]
+    return found
+
+
+def numbers(words):
+    return set(re.findall(r"\d+(?:\.\d+)?", words))
+
+
+def prose(page):
+    """The page without tables, link targets and pictures."""
+    lines = [line for line in page.split("\n") if not line.startswith(("|", "![", "<a "))]
+    return plain("\n".join(lines))
+
+
+def strangers(card, page):
+    """Numbers in the page's sentences that are neither the template's nor a value of the card."""
+    template = (ROOT / "src/syda/card/template.md.j2").read_text(encoding="utf-8")
+    fixed = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", " ", template, flags=re.DOTALL)
+    states = Counter(status["state"] for status in card["status"].values())
+    missing = sum(len(status["missing"]) for status in card["status"].values())
+    known = numbers(fixed) | {str(n) for n in (*states.values(), len(card["status"]), missing, 0)}
+    known = known.union(*(numbers(shown(fact)) for _, fact in facts(card)))
+    return numbers(prose(page)) - known
+
+
+def test_every_table_and_value_of_the_page_is_the_cards():
+    assert misprints(CARD, PAGE) == []
+
+
+def test_every_number_in_a_sentence_is_the_cards():
+    assert strangers(CARD, PAGE) == set()
+
+
+def test_the_contents_count_what_is_there():
+    contents, owed = tables(parts(PAGE)[""].split("\n"))
+    for row in contents:
+        status = CARD["status"].get(row["section"].split()[0], {"state": "appendix"})
+        total = status.get("present", 0) + len(status.get("missing", []))
+        who = ", ".join(status.get("owners", []))
+        assert (
+            row["status"]
+            == {
+                "appendix": "appendix",
+                "complete": "complete",
+                "awaiting": f"awaiting: {who}",
+                "partial": f"partial: {total - status.get('present', 0)} of {total} values absent, "
+                f"awaiting: {who}",
+            }[status["state"]]
+        )
+    absent = [(place[0], fact) for place, fact in facts(CARD) if fact["kind"] == "absent"]
+    assert Counter((r["who"], r["section"], r["value"], r["what is missing"]) for r in owed) == (
+        Counter((fact["owner"], number, fact["label"], fact["note"]) for number, fact in absent)
+    )
+    assert sum(len(status["missing"]) for status in CARD["status"].values()) == len(absent)
+
+
+def test_a_misprinted_figure_is_found():
+    place, fact = next(
+        (p, f)
+        for p, f in facts(CARD)
+        if p[:2] == ("5", "checklist") and isinstance(f["value"], float)
+    )
+    figure = shown(fact)
+    assert misprints(CARD, PAGE.replace(f"| {figure} |", f"| {figure}1 |")), place
+    assert strangers(CARD, PAGE.replace(f" is {figure} (among", f" is {figure}1 (among"))
+    altered = copy.deepcopy(CARD)
+    altered["sections"]["2.1"]["facts"]["raw_bytes"]["value"] += 1
+    assert misprints(altered, PAGE)
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [(0.123456, "0.1235"), (9.99996, "10"), (1234.5678, "1235"), (123456.7, "123457"), (2.0, "2"),
+     (-0.0000123456, "-0.00001235"), (True, "yes"), ([1.5, 2], "1.5, 2"), ("a", "a"), (7, "7")],
+)  # fmt: skip
+def test_the_rounding_of_this_test(value, printed, monkeypatch):
+    monkeypatch.setitem(globals(), "DIGITS", 4)
+    assert text(value, exact=False) == printed
