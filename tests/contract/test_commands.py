@@ -6,9 +6,10 @@ import typer
 from syda.cli import app
 
 COMMANDS = {
-    "syda": ["--debug/--no-debug"],
+    "syda": ["--debug"],
     "syda card": [],
     "syda convert": [],
+    "syda doctor": ["--repair"],
     "syda evaluate": [],
     "syda generate": [],
     "syda key": [],
@@ -18,6 +19,7 @@ COMMANDS = {
     "syda resample": [],
     "syda train": [],
     "syda validate": ["SET"],
+    "syda verify": ["--allow-missing"],
 }
 """Every command with its arguments and options, --help apart, which each has."""
 

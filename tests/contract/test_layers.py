@@ -1,4 +1,4 @@
-"""The house: cli -> stages -> domain packages -> types, errors; no arrow runs back up."""
+"""The house: cli -> stages, integrity -> domain packages -> types, errors; no arrow runs up."""
 
 import ast
 import sys
@@ -15,7 +15,7 @@ MODULES = {
 }
 GROUND = {"types", "errors"}
 """Everybody may know these; they know nobody."""
-NOT_DOMAIN = {"cli", "stages", "runtime", "params", "paths", "__main__", *GROUND}
+NOT_DOMAIN = {"cli", "integrity", "stages", "runtime", "params", "paths", "__main__", *GROUND}
 DOMAIN_MAY_RUN = {"syda.runtime.progress", "syda.runtime.outputs"}
 
 
@@ -101,11 +101,20 @@ def test_the_command_line_is_imported_by_nobody_but_the_package():
     assert users == {"syda.__main__"}
 
 
+def test_what_checks_a_repository_is_called_by_the_command_line_alone():
+    users = {
+        room(module) for module in MODULES for used in own(module) if room(used) == "integrity"
+    }
+    assert users == {"cli", "integrity"}
+
+
 def test_the_command_line_starts_without_a_stage():
     """A stage's imports take seconds; --help must not."""
     tree = ast.parse(MODULES["syda.cli"].read_text(encoding="utf-8"))
     top = {node.module for node in tree.body if isinstance(node, ast.ImportFrom) and node.module}
-    assert {name for name in top if name.split(".")[0] == "syda"} == {"syda.errors"}
+    assert {name for name in top if name.split(".")[0] == "syda"} == {"syda.errors", "syda.runtime"}
+    assert own("syda.runtime.guard") == {"syda.paths", "syda.errors"}
+    assert others("syda.runtime.guard") == set()
 
 
 def test_the_model_imports_torch_alone():

@@ -117,7 +117,7 @@ def test_curves_have_a_line_a_span(trained):
 def test_mlflow_has_parameters_curves_tags_and_a_grid(trained):
     from syda.training import tracking
 
-    client, experiment = tracking.open_store(trained)
+    client, experiment = tracking.open_store(trained / paths.MLFLOW)
     (run,) = client.search_runs([experiment])
     assert run.info.status == "FINISHED"
     assert run.data.params["train.batch"] == "4"

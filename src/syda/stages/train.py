@@ -112,7 +112,7 @@ def run(root: Path) -> None:
             "training_cases": len(images),
         }
         tracker = Tracker(
-            root,
+            root / paths.MLFLOW,
             params={"train": own.model_dump(), "ct": ct.model_dump(), "model": model.model_dump()},
             tags={f"data.{key}": str(value) for key, value in source.items()},
             space=space,

@@ -19,7 +19,6 @@ import pytorch_lightning as pl
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from syda import paths
 from syda.figures.planes import three_planes
 from syda.sampling.sampler import Sampler
 from syda.training.module import Game
@@ -41,7 +40,7 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
     """Logs a training to MLflow.
 
     Args:
-        root: repository root.
+        store: folder of the local store, in the repository.
         params: logged with nested keys joined by dots.
         tags: beside the git commit, which is found here.
         space: the way of the grids' volumes back to HU.
@@ -51,7 +50,7 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
 
     def __init__(
         self,
-        root: Path,
+        store: Path,
         *,
         params: Mapping[str, Any],
         tags: Mapping[str, str],
@@ -59,9 +58,9 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
         longest_sides: list[int],
         pictures: int,
     ) -> None:
-        self._root = root
+        self._store = store
         self._params = dict(flatten(params))
-        self._tags = {**tags, **git_tags(root)}
+        self._tags = {**tags, **git_tags(store.parent)}
         self._space = space
         self._longest_sides = longest_sides
         self._pictures = pictures
@@ -109,7 +108,7 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
     def _start(self) -> None:
         for noisy in ("mlflow", "alembic"):
             logging.getLogger(noisy).setLevel(logging.CRITICAL)  # told in one line by _attempt
-        self._client, experiment = open_store(self._root)
+        self._client, experiment = open_store(self._store)
         self._run = self._client.create_run(experiment, tags=self._tags).info.run_id
         params = [Param(key, str(value)) for key, value in self._params.items()]
         self._client.log_batch(self._run, params=params)
@@ -135,12 +134,12 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
             self._client.set_terminated(self._run, status)
 
 
-def open_store(root: Path) -> tuple[MlflowClient, str]:
+def open_store(folder: Path) -> tuple[MlflowClient, str]:
     """Return a client and the id of the experiment; create store and experiment where new."""
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     artifacts = None
     if uri is None:
-        folder = (root / paths.MLFLOW).resolve()
+        folder = folder.resolve()
         folder.mkdir(exist_ok=True)
         uri = f"sqlite:///{folder / 'mlflow.db'}"
         artifacts = (folder / "artifacts").as_uri()
@@ -151,10 +150,10 @@ def open_store(root: Path) -> tuple[MlflowClient, str]:
     return client, client.create_experiment(EXPERIMENT, artifact_location=artifacts)
 
 
-def git_tags(root: Path) -> dict[str, str]:
-    """Commit of the repository, and whether its files differ from it; nothing outside of git."""
+def git_tags(folder: Path) -> dict[str, str]:
+    """Commit of the folder's repository, and whether its files differ; nothing outside of git."""
     answers = [
-        subprocess.run(["git", *command], cwd=root, capture_output=True, text=True, check=False)
+        subprocess.run(["git", *command], cwd=folder, capture_output=True, text=True, check=False)
         for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
     ]
     if any(answer.returncode for answer in answers):
