@@ -27,7 +27,7 @@ NO_PROCESSING = {
     "syda/training/tracking.py",
     "syda/types.py",
 }
-"""Rerun nothing; nor does what lies in syda/runtime or syda/integrity, nor a package's docstring."""
+"""Rerun nothing; nor do syda/runtime, syda/integrity and the docstring of a package."""
 
 
 CLOSURES = {stage: set(modules_of(stage).values()) for stage in STAGES}

@@ -9,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
+from syda import paths
 from syda.errors import CheckFailed, ParamsError
 from syda.records import schema, writer
 from syda.sampling import weights
