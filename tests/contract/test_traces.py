@@ -57,10 +57,13 @@ COMMITS = {commit.encode() for commit in git("rev-list", "--all")}
 
 
 def traces(content):
-    """What some bytes tell; fewer than five of them in a row stand in any picture by chance."""
+    """What some bytes tell; of binary ones, what stands there as text of five or more."""
+    binary = b"\0" in content
+    if binary:
+        content = b"\0".join(re.findall(rb"[ -~]{5,}", content))
     found = ((what, pattern.search(content)) for what, pattern in PATTERNS.items())
     told = {what: match.group() for what, match in found if match}
-    if b"\0" in content:
+    if binary:  # a shorter name stands in any picture by chance
         told = {what: text for what, text in told.items() if len(text) >= 5}
     commits = set(COMMIT.findall(content)) & COMMITS
     return told | ({"commit": commits} if commits else {})
@@ -97,6 +100,7 @@ def test_no_data_tell_when_where_or_by_whom():
     assert told == {}
 
 
+@pytest.mark.parametrize("around", [b"", b"\0\xff\0"])
 @pytest.mark.parametrize(
     ("what", "text"),
     [
@@ -109,8 +113,8 @@ def test_no_data_tell_when_where_or_by_whom():
         ("commit", f"at {git('rev-parse', 'HEAD')[0]}"),
     ],
 )
-def test_a_trace_is_found(what, text):
-    assert what in traces(text.encode())
+def test_a_trace_is_found(what, text, around):
+    assert what in traces(around + text.encode() + around)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,9 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 
 SMALLEST = {
+    "phantom.base_subjects": 4,
+    "phantom.added_subjects": 1,
+    "pack.holdout_share": 0.3,  # two of these four
     "train.images": 8,
     "train.coarse_images": 4,
     "train.log_images": 4,
