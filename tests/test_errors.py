@@ -32,7 +32,7 @@ def syda(root: Path, *arguments: str, code: int) -> str:
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
-    lines = [line for line in done.stderr.splitlines() if line and not BAR.search(line)]
+    lines = [line for line in done.stderr.splitlines() if line.strip() and not BAR.search(line)]
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("syda: ")
     return lines[0].removeprefix("syda: ")

@@ -1,3 +1,5 @@
+import errno
+
 import pytest
 
 from syda.runtime import outputs
@@ -34,3 +36,24 @@ def test_a_failure_leaves_what_was_there(tmp_path):
         folder.mkdir()
     assert [p.name for p in target.iterdir()] == ["old"]
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("name", [None, "elsewhere"])
+def test_a_full_disk_is_said_with_the_place(tmp_path, name):
+    target = tmp_path / "out"
+    with pytest.raises(OSError, match="No space") as told, outputs.replace_folder(target):
+        raise OSError(errno.ENOSPC, "No space left on device", name)
+    assert told.value.filename == (name or target)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(type(tmp_path), "write_bytes", full_disk)
+    with pytest.raises(OSError, match="No space") as told:
+        outputs.write_bytes(tmp_path / "a.json", b"{}")
+    assert told.value.filename == tmp_path / "a.json"
+    assert list(tmp_path.iterdir()) == []
+
+
+def full_disk(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")

@@ -1,0 +1,86 @@
+import socket
+import sqlite3
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from syda.training import tracking
+from syda.volume.model_space import ModelSpace
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
+
+
+@pytest.fixture
+def tracker(tmp_path):
+    return tracking.Tracker(
+        tmp_path,
+        params={"train": {"batch": 4}},
+        tags={},
+        space=ModelSpace(8, 1.5, -1000, 1000),
+        longest_sides=[8],
+        pictures=0,
+    )
+
+
+def watch(tracker):
+    """Go through a training of one logged line; no hook may raise."""
+    curves = SimpleNamespace(lines=[{"images": 8.0, "loss_g": 1.0}])
+    game, trainer = SimpleNamespace(curves=curves), SimpleNamespace(num_training_batches=1)
+    tracker.on_train_start(trainer, game)
+    tracker.on_train_batch_end(trainer, game, None, None, 0)
+    tracker.on_train_end(trainer, game)
+
+
+def warned(capfd):
+    told = capfd.readouterr().err
+    assert "Traceback" not in told
+    return [line for line in told.splitlines() if line.strip()]
+
+
+@pytest.fixture
+def closed_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        yield taken.getsockname()[1]
+
+
+def test_a_server_that_is_not_there_is_one_warning(tracker, closed_port, monkeypatch, capfd):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port}")
+    watch(tracker)
+    (line,) = warned(capfd)
+    assert line.startswith("warning: training goes on without MLflow: ")
+    assert str(closed_port) in line
+
+
+def test_a_server_that_does_not_answer_is_one_warning_and_no_long_wait(tracker, monkeypatch, capfd):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        began = time.monotonic()
+        watch(tracker)
+        assert time.monotonic() - began < 60  # MLflow's own defaults take a quarter of an hour
+    (line,) = warned(capfd)
+    assert line.startswith("warning: training goes on without MLflow: ")
+
+
+@pytest.mark.slow
+def test_a_locked_database_is_one_warning(tracker, tmp_path, capfd):
+    tracking.open_store(tmp_path)
+    capfd.readouterr()
+    with sqlite3.connect(tmp_path / ".mlflow/mlflow.db", isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        watch(tracker)
+    (line,) = warned(capfd)
+    assert (
+        line == "warning: training goes on without MLflow: (sqlite3.OperationalError) "
+        "database is locked"
+    )
+
+
+def test_a_store_that_answers_has_the_line(tracker, tmp_path, capfd):
+    watch(tracker)
+    assert warned(capfd) == []
+    client, experiment = tracking.open_store(tmp_path)
+    (run,) = client.search_runs([experiment])
+    assert (run.info.status, run.data.metrics) == ("FINISHED", {"loss_g": 1.0})
