@@ -55,6 +55,12 @@ def _stop(signum: int, _: FrameType | None) -> None:
     raise Stopped(signum)
 
 
+def end_by(signum: int) -> None:
+    """End this process by a signal, so that the caller sees it: 130 or 143 in a shell."""
+    signal.signal(signum, signal.SIG_DFL)
+    os.kill(os.getpid(), signum)
+
+
 @contextmanager
 def held(signum: signal.Signals) -> Iterator[None]:
     """Hold a signal back while the block runs; processes started there never see it."""
