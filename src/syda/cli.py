@@ -197,7 +197,7 @@ def main() -> None:
         app()
     except guard.Stopped as stop:
         _tell(f"{_command()}: stopped by {stop}, nothing half-written: run it again")
-        os.kill(os.getpid(), stop.signum)  # the caller sees the signal: 130 or 143 in a shell
+        guard.end_by(stop.signum)
     except Exception as error:
         if "--debug" in sys.argv:
             traceback.print_exc()

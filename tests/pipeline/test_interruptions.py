@@ -3,6 +3,7 @@
 What an undisturbed run makes of the same inputs is the measure throughout.
 """
 
+import fcntl
 import os
 import random
 import re
@@ -233,6 +234,19 @@ def test_a_repro_beside_a_stage_without_dvc_is_refused_by_the_stage(undisturbed,
         assert first.process.poll() is None, "the first ended too early for this test"
         assert first.ends() == 0, first.text()
     clone.run("dvc", "commit", "-f", "train")
+    assert (clone.root / "dvc.lock").read_bytes() == undisturbed.lock
+
+
+def test_a_stage_that_ends_while_another_dvc_is_busy_is_not_lost(undisturbed, tmp_path):
+    clone = copy_of(undisturbed.done, tmp_path / "clone")
+    manifest = clone.root / "reports/manifest/pack.json"
+    with running(clone, tmp_path / "first.log", "dvc", "repro", "-f", "-s", "pack") as first:
+        first.begins("pack")
+        with (clone.root / ".dvc/tmp/lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            wait_for(manifest.exists, "the end of the work")
+            time.sleep(6)  # DVC would wait for three
+        assert first.ends() == 0, first.text()
     assert (clone.root / "dvc.lock").read_bytes() == undisturbed.lock
 
 

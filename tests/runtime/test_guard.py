@@ -109,21 +109,30 @@ def test_a_stage_dies_with_its_killed_dvc_whatever_shell_lies_between(tmp_path, 
 
 
 @LINUX
-@pytest.mark.parametrize(("holder", "lives"), [(os.getpid(), True), (2**22 + 1, False)])
-def test_a_stage_whose_dvc_died_before_it_could_ask_ends(tmp_path, holder, lives):
+@pytest.mark.parametrize(
+    ("book", "told"),
+    [
+        (json.dumps({"write": {"out": {"pid": os.getpid(), "cmd": "dvc repro"}}}), ""),
+        (json.dumps({"write": {"out": {"pid": 2**22 + 1, "cmd": "dvc repro"}}}), "has ended"),
+        (json.dumps({"read": {}}), "has ended"),
+        ("", "not readable: remove it"),
+    ],
+)
+def test_a_stage_whose_dvc_is_gone_already_ends(tmp_path, monkeypatch, book, told):
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
-    lock = {"write": {"data/weights": {"pid": holder, "cmd": "dvc repro"}}, "read": {}}
-    (tmp_path / ".dvc/tmp/rwlock").write_text(json.dumps(lock))
+    (tmp_path / ".dvc/tmp/rwlock").write_text(book)
     environment = os.environ | {"DVC_STAGE": "train", "DVC_ROOT": str(tmp_path)}
-    script = ("from syda.runtime import guard", "guard.die_with_dvc()", "print('on')")
-    with python(*script, env=environment) as stage:
-        assert (first_line(stage) == "on") is lives
-        assert stage.wait() == (0 if lives else -signal.SIGTERM)
+    script = ("from syda import cli", "cli.app = lambda: print('on')", "cli.main()")
+    with python(*script, env=environment, cwd=tmp_path) as stage:
+        said, line = stage.communicate()
+    assert (said == "on\n") is (told == "")
+    assert line.count("\n") == bool(told)
+    assert told in line
 
 
 def test_without_dvc_no_parent_is_watched(monkeypatch):
     monkeypatch.delenv("DVC_STAGE", raising=False)
-    monkeypatch.setattr(guard, "end_when_readable", lambda: pytest.fail("watched"))
+    monkeypatch.setattr(guard, "_end_after", lambda: pytest.fail("watched"))
     guard.die_with_dvc()
 
 

@@ -12,7 +12,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -21,7 +21,9 @@ from syda import paths
 from syda.errors import CorruptData, UsageError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_READS = 20
+_PULSE = 0.5
+"""Seconds from one look at another process to the next."""
+_READS = 5
 _GRACE = 20
 """Seconds from a signal to the end of the process, whatever holds it up."""
 
@@ -55,6 +57,12 @@ def _stop(signum: int, _: FrameType | None) -> None:
     raise Stopped(signum)
 
 
+def end_by(signum: int) -> None:
+    """End this process by a signal, so that the caller sees it: 130 or 143 in a shell."""
+    signal.signal(signum, signal.SIG_DFL)
+    os.kill(os.getpid(), signum)
+
+
 @contextmanager
 def held(signum: signal.Signals) -> Iterator[None]:
     """Hold a signal back while the block runs; processes started there never see it."""
@@ -65,37 +73,56 @@ def held(signum: signal.Signals) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def end_when_readable(fd: int) -> None:
-    """Send this thread SIGTERM once a file descriptor can be read: the sign of another's end."""
-
-    def wait() -> None:
-        select.select([fd], [], [])
-        signal.pthread_kill(caller, signal.SIGTERM)
-
-    caller = threading.get_ident()
-    threading.Thread(target=wait, daemon=True).start()
-
-
 def die_with_parent() -> None:
     """End a worker when the process that started it has ended, even before this call."""
     parent = multiprocessing.parent_process()
     assert parent is not None
-    end_when_readable(parent.sentinel)
+    _end_after(lambda: select.select([parent.sentinel], [], []))
 
 
 def die_with_dvc() -> None:
-    """End a stage when the DVC that runs it has ended, even before this call (Linux).
+    """End a stage when the DVC that runs it has ended (Linux).
 
     DVC need not be the parent: dash, for one, stays between the two.
+
+    Raises:
+        UsageError: it had ended before this call.
     """
-    if "DVC_STAGE" not in os.environ or not hasattr(os, "pidfd_open"):
+    if "DVC_STAGE" not in os.environ or not Path("/proc/self/stat").exists():
         return
     holders = _holders(Path(os.environ["DVC_ROOT"]))
-    dvc = next((pid for pid in _ancestors() if pid in holders), None)
-    if dvc is None:
-        os.kill(os.getpid(), signal.SIGTERM)
-    else:
-        end_when_readable(os.pidfd_open(dvc))
+
+    def last() -> None:
+        while not holders.isdisjoint(_ancestors()):
+            time.sleep(_PULSE)
+
+    if holders.isdisjoint(_ancestors()):
+        raise UsageError("the DVC that began this stage has ended: `dvc repro` begins it again")
+    _end_after(last)
+
+
+def wait_for_dvc() -> None:
+    """At a stage's end, wait until no other DVC command holds the repository's lock.
+
+    The DVC that runs the stage needs it then, gives up after three seconds, and forgets the work.
+    """
+    if "DVC_STAGE" not in os.environ:
+        return
+    lock = Path(os.environ["DVC_ROOT"], ".dvc", "tmp", "lock")
+    if lock.exists():
+        with lock.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH)
+
+
+def _end_after(wait: Callable[[], object]) -> None:
+    """Send the calling thread SIGTERM once ``wait`` returns."""
+
+    def watch() -> None:
+        wait()
+        signal.pthread_kill(caller, signal.SIGTERM)
+
+    caller = threading.get_ident()
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _holders(root: Path) -> set[int]:
@@ -103,8 +130,9 @@ def _holders(root: Path) -> set[int]:
     book = root / ".dvc" / "tmp" / "rwlock"
     for _ in range(_READS):
         with suppress(ValueError):  # another DVC writes it just now
-            return {entry["pid"] for entry in json.loads(book.read_bytes())["write"].values()}
-        time.sleep(0.1)
+            held = json.loads(book.read_bytes()) if book.exists() else {}
+            return {entry["pid"] for entry in held.get("write", {}).values()}
+        time.sleep(_PULSE)
     raise CorruptData(f"{os.path.relpath(book)}: not readable: remove it while no DVC runs")
 
 
@@ -112,7 +140,10 @@ def _ancestors() -> Iterator[int]:
     pid = os.getppid()
     while pid:
         yield pid
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except (FileNotFoundError, ProcessLookupError):  # it ended just now
+            return
         pid = int(stat.rpartition(")")[2].split()[1])
 
 

@@ -42,3 +42,4 @@ def running(
         (root / paths.manifest(stage, item)).unlink(missing_ok=True)
         yield
         manifest.write(root, stage, item, reads=reads, writes=writes, params=params)
+    guard.wait_for_dvc()
