@@ -42,6 +42,10 @@ class Progress(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
             )
         self._bar.update(len(batch))
 
+    def on_exception(self, *_: Any) -> None:
+        """Leave the line of the bar to what is said next."""
+        self._bar.close()
+
     def teardown(self, trainer: pl.Trainer, game: Game, stage: str) -> None:
         """Leave the bar as it stands."""
         self._bar.close()
