@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow'
 @pytest.fixture
 def tracker(tmp_path):
     return tracking.Tracker(
-        tmp_path,
+        tmp_path / ".mlflow",
         params={"train": {"batch": 4}},
         tags={},
         space=ModelSpace(8, 1.5, -1000, 1000),
@@ -66,7 +66,7 @@ def test_a_server_that_does_not_answer_is_one_warning_and_no_long_wait(tracker, 
 
 @pytest.mark.slow
 def test_a_locked_database_is_one_warning(tracker, tmp_path, capfd):
-    tracking.open_store(tmp_path)
+    tracking.open_store(tmp_path / ".mlflow")
     capfd.readouterr()
     with sqlite3.connect(tmp_path / ".mlflow/mlflow.db", isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -81,6 +81,6 @@ def test_a_locked_database_is_one_warning(tracker, tmp_path, capfd):
 def test_a_store_that_answers_has_the_line(tracker, tmp_path, capfd):
     watch(tracker)
     assert warned(capfd) == []
-    client, experiment = tracking.open_store(tmp_path)
+    client, experiment = tracking.open_store(tmp_path / ".mlflow")
     (run,) = client.search_runs([experiment])
     assert (run.info.status, run.data.metrics) == ("FINISHED", {"loss_g": 1.0})
