@@ -10,6 +10,7 @@ from syda.integrity import doctor, verify
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.exhaustive,
     pytest.mark.skipif(
         not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can mount a tmpfs"
     ),

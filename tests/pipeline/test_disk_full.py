@@ -18,6 +18,7 @@ BAR = re.compile(r"\[\d\d:\d\d")  # the clock of a progress bar
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.exhaustive,
     pytest.mark.skipif(
         not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can mount a tmpfs"
     ),

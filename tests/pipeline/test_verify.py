@@ -10,7 +10,7 @@ import pytest
 from syda.integrity import verify
 from syda.records import tfrecord
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 
 
 @pytest.fixture(scope="module")
