@@ -124,12 +124,13 @@ def test_the_unexpected_is_one_line_too_and_debug_shows_where(tmp_path):
     done = in_main(tmp_path, body, "train")
     assert done.returncode == 1
     assert done.stderr == (
-        "syda: train: unexpected ValueError: one two: run `syda --debug train` for the traceback, "
-        "and report it\n"
+        "syda: train: unexpected ValueError: run `syda --debug train` for its text and traceback, "
+        "and report it without what names a patient\n"
     )
     shown = in_main(tmp_path, body, "--debug", "train")
     assert shown.returncode == 1
     assert "in fail" in shown.stderr
+    assert "one\ntwo" in shown.stderr
     assert shown.stderr.endswith(done.stderr)
 
 

@@ -219,8 +219,8 @@ def _line(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in _ADVICE:
         where = os.path.relpath(error.filename) if error.filename else "the disk"
         return f"{_command()}: {error.strerror}: {where}: {_ADVICE[error.errno]}"
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    # Its text is told with --debug alone: a library's error may quote a header, which holds names.
     return (
-        f"{_command()}: unexpected {reason}: run `syda --debug {_command()}` for the traceback, "
-        "and report it"
+        f"{_command()}: unexpected {type(error).__name__}: run `syda --debug {_command()}` for its "
+        "text and traceback, and report it without what names a patient"
     )
