@@ -46,11 +46,14 @@ endif
 	@echo "volumes   data/synthetic/                 (NIfTI; physical/ at 1.5 mm)"
 	@echo "runs      make ui                         (MLflow)"
 
+# A file's tests share what it made, so a file stays in one process; the slow ones come first.
+PYTEST := pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
 test: setup  ## run the tests, one small pipeline from end to end included
-	pytest -m "not exhaustive"
+	$(PYTEST) -m "not exhaustive"
 
 test-all: setup  ## run every test
-	pytest
+	$(PYTEST)
 
 check: setup  ## lint, format and type checks
 	ruff check .

@@ -15,6 +15,11 @@ from syda.types import Volume
 REPOSITORY = Path(__file__).parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put slow tests first, so that processes that share the tests end together."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture
 def repository() -> Path:
     """The root of the checkout under test."""

@@ -2,8 +2,10 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional
 
-from syda.model.modulated_conv import ModulatedConv3d, ToImage, grouped, shared
+from syda.model.layers import RELU_GAIN
+from syda.model.modulated_conv import EPSILON, ModulatedConv3d, ToImage, modulated_conv3d
 
 
 @pytest.fixture
@@ -34,14 +36,25 @@ def reference(x, weight, style, bias):
     return y
 
 
-@pytest.mark.parametrize("form", [grouped, shared])
+def grouped(x, weight, style, bias):
+    """The other form: one set of filters a sample, as groups of one convolution."""
+    n, inputs = style.shape
+    filters = weight * style[:, None, :, None, None, None]
+    norm = torch.rsqrt(filters.square().sum((2, 3, 4, 5), keepdim=True) + EPSILON)
+    filters = (filters * (norm * RELU_GAIN)).flatten(0, 1)
+    x = x.reshape(1, n * inputs, *x.shape[2:])
+    y = functional.conv3d(x, filters, bias.repeat(n), padding=1, groups=n)
+    return y.reshape(n, -1, *y.shape[2:])
+
+
+@pytest.mark.parametrize("form", [grouped, modulated_conv3d])
 def test_equals_the_equations(operands, form):
     torch.testing.assert_close(form(*operands), reference(*operands), rtol=1e-6, atol=1e-6)
 
 
 def test_forms_agree_up_to_the_second_derivative(operands):
     results = []
-    for form in (grouped, shared):
+    for form in (grouped, modulated_conv3d):
         inputs = [operand.clone().requires_grad_() for operand in operands]
         y = form(*inputs)
         first = torch.autograd.grad(y.square().sum(), inputs, create_graph=True)
@@ -56,9 +69,18 @@ def test_demodulation_gives_he_variance_whatever_the_style():
     x = torch.randn(2, 32, 8, 8, 8, generator=rng)
     weight = torch.randn(32, 32, 3, 3, 3, generator=rng)
     style = torch.tensor([[0.1], [10.0]]).expand(2, 32)
-    y = grouped(x, weight, style, torch.zeros(32))[..., 1:-1, 1:-1, 1:-1]
+    y = modulated_conv3d(x, weight, style, torch.zeros(32))[..., 1:-1, 1:-1, 1:-1]
     for sample in y:
         assert sample.var() == pytest.approx(2, rel=0.1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_features_stay_channels_last(dtype):
+    layer = ModulatedConv3d(6, 3, 4)
+    x = torch.randn(2, 3, 4, 4, 4, dtype=dtype).to(memory_format=torch.channels_last_3d)
+    y = layer(x, torch.randn(2, 6), torch.randn(2, 1, 4, 4, 4))
+    assert y.dtype == dtype
+    assert y.is_contiguous(memory_format=torch.channels_last_3d)
 
 
 def test_noise_enters_by_its_strength_alone():

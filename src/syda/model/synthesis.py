@@ -108,7 +108,8 @@ class Synthesis(nn.Module):
         Returns:
             ``[N, 1, S, S, S]`` float32 in [-1, 1].
         """
-        x = self.conv(self.constant(len(w)).to(dtype), w, noise[0])
+        start = self.constant(len(w)).to(dtype, memory_format=torch.channels_last_3d)
+        x = self.conv(start, w, noise[0])
         image = self.to_image(x, w)
         for i, block in enumerate(self.blocks[: len(noise) // 2]):
             x, image = block(x, image, w, noise[2 * i + 1 : 2 * i + 3])
