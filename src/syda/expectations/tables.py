@@ -49,6 +49,8 @@ class Row:
         below_window_share: share of voxels below the model's window.
         above_window_share: share of voxels above the model's window.
         sha256: digest of type, shape and voxels; equal for the same scan under two names.
+        description_fault: what is wrong with the JSON beside a scan, None where nothing is.
+        attributes_missing: names of asked-for attributes that are not known, None where all are.
         patient: pseudonym of the patient (records only).
         split: ``train`` or ``holdout`` (records only).
     """
@@ -72,11 +74,16 @@ class Row:
     below_window_share: float | None = None
     above_window_share: float | None = None
     sha256: str | None = None
+    description_fault: str | None = None
+    attributes_missing: str | None = None
     patient: str | None = None
     split: str | None = None
 
 
-TEXT = ("case", "fault", "orientation", "sha256", "patient", "split")
+TEXT = (
+    *("case", "fault", "orientation", "sha256", "description_fault", "attributes_missing"),
+    *("patient", "split"),
+)
 """Columns of a table that hold text; all others are numbers."""
 
 
