@@ -1,6 +1,8 @@
 import gzip
 import json
+import os
 import re
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -12,6 +14,8 @@ from syda.records import writer
 from syda.records.schema import Record
 from syda.stages import validate
 from syda.types import Case, Volume
+
+DATA = Path(os.environ.get("SYDA_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 SMALL = {
     "ct.size": 8,
@@ -366,6 +370,17 @@ def test_a_folder_from_elsewhere_names_every_case_that_fails(root, elsewhere):
     assert "case coarse00 (voxels measure 3 x 3 x 3 mm)" in failure
     assert "and so do 24 more" in failure
     assert "- coarse24 (voxels measure 3 x 3 x 3 mm)" in text
+
+
+@pytest.mark.skipif(
+    not (DATA / "nifti").is_dir(),
+    reason=f"no real CT for tests: set SYDA_TEST_DATA ({DATA.name}/nifti is missing)",
+)
+def test_real_nifti_at_3_mm_fails_on_its_spacing(workspace):
+    text, failure = validate.folder_report(workspace(), DATA / "nifti")
+    assert "case example_ct (voxels measure 3 x 3 x 3 mm) breaks the rule" in failure
+    assert "1.5 mm along each axis" in failure
+    assert "lowest voxel is -1207 HU, highest voxel is 3382 HU" in text
 
 
 def test_a_folder_without_nifti_is_wrong_use(root):

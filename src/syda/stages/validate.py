@@ -66,7 +66,7 @@ class Params(Section):
     """Share of a scan's voxels below ct.window_min."""
     max_above_window_share: Share
     """Share of a scan's voxels above ct.window_max."""
-    attributes: list[str]
+    attributes: list[str] = Field(min_length=1)
     """Attributes of the acquisition that a case should have."""
     min_attributes_share: Share
     """Share of cases that should have all of them."""
