@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -51,7 +52,7 @@ def run(root: Path) -> None:
     """
     params = load(root)
     own, ct = params.section("resample", Params), params.ct
-    told = {"resample": own, "ct": ct.only("spacing_mm")}
+    told: dict[str, Section | dict[str, Any]] = {"resample": own, "ct": ct.only("spacing_mm")}
     with (
         stage.running(root, "resample", reads=[paths.NIFTI], writes=[paths.RESAMPLED], params=told),
         replace_folder(root / paths.RESAMPLED) as folder,
