@@ -38,12 +38,13 @@ _KERNEL = re.compile(
 )
 
 
-def describe(slices: Sequence[Dataset], step_mm: float) -> dict[str, Attribute]:
+def describe(slices: Sequence[Dataset], step_mm: float, length_mm: float) -> dict[str, Attribute]:
     """Collect the allow-listed attributes of a series.
 
     Args:
-        slices: in order.
-        step_mm: distance between two slices.
+        slices: headers, in order.
+        step_mm: distance between two slices of the volume.
+        length_mm: of the volume along its slices, from face to face.
     """
     first = slices[0]
     return {
@@ -55,7 +56,7 @@ def describe(slices: Sequence[Dataset], step_mm: float) -> dict[str, Attribute]:
         "slice_thickness_mm": _number(first, "SliceThickness"),
         "pixel_spacing_mm": round(float(first.PixelSpacing[0]), 4),
         "slice_spacing_mm": round(step_mm, 4),
-        "scan_length_mm": round(step_mm * len(slices), 1),
+        "scan_length_mm": round(length_mm, 1),
         "manufacturer": _manufacturer(first),
         "contrast": bool(first.get("ContrastBolusAgent")),
         "patient_position": _term(first, "PatientPosition", POSITIONS),
