@@ -1,3 +1,5 @@
+import contextlib
+
 import gdcm
 import numpy as np
 import pydicom
@@ -102,14 +104,22 @@ def test_truncated_pixels_are_set_aside(ds):
     assert reason_of(ds) == (Reason.UNDECODABLE_PIXELS, "ValueError")
 
 
-@pytest.mark.parametrize("keyword", ["RescaleSlope", "RescaleIntercept", "PixelData", "Rows"])
-def test_what_a_value_needs_must_be_there(make_slice, keyword):
+@pytest.mark.parametrize(
+    ("keyword", "reason"),
+    [
+        ("RescaleSlope", Reason.MISSING_ATTRIBUTE),
+        ("RescaleIntercept", Reason.MISSING_ATTRIBUTE),
+        ("PixelData", Reason.UNDECODABLE_PIXELS),
+        ("Rows", Reason.UNDECODABLE_PIXELS),
+    ],
+)
+def test_what_a_value_needs_must_be_there(make_slice, keyword, reason):
     good = make_slice(np.zeros((2, 3)), (0, 0, 0))
     bad = make_slice(np.zeros((2, 3)), (0, 0, 5))
     delattr(bad, keyword)
     with pytest.raises(SetAside) as fault:
         hu_of(good, bad)
-    assert fault.value.reason is Reason.UNDECODABLE_PIXELS
+    assert fault.value.reason is reason
 
 
 def test_colour_is_set_aside(ds):
@@ -180,6 +190,24 @@ def test_packed_pixels_that_are_cut_are_set_aside(make_slice, tmp_path, syntax, 
     cut = frame[: int(len(frame) * share) // 2 * 2]
     ds.PixelData = pydicom.encaps.encapsulate([cut])
     assert reason_of(ds)[0] is Reason.UNDECODABLE_PIXELS
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda s: s.keyword)
+@pytest.mark.filterwarnings("ignore")  # of what the decoders say
+def test_a_damaged_head_of_packed_pixels_never_ends_the_process(make_slice, tmp_path, syntax):
+    ds, values = noisy(make_slice, 1)
+    ds = packed(ds, syntax, tmp_path)
+    (frame,) = pydicom.encaps.generate_frames(ds.PixelData, number_of_frames=1)
+    random = np.random.default_rng(0)
+    decoded = 0
+    for _ in range(150):
+        damaged = bytearray(frame)
+        damaged[random.integers(48)] = random.integers(256)
+        ds.PixelData = pydicom.encaps.encapsulate([bytes(damaged)])
+        with contextlib.suppress(SetAside):
+            assert pixels.decode(Slice(ds, ds)).shape == values.shape
+            decoded += 1
+    assert 0 < decoded < 150
 
 
 def test_a_transfer_syntax_that_nobody_knows_is_set_aside(ds):

@@ -3,6 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from syda import params
+from syda.dicom.reject import Reason
 from syda.errors import CheckFailed, UsageError
 from syda.runtime import manifest
 from syda.stages import convert
@@ -146,6 +148,46 @@ def test_one_missing_slice_is_filled_where_the_parameter_says_so(
     assert case["attributes"]["scan_length_mm"] == 40
     volume = nifti.read(root / "data" / "nifti" / f"{case['case']}.nii.gz")
     assert np.abs(volume.hu - ramp.hu.astype(int)).max() <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of what pydicom says to damaged files
+@pytest.mark.parametrize("seed", range(3))
+def test_damage_of_any_byte_is_a_reason_never_a_crash(
+    root, raw, ramp, as_slices, save_slices, seed
+):
+    """Cut files and changed bytes, most of them in the header: a case or a reason comes out."""
+    files = sorted(save_slices(raw, as_slices(ramp)).iterdir())
+    whole = [file.read_bytes() for file in files]
+    config = params.load(root)
+    task = {
+        "folder": root / "out",
+        "key": b"key",
+        "params": config.section("convert", convert.Params),
+        "ct": config.ct,
+    }
+    random = np.random.default_rng(seed)
+    reasons = set()
+    for _ in range(150):
+        number = random.integers(len(files))
+        damaged = bytearray(whole[number])
+        if random.random() < 0.2:
+            del damaged[random.integers(len(damaged)) :]
+        else:
+            for _ in range(random.choice([1, 2, 8])):
+                damaged[random.integers(128, len(damaged) - 200)] = random.integers(256)
+        files[number].write_bytes(damaged)
+        groups, ignored = convert._group(raw)
+        outcomes = [
+            outcome
+            for uid, found in groups.items()
+            for outcome in convert.convert_series(convert.Task(uid, found, **task))
+        ]
+        assert sum(map(len, groups.values())) + ignored.total() == len(files)
+        assert all((o.attributes is None) != (o.reason is None) for o in outcomes)
+        reasons |= {o.reason for o in outcomes}
+        files[number].write_bytes(whole[number])
+    assert {None, Reason.UNDECODABLE_PIXELS, Reason.MISSING_ATTRIBUTE} <= reasons
 
 
 def test_too_many_faults_stop_the_stage_and_leave_no_data(root, raw, ramp, as_slices, save_slices):

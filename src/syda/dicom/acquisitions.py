@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from syda.dicom import pixels, plane
+from syda.dicom import header, pixels, plane
 from syda.dicom.plane import Slice
 from syda.dicom.reject import Irregularity, Reason, SetAside
 
@@ -111,7 +111,9 @@ def _without_copies(slices: Sequence[Slice], heights: Heights) -> list[Slice] | 
     """One slice a place, or None where a place shows two images."""
     kept = []
     for place in _places(heights):
-        here = sorted((slices[i] for i in place), key=lambda s: str(s.header.get("SOPInstanceUID")))
+        here = sorted(
+            (slices[i] for i in place), key=lambda s: header.text(s.header, "SOPInstanceUID")
+        )
         if not all(_is_copy(here[0], other) for other in here[1:]):
             return None
         kept.append(here[0])
@@ -125,7 +127,7 @@ def _is_copy(one: Slice, other: Slice) -> bool:
 
 def _groupings(slices: Sequence[Slice], heights: Heights) -> Iterator[dict[str, list[int]]]:
     """Ways to separate slices: name of a group to the indices of its slices."""
-    values = {keyword: [plane.text(one.header, keyword) for one in slices] for keyword in TELLING}
+    values = {keyword: [header.text(one.header, keyword) for one in slices] for keyword in TELLING}
     for keyword, told in values.items():
         groups: dict[str, list[int]] = defaultdict(list)
         for index, value in enumerate(told):

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import uid
-from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
 from pydicom.pixels.utils import pixel_array
 
+from syda.dicom import header
+from syda.dicom.jpeg import is_lossless_frame
 from syda.dicom.plane import Slice
 from syda.dicom.reject import Reason, SetAside
 from syda.types import HU
@@ -63,13 +65,13 @@ def read_hu(slices: Sequence[Slice], hu_min: int, hu_max: int) -> Pixels:
     Raises:
         SetAside: pixels cannot be decoded, or there is no rescale slope or intercept.
     """
-    first = slices[0].header
-    hu = np.empty((int(first.Columns), int(first.Rows), len(slices)), np.int16, order="F")
+    rows, columns = decode(slices[0]).shape  # a size that only the header claims takes no memory
+    hu = np.empty((columns, rows, len(slices)), np.int16, order="F")
     clamped = measured = 0
     for number, one in enumerate(slices):
         stored = decode(one)
-        values = _rescaled(one.header, stored)
-        padding = (values < NOT_MEASURED_BELOW_HU) | _tagged_padding(one.header, stored)
+        values = _rescaled(one, stored)
+        padding = (values < NOT_MEASURED_BELOW_HU) | _tagged_padding(one, stored)
         outside = ((values < hu_min) | (values > hu_max)) & ~padding
         clamped += int(outside.sum())
         measured += padding.size - int(padding.sum())
@@ -86,9 +88,7 @@ def same_pixels(one: Slice, other: Slice) -> bool:
     Raises:
         SetAside: pixels cannot be decoded, or there is no rescale slope or intercept.
     """
-    return np.array_equal(
-        _rescaled(one.header, decode(one)), _rescaled(other.header, decode(other))
-    )
+    return np.array_equal(_rescaled(one, decode(one)), _rescaled(other, decode(other)))
 
 
 def decode(one: Slice) -> NDArray[np.integer[Any]]:
@@ -98,9 +98,13 @@ def decode(one: Slice) -> NDArray[np.integer[Any]]:
         SetAside: they are cut, broken, packed in an unknown way, or not of one sample.
     """
     try:
-        syntax = getattr(one.source, "file_meta", Dataset()).get("TransferSyntaxUID")
+        size = (int(one.header.Rows), int(one.header.Columns))
+        syntax = one.source.file_meta.TransferSyntaxUID
+        if DECODERS.get(syntax) == "gdcm" and not is_lossless_frame(_packed(one), *size):
+            raise SetAside(Reason.UNDECODABLE_PIXELS, "damaged head of a JPEG frame")
         stored = pixel_array(one.source, index=one.frame, decoding_plugin=DECODERS.get(syntax, ""))
-        size = (one.header.Rows, one.header.Columns)
+    except SetAside:
+        raise
     except Exception as error:  # whatever a decoder makes of broken bytes
         raise SetAside(Reason.UNDECODABLE_PIXELS, type(error).__name__) from error
     if stored.shape != size:
@@ -108,23 +112,28 @@ def decode(one: Slice) -> NDArray[np.integer[Any]]:
     return stored
 
 
-def _rescaled(header: Dataset, stored: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-    try:
-        slope, intercept = float(header.RescaleSlope), float(header.RescaleIntercept)
-    except (AttributeError, ValueError, TypeError) as error:
-        raise SetAside(Reason.UNDECODABLE_PIXELS, type(error).__name__) from error
+def _packed(one: Slice) -> bytes:
+    frames = int(one.source.get("NumberOfFrames") or 1)
+    return get_frame(one.source.PixelData, one.frame, number_of_frames=frames)
+
+
+def _rescaled(one: Slice, stored: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+    (slope,), (intercept,) = (
+        header.numbers(one.header, keyword, 1) for keyword in ("RescaleSlope", "RescaleIntercept")
+    )
     return stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
 
 
-def _tagged_padding(header: Dataset, stored: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+def _tagged_padding(one: Slice, stored: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
     """Where stored values lie in the padding range.
 
     The tag may have been written as unsigned beside signed pixels, or the other way round: it is
     read as a stored value is.
     """
-    value = header.get("PixelPaddingValue")
+    value = header.value(one.header, "PixelPaddingValue")
     if value is None:
         return np.zeros(stored.shape, dtype=np.bool_)
-    limit = header.get("PixelPaddingRangeLimit", value)
-    low, high = sorted(int(np.array(int(v)).astype(stored.dtype)) for v in (value, limit))
+    limit = header.value(one.header, "PixelPaddingRangeLimit")
+    ends = (value, value if limit is None else limit)
+    low, high = sorted(int(np.array(int(end)).astype(stored.dtype)) for end in ends)
     return np.asarray((stored >= low) & (stored <= high))

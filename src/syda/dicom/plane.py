@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from syda.dicom import header
 from syda.dicom.reject import Reason, SetAside
 
 ORIENTATION_TOLERANCE = 1e-4
@@ -17,6 +18,9 @@ ORIENTATION_TOLERANCE = 1e-4
 
 SPACING_TOLERANCE_MM = 1e-4
 """Pixel spacings of two slices may differ by this much."""
+
+POSSIBLE_SPACING_MM = (0.01, 10.0)
+"""Pixel spacings that a CT of a patient has; others are damage and would fill the memory."""
 
 ORTHONORMAL_TOLERANCE = 1e-2
 """Direction cosines may be this far from unit length and from a right angle."""
@@ -57,31 +61,6 @@ class Plane:
         return np.cross(self.row, self.column)
 
 
-def numbers(header: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
-    """Return an attribute of ``count`` finite numbers.
-
-    Raises:
-        SetAside: it is absent, or something else.
-    """
-    try:
-        value = header.get(keyword)
-        found = np.atleast_1d(np.array(value, dtype=np.float64))
-    except (TypeError, ValueError, NotImplementedError) as error:
-        raise SetAside(Reason.MISSING_ATTRIBUTE, keyword) from error
-    if value is None or found.shape != (count,) or not np.isfinite(found).all():
-        raise SetAside(Reason.MISSING_ATTRIBUTE, keyword)
-    return found
-
-
-def text(header: Dataset, keyword: str) -> str:
-    """Return an attribute as text, empty where it is absent or cannot be read."""
-    try:
-        value = header.get(keyword)
-    except (TypeError, ValueError, NotImplementedError):
-        return ""
-    return "" if value is None else str(value)
-
-
 def common(slices: Sequence[Slice]) -> Plane:
     """Return the orientation and spacing of slices after proof that they share them.
 
@@ -94,8 +73,9 @@ def common(slices: Sequence[Slice]) -> Plane:
     _same(slices, "Rows", 1, 0)
     _same(slices, "Columns", 1, 0)
     between_rows, between_columns = _same(slices, "PixelSpacing", 2, SPACING_TOLERANCE_MM)
-    if min(between_rows, between_columns) <= 0:
-        raise SetAside(Reason.MIXED_GEOMETRY, "PixelSpacing is not positive")
+    low, high = POSSIBLE_SPACING_MM
+    if not (low <= between_rows <= high and low <= between_columns <= high):
+        raise SetAside(Reason.MIXED_GEOMETRY, f"PixelSpacing is not within {low} to {high} mm")
     orientation = _same(slices, "ImageOrientationPatient", 6, ORIENTATION_TOLERANCE)
     row, column = orientation[:3], orientation[3:]
     lengths = np.array([np.linalg.norm(row), np.linalg.norm(column)])
@@ -113,13 +93,13 @@ def positions(slices: Sequence[Slice]) -> NDArray[np.float64]:
     Raises:
         SetAside: ImagePositionPatient is absent or no position.
     """
-    return np.array([numbers(s.header, "ImagePositionPatient", 3) for s in slices])
+    return np.array([header.numbers(s.header, "ImagePositionPatient", 3) for s in slices])
 
 
 def _same(
     slices: Sequence[Slice], keyword: str, count: int, tolerance: float
 ) -> NDArray[np.float64]:
-    values = np.array([numbers(s.header, keyword, count) for s in slices])
+    values = np.array([header.numbers(s.header, keyword, count) for s in slices])
     if np.ptp(values, axis=0).max() > tolerance:
         raise SetAside(Reason.MIXED_GEOMETRY, keyword)
     return np.asarray(values[0])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pydicom
 from pydicom.uid import CTImageStorage
 
-from syda.dicom import multiframe, plane
+from syda.dicom import header, multiframe
 from syda.dicom.plane import Slice
 from syda.dicom.reject import Reason, SetAside
 
@@ -27,21 +27,19 @@ def series_uid(path: Path) -> str:
         SetAside: not DICOM, not a CT image, or a localizer.
     """
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_INDEX_TAGS)
-        sop_class = header.get("SOPClassUID")
-        image_type = header.get("ImageType") or ()
-        uid = header.get("SeriesInstanceUID")
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_INDEX_TAGS)
     except Exception as error:  # whatever a parser makes of bytes that are no DICOM
         raise SetAside(Reason.NOT_DICOM, type(error).__name__) from error
+    sop_class, uid = (header.text(dataset, tag) for tag in ("SOPClassUID", "SeriesInstanceUID"))
     if not sop_class:
         raise SetAside(Reason.NOT_DICOM, "no SOPClassUID")
     if sop_class != CTImageStorage and sop_class not in multiframe.SOP_CLASSES:
         raise SetAside(Reason.NOT_CT_IMAGE)
-    if "LOCALIZER" in image_type:
+    if "LOCALIZER" in header.text(dataset, "ImageType"):
         raise SetAside(Reason.LOCALIZER)
     if not uid:
         raise SetAside(Reason.MISSING_ATTRIBUTE, "SeriesInstanceUID")
-    return str(uid)
+    return uid
 
 
 def read_slices(files: Sequence[Path]) -> list[Slice]:
@@ -60,7 +58,7 @@ def patient_id(slices: Sequence[Slice]) -> str:
         SetAside: there is neither, or slices of several patients or studies share the series.
     """
     for keyword in ("PatientID", "StudyInstanceUID"):
-        found = {plane.text(one.header, keyword) for one in slices}
+        found = {header.text(one.header, keyword) for one in slices}
         if len(found) > 1:
             raise SetAside(Reason.MIXED_IDENTITY, keyword)
         if found != {""}:
