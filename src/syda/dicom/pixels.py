@@ -5,8 +5,7 @@ C.7.5.1.1.2 (pixel padding).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +37,7 @@ DECODERS = {
 decoded by the same code everywhere, or set aside."""
 
 
-@dataclass(frozen=True)
-class Pixels:
+class Pixels(NamedTuple):
     """Voxels of a series.
 
     Attributes:

@@ -158,15 +158,16 @@ def _convert(task: Task, patient_id: str, acquisition: Acquisition) -> Outcome:
     name = f"{task.uid}/{acquisition.name}" if acquisition.name else task.uid
     try:
         found = stack.arrange(acquisition.slices, own.min_slices, own.fill_one_missing_slice)
-        measured = pixels.read_hu(found.slices, ct.hu_min, ct.hu_max)
-        if measured.clamped_share > own.max_clamped_share:
-            raise SetAside(Reason.OUT_OF_RANGE, f"{measured.clamped_share:.4f} of the voxels")
+        hu, clamped_share = pixels.read_hu(found.slices, ct.hu_min, ct.hu_max)
+        if clamped_share > own.max_clamped_share:
+            raise SetAside(Reason.OUT_OF_RANGE, f"{clamped_share:.4f} of the voxels")
     except SetAside as fault:
         label = identity.series_pseudonym(task.key, name)
         return Outcome(label, reason=fault.reason, detail=fault.detail)
     case = identity.case_id(task.key, patient_id, name)
     patient = identity.patient_pseudonym(task.key, patient_id)
-    volume = geometry.to_ras(*regrid.to_grid(measured.hu, found))
+    hu, affine = regrid.to_grid(hu, found)
+    volume = geometry.to_ras(hu, affine)
     described = attributes.describe([s.header for s in found.slices], found.step, found.length)
     irregularities = sorted(acquisition.irregularities | found.irregularities)
     nifti.write(task.folder / f"{case}{nifti.SUFFIX}", volume)
@@ -179,14 +180,14 @@ def _convert(task: Task, patient_id: str, acquisition: Acquisition) -> Outcome:
             "source": {
                 "shape": list(volume.hu.shape),
                 "spacing_mm": [round(s, 4) for s in volume.spacing],
-                "clamped_share": round(measured.clamped_share, 6),
+                "clamped_share": round(clamped_share, 6),
                 "irregularities": irregularities,
                 "gantry_tilt_degrees": round(found.tilt_degrees, 1),
                 "slices": len(found.slices),
             },
         },
     )
-    return Outcome(case, patient, described, measured.clamped_share, irregularities)
+    return Outcome(case, patient, described, clamped_share, irregularities)
 
 
 def _report(
