@@ -46,6 +46,68 @@ def test_every_voxel_lands_where_its_header_says(
     assert sorted(volume.hu.shape) == [7, 8, 9]
 
 
+def as_unsigned(slices):
+    for ds in slices:
+        ds.PixelRepresentation = 0  # the intercept of -1024 makes every value positive
+
+
+def as_signed_hu(slices):
+    for ds in slices:
+        ds.RescaleIntercept, ds.PixelData = 0, (ds.pixel_array - np.int16(1024)).tobytes()
+
+
+def with_slope_and_intercept_of_each_slice(slices):
+    for number, ds in enumerate(slices):
+        hu = ds.pixel_array.astype(int) - 1024
+        ds.RescaleSlope, ds.RescaleIntercept = 0.25, number - 500
+        ds.PixelData = ((hu - number + 500) * 4).astype("<i2").tobytes()
+
+
+def with_padding_outside_the_field(slices):
+    """-2000 and -3024 HU, tagged and not, in the corners of each slice."""
+    for number, ds in enumerate(slices):
+        stored = ds.pixel_array.copy()
+        stored[0, 0], stored[0, -1], stored[-1, 0] = -976, -2000, -2000
+        ds.PixelData = stored.tobytes()
+        if number % 2:
+            ds.PixelPaddingValue = -2000
+
+
+@pytest.mark.parametrize(
+    ("write", "error", "air"),
+    [
+        (as_unsigned, 0.5, 0),
+        (as_signed_hu, 0.5, 0),
+        (with_slope_and_intercept_of_each_slice, 0.5, 0),
+        (with_padding_outside_the_field, 0.5, 3 / 63),
+    ],
+)
+@pytest.mark.parametrize("lean", [0, 0.6])
+def test_the_way_values_are_written_moves_no_voxel(
+    scan, as_volume, off_ramp, write, error, air, lean
+):
+    """Upright, and leaning by a whole row of 1.5 mm each 2.5 mm, which needs no interpolation."""
+    slices = scan([(-6, -5 + lean * h, 40 + h) for h in EVEN])
+    write(slices)
+    found, share = off_ramp(as_volume(slices))
+    assert found <= error
+    covered = 1 if lean == 0 else 9 / 16  # of the rows: seven more
+    assert share == pytest.approx(1 - covered * (1 - air))
+
+
+@pytest.mark.parametrize(("degrees", "roundings"), [(0, 1), (12, 2)])
+def test_positions_rounded_to_two_decimals(scan, as_volume, off_ramp, degrees, roundings):
+    """Places move by up to 0.005 mm along each axis, HU by 3, 5 and 7 times as much."""
+    slices = scan(np.add(tilted(np.arange(30) / 3, degrees), [1 / 3, 2 / 3, 0]))
+    for ds in slices:
+        ds.ImagePositionPatient = [round(float(x), 2) for x in ds.ImagePositionPatient]
+    volume = as_volume(slices)
+    assert volume.hu.shape[2] == 30
+    error, air = off_ramp(volume)
+    assert error <= 0.5 * roundings + 2 * 0.005 * (3 + 5 + 7)  # of the grid's place and its step's
+    assert (air == 0) == (degrees == 0)
+
+
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("degrees", [-25.0, -18.5, 1.0, 18.5, 30.0])
 def test_a_tilted_stack_becomes_orthogonal(scan, as_volume, off_ramp, degrees, axis):

@@ -52,21 +52,12 @@ HEADERS = "geometry/geometry-dicom2nifti"
 
 @dataclass(frozen=True)
 class Expected:
-    """A volume.
-
-    Attributes:
-        shape: voxels along R, A, S.
-        spacing: mm.
-        irregularities: put right on the way.
-        tilt: degrees.
-        places: what lies at an index, the HU of a 5 x 5 x 1 mean there.
-        ignored: files that are no slices.
-    """
+    """A volume along R, A, S; HU are means of 5 x 5 voxels around an index."""
 
     shape: tuple[int, int, int]
     spacing: tuple[float, float, float]
     irregularities: tuple[str, ...] = ()
-    tilt: float = 0.0
+    tilt: float = 0.0  # degrees
     places: tuple[tuple[str, tuple[int, int, int], float, float], ...] = ()
     ignored: tuple[tuple[str, int], ...] = ()
 
