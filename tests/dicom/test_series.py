@@ -74,3 +74,8 @@ def test_a_series_has_one_patient(ramp, as_slices):
         del ds.StudyInstanceUID
     with pytest.raises(SetAside, match="missing_attribute: PatientID and StudyInstanceUID"):
         series.patient_id(wrapped)
+
+
+def test_a_series_of_scout_frames_alone_has_nothing_to_convert():
+    with pytest.raises(SetAside):
+        series.patient_id([])

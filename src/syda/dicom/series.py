@@ -61,7 +61,7 @@ def patient_id(slices: Sequence[Slice]) -> str:
         found = {header.text(one.header, keyword) for one in slices}
         if len(found) > 1:
             raise SetAside(Reason.MIXED_IDENTITY, keyword)
-        if found != {""}:
+        if any(found):
             return found.pop()
     raise SetAside(Reason.MISSING_ATTRIBUTE, "PatientID and StudyInstanceUID")
 
