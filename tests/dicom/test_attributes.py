@@ -24,7 +24,7 @@ def test_known_facts_are_taken(ds, make_slice):
     ds.XRayTubeCurrent = 100
     other = make_slice(np.zeros((2, 2)), (0, 0, 5))
     other.XRayTubeCurrent = 300
-    assert attributes.describe([ds, other], 5.0) == {
+    assert attributes.describe([ds, other], 5.0, 10.0) == {
         "sex": "F",
         "age_band": "40-44",
         "kvp": 120.0,
@@ -43,7 +43,7 @@ def test_known_facts_are_taken(ds, make_slice):
 
 def test_silence_is_none(ds):
     del ds.PatientSex, ds.PatientAge
-    found = attributes.describe([ds], 5.0)
+    found = attributes.describe([ds], 5.0, 5.0)
     assert {name for name in EMPTY if found[name] is not None} == set()
 
 
@@ -52,7 +52,7 @@ def test_no_typed_text_comes_through(ds):
         setattr(ds, element, "CANARY")
     ds.PatientSex = ds.PatientAge = "CANARY"
     ds.ContrastBolusAgent = "CANARY 300"
-    found = attributes.describe([ds], 5.0)
+    found = attributes.describe([ds], 5.0, 5.0)
     assert "CANARY" not in str(found)
     assert found["contrast"] is True
     assert found["manufacturer"] == "other"
@@ -64,7 +64,7 @@ def test_no_typed_text_comes_through(ds):
 )
 def test_ages_are_bands(ds, age, band):
     ds.PatientAge = age
-    assert attributes.describe([ds], 5.0)["age_band"] == band
+    assert attributes.describe([ds], 5.0, 5.0)["age_band"] == band
 
 
 @pytest.mark.parametrize(
@@ -74,4 +74,4 @@ def test_ages_are_bands(ds, age, band):
 def test_age_from_the_dates(ds, born, band):
     ds.PatientAge = ""
     ds.PatientBirthDate, ds.StudyDate = born, "20251121"
-    assert attributes.describe([ds], 5.0)["age_band"] == band
+    assert attributes.describe([ds], 5.0, 5.0)["age_band"] == band

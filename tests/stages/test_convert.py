@@ -3,6 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from syda import params
+from syda.dicom.reject import Reason
 from syda.errors import CheckFailed, UsageError
 from syda.runtime import manifest
 from syda.stages import convert
@@ -65,10 +67,127 @@ def test_faulty_series_are_set_aside_with_a_reason(root, raw, ramp, as_slices, s
     convert.run(root)
     found = report(root)
     assert found["converted"] == 4
-    assert found["reasons"] == {"irregular_spacing": 1}
+    assert found["reasons"] == {"missing_slices": 1}
     (aside,) = found["set_aside"]
-    assert aside["reason"] == "irregular_spacing"
+    assert aside["reason"] == "missing_slices"
     assert "1.2.99" not in json.dumps(found)
+
+
+def cases(root):
+    return [json.loads(file.read_text()) for file in sorted((root / "data/nifti").glob("*.json"))]
+
+
+def test_what_was_put_right_is_told_of_the_case_and_counted(
+    root, raw, ramp, as_slices, save_slices
+):
+    tilted = as_slices(ramp, "1.2.1")
+    for k, ds in enumerate(tilted):
+        x, y, z = ds.ImagePositionPatient
+        ds.ImagePositionPatient = [x, y + k * 5 * np.tan(np.radians(15)), z]
+    uneven = as_slices(ramp, "1.2.2")
+    uneven[3].ImagePositionPatient = [*uneven[3].ImagePositionPatient[:2], 36]
+    copied = as_slices(ramp, "1.2.3")
+    for name, slices in {
+        "tilted": tilted,
+        "uneven": uneven,
+        "copied": [*copied, copied[2]],
+        "plain": as_slices(ramp, "1.2.4"),
+    }.items():
+        save_slices(raw / name, slices)
+    convert.run(root)
+    sources = {tuple(c["source"]["irregularities"]): c["source"] for c in cases(root)}
+    assert set(sources) == {("gantry_tilt",), ("irregular_spacing",), ("copies_dropped",), ()}
+    assert sources["gantry_tilt",]["gantry_tilt_degrees"] == 15
+    assert sources["gantry_tilt",]["shape"] == [12, 10 + 7, 8]  # 9.38 mm of drift, rows of 1.5 mm
+    assert sources["copies_dropped",] == sources[()] | {"irregularities": ["copies_dropped"]}
+    assert report(root)["irregularities"] == {
+        "gantry_tilt": 1,
+        "irregular_spacing": 1,
+        "copies_dropped": 1,
+    }
+
+
+def test_acquisitions_become_cases_whose_ids_do_not_depend_on_each_other(
+    root, raw, ramp, as_slices, save_slices
+):
+    def acquisition(number):
+        slices = as_slices(type(ramp)(ramp.hu + np.int16(number), ramp.affine))
+        for ds in slices:
+            ds.AcquisitionNumber = number
+        return slices
+
+    for number in (1, 2, 3):
+        save_slices(raw / f"{number}", acquisition(number))
+    save_slices(raw / "4", acquisition(4)[:2])
+    convert.run(root)
+    three = {case["case"] for case in cases(root)}
+    assert len(three) == report(root)["converted"] == 3
+    assert report(root)["reasons"] == {"too_few_slices": 1}  # the fourth, broken off
+    assert len({case["patient"] for case in cases(root)}) == 1
+    assert report(root)["irregularities"] == {"several_acquisitions": 3}
+    for file in [*(raw / "2").iterdir(), *(raw / "4").iterdir()]:
+        file.unlink()
+    convert.run(root)
+    two = {case["case"] for case in cases(root)}
+    assert len(two) == 2
+    assert two < three
+
+
+def test_one_missing_slice_is_filled_where_the_parameter_says_so(
+    root, raw, ramp, as_slices, save_slices, workspace
+):
+    slices = as_slices(ramp)
+    save_slices(raw, slices[:3] + slices[4:])
+    with pytest.raises(CheckFailed, match="missing_slices 1"):
+        convert.run(root)
+    workspace({"convert.min_slices": 4, "convert.fill_one_missing_slice": True})
+    convert.run(root)
+    (case,) = cases(root)
+    assert case["source"]["irregularities"] == ["missing_slice_filled"]
+    assert case["source"]["slices"] == 7
+    assert case["attributes"]["scan_length_mm"] == 40
+    volume = nifti.read(root / "data" / "nifti" / f"{case['case']}.nii.gz")
+    assert np.abs(volume.hu - ramp.hu.astype(int)).max() <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of what pydicom says to damaged files
+@pytest.mark.parametrize("seed", range(3))
+def test_damage_of_any_byte_is_a_reason_never_a_crash(
+    root, raw, ramp, as_slices, save_slices, seed
+):
+    """Cut files and changed bytes, most of them in the header: a case or a reason comes out."""
+    files = sorted(save_slices(raw, as_slices(ramp)).iterdir())
+    whole = [file.read_bytes() for file in files]
+    config = params.load(root)
+    task = {
+        "folder": root / "out",
+        "key": b"key",
+        "params": config.section("convert", convert.Params),
+        "ct": config.ct,
+    }
+    random = np.random.default_rng(seed)
+    reasons = set()
+    for _ in range(150):
+        number = random.integers(len(files))
+        damaged = bytearray(whole[number])
+        if random.random() < 0.2:
+            del damaged[random.integers(len(damaged)) :]
+        else:
+            for _ in range(random.choice([1, 2, 8])):
+                damaged[random.integers(128, len(damaged) - 200)] = random.integers(256)
+        files[number].write_bytes(damaged)
+        groups, ignored = convert._group(raw)
+        outcomes = [
+            outcome
+            for uid, found in groups.items()
+            for outcome in convert.convert_series(convert.Task(uid, found, **task))
+        ]
+        assert sum(map(len, groups.values())) + ignored.total() == len(files)
+        assert all((o.attributes is None) != (o.reason is None) for o in outcomes)
+        reasons |= {o.reason for o in outcomes}
+        files[number].write_bytes(whole[number])
+    assert {None, Reason.UNDECODABLE_PIXELS, Reason.MISSING_ATTRIBUTE} <= reasons
 
 
 def test_too_many_faults_stop_the_stage_and_leave_no_data(root, raw, ramp, as_slices, save_slices):

@@ -11,6 +11,7 @@ from datetime import date
 import numpy as np
 from pydicom.dataset import Dataset
 
+from syda.dicom import header
 from syda.types import Attribute
 
 AGE_BAND_YEARS = 5
@@ -38,12 +39,13 @@ _KERNEL = re.compile(
 )
 
 
-def describe(slices: Sequence[Dataset], step_mm: float) -> dict[str, Attribute]:
+def describe(slices: Sequence[Dataset], step_mm: float, length_mm: float) -> dict[str, Attribute]:
     """Collect the allow-listed attributes of a series.
 
     Args:
-        slices: in order.
-        step_mm: distance between two slices.
+        slices: headers, in order.
+        step_mm: distance between two slices of the volume.
+        length_mm: of the volume along its slices, from face to face.
     """
     first = slices[0]
     return {
@@ -55,22 +57,22 @@ def describe(slices: Sequence[Dataset], step_mm: float) -> dict[str, Attribute]:
         "slice_thickness_mm": _number(first, "SliceThickness"),
         "pixel_spacing_mm": round(float(first.PixelSpacing[0]), 4),
         "slice_spacing_mm": round(step_mm, 4),
-        "scan_length_mm": round(step_mm * len(slices), 1),
+        "scan_length_mm": round(length_mm, 1),
         "manufacturer": _manufacturer(first),
-        "contrast": bool(first.get("ContrastBolusAgent")),
+        "contrast": bool(header.value(first, "ContrastBolusAgent")),
         "patient_position": _term(first, "PatientPosition", POSITIONS),
         "body_part": _term(first, "BodyPartExamined", BODY_PARTS),
     }
 
 
 def _term(dataset: Dataset, keyword: str, known: frozenset[str]) -> str | None:
-    value = str(dataset.get(keyword) or "").strip().upper()
+    value = header.text(dataset, keyword).strip().upper()
     return value if value in known else None
 
 
 def _number(dataset: Dataset, keyword: str) -> float | None:
     try:
-        number = float(dataset.get(keyword))
+        number = float(header.value(dataset, keyword))
     except (TypeError, ValueError):
         return None
     return round(number, 3) if np.isfinite(number) else None
@@ -82,13 +84,13 @@ def _median(slices: Sequence[Dataset], keyword: str) -> float | None:
 
 
 def _kernel(dataset: Dataset) -> str | None:
-    value = dataset.get("ConvolutionKernel")
+    value = header.value(dataset, "ConvolutionKernel")
     first = value if isinstance(value, str) else (value or [""])[0]
     return str(first) if _KERNEL.fullmatch(str(first)) else None
 
 
 def _manufacturer(dataset: Dataset) -> str | None:
-    value = str(dataset.get("Manufacturer") or "").upper()
+    value = header.text(dataset, "Manufacturer").upper()
     if not value:
         return None
     words = re.split(r"[^A-Z]+", value)
@@ -107,7 +109,7 @@ def _age_band(dataset: Dataset) -> str | None:
 
 def _age_years(dataset: Dataset) -> int | None:
     """PatientAge (PS3.5 6.2, VR AS), or birth date to study date."""
-    match = re.fullmatch(r"(\d{3})([DWMY])", str(dataset.get("PatientAge") or ""))
+    match = re.fullmatch(r"(\d{3})([DWMY])", header.text(dataset, "PatientAge"))
     if match:
         per_year = {"Y": 1, "M": 12, "W": 52, "D": 365}[match[2]]
         return int(match[1]) // per_year
@@ -118,7 +120,7 @@ def _age_years(dataset: Dataset) -> int | None:
 
 
 def _date(dataset: Dataset, keyword: str) -> date | None:
-    match = re.fullmatch(r"(\d{4})(\d\d)(\d\d)", str(dataset.get(keyword) or ""))
+    match = re.fullmatch(r"(\d{4})(\d\d)(\d\d)", header.text(dataset, keyword))
     try:
         return date(*map(int, match.groups())) if match else None
     except ValueError:

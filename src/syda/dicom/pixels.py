@@ -5,12 +5,17 @@ C.7.5.1.1.2 (pixel padding).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
+from pydicom import uid
+from pydicom.encaps import get_frame
+from pydicom.pixels.utils import pixel_array
 
+from syda.dicom import header
+from syda.dicom.jpeg import is_lossless_frame
+from syda.dicom.plane import Slice
 from syda.dicom.reject import Reason, SetAside
 from syda.types import HU
 
@@ -20,9 +25,19 @@ AIR_HU = -1000
 NOT_MEASURED_BELOW_HU = -1500
 """No attenuation gives such a value: padding outside the field of view, tagged or not."""
 
+DECODERS = {
+    uid.JPEGLossless: "gdcm",
+    uid.JPEGLosslessSV1: "gdcm",
+    uid.JPEGLSLossless: "pyjpegls",
+    uid.JPEGLSNearLossless: "pyjpegls",
+    uid.JPEG2000Lossless: "pylibjpeg",
+    uid.JPEG2000: "pylibjpeg",
+}
+"""Library of a transfer syntax, where pydicom would try one after the other: the same file is
+decoded by the same code everywhere, or set aside."""
 
-@dataclass(frozen=True)
-class Pixels:
+
+class Pixels(NamedTuple):
     """Voxels of a series.
 
     Attributes:
@@ -34,8 +49,11 @@ class Pixels:
     clamped_share: float
 
 
-def read_hu(slices: Sequence[Dataset], hu_min: int, hu_max: int) -> Pixels:
+def read_hu(slices: Sequence[Slice], hu_min: int, hu_max: int) -> Pixels:
     """Decode every slice; padding becomes air, the rest is clamped to the bounds and counted.
+
+    A slice gives its packed pixels away as it is decoded, so that a long scan is in memory once:
+    it cannot be read again.
 
     Args:
         slices: in order, all of one size.
@@ -45,36 +63,75 @@ def read_hu(slices: Sequence[Dataset], hu_min: int, hu_max: int) -> Pixels:
     Raises:
         SetAside: pixels cannot be decoded, or there is no rescale slope or intercept.
     """
-    first = slices[0]
-    hu = np.empty((int(first.Columns), int(first.Rows), len(slices)), np.int16, order="F")
+    rows, columns = decode(slices[0]).shape  # a size that only the header claims takes no memory
+    hu = np.empty((columns, rows, len(slices)), np.int16, order="F")
     clamped = measured = 0
-    for number, dataset in enumerate(slices):
-        values, padding = _slice_hu(dataset)
+    for number, one in enumerate(slices):
+        stored = decode(one)
+        values = _rescaled(one, stored)
+        padding = (values < NOT_MEASURED_BELOW_HU) | _tagged_padding(one, stored)
         outside = ((values < hu_min) | (values > hu_max)) & ~padding
         clamped += int(outside.sum())
         measured += padding.size - int(padding.sum())
         values[padding] = AIR_HU
         hu[:, :, number] = np.rint(np.clip(values, hu_min, hu_max)).T
+        if one.header is one.source:
+            del one.header.PixelData
     return Pixels(hu, clamped / measured if measured else 0.0)
 
 
-def _slice_hu(dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """HU ``[row, column]`` and where they are padding."""
+def same_pixels(one: Slice, other: Slice) -> bool:
+    """Whether two slices show the same HU everywhere.
+
+    Raises:
+        SetAside: pixels cannot be decoded, or there is no rescale slope or intercept.
+    """
+    return np.array_equal(_rescaled(one, decode(one)), _rescaled(other, decode(other)))
+
+
+def decode(one: Slice) -> NDArray[np.integer[Any]]:
+    """Stored values ``[row, column]`` of a slice.
+
+    Raises:
+        SetAside: they are cut, broken, packed in an unknown way, or not of one sample.
+    """
     try:
-        stored = dataset.pixel_array
-        slope, intercept = float(dataset.RescaleSlope), float(dataset.RescaleIntercept)
-    except (AttributeError, ValueError, RuntimeError, NotImplementedError, TypeError) as error:
+        size = (int(one.header.Rows), int(one.header.Columns))
+        syntax = one.source.file_meta.TransferSyntaxUID
+        if DECODERS.get(syntax) == "gdcm" and not is_lossless_frame(_packed(one), *size):
+            raise SetAside(Reason.UNDECODABLE_PIXELS, "damaged head of a JPEG frame")
+        stored = pixel_array(one.source, index=one.frame, decoding_plugin=DECODERS.get(syntax, ""))
+    except SetAside:
+        raise
+    except Exception as error:  # whatever a decoder makes of broken bytes
         raise SetAside(Reason.UNDECODABLE_PIXELS, type(error).__name__) from error
-    if stored.shape != (dataset.Rows, dataset.Columns):
+    if stored.shape != size:
         raise SetAside(Reason.UNDECODABLE_PIXELS, "more than one frame or sample in a slice")
-    values = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
-    return values, (values < NOT_MEASURED_BELOW_HU) | _tagged_padding(dataset, stored)
+    return stored
 
 
-def _tagged_padding(dataset: Dataset, stored: NDArray[np.integer]) -> NDArray[np.bool_]:
-    value = dataset.get("PixelPaddingValue")
+def _packed(one: Slice) -> bytes:
+    frames = int(one.source.get("NumberOfFrames") or 1)
+    return get_frame(one.source.PixelData, one.frame, number_of_frames=frames)
+
+
+def _rescaled(one: Slice, stored: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+    (slope,), (intercept,) = (
+        header.numbers(one.header, keyword, 1) for keyword in ("RescaleSlope", "RescaleIntercept")
+    )
+    return stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+
+
+def _tagged_padding(one: Slice, stored: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """Where stored values lie in the padding range.
+
+    The tag may have been written as unsigned beside signed pixels, or the other way round: it is
+    read as a stored value is.
+    """
+    value = header.value(one.header, "PixelPaddingValue")
     if value is None:
         return np.zeros(stored.shape, dtype=np.bool_)
-    limit = dataset.get("PixelPaddingRangeLimit", value)
-    low, high = sorted((int(value), int(limit)))
+    limit = header.value(one.header, "PixelPaddingRangeLimit")
+    ends = (value, value if limit is None else limit)
+    low, high = sorted(int(np.array(int(end)).astype(stored.dtype)) for end in ends)
     return np.asarray((stored >= low) & (stored <= high))

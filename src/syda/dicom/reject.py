@@ -1,4 +1,4 @@
-"""Why a file or a series is set aside: a code for counting, numbers for the reader, no names."""
+"""Why a file or a series is set aside, or was put right: codes for counting, numbers, no names."""
 
 from enum import StrEnum
 
@@ -14,15 +14,34 @@ class Reason(StrEnum):
     """A scout view (ImageType value 3, PS3.3 C.8.2.1.1.1)."""
     TOO_FEW_SLICES = "too_few_slices"
     MISSING_ATTRIBUTE = "missing_attribute"
+    MIXED_IDENTITY = "mixed_identity"
+    """Slices of several patients or studies under one SeriesInstanceUID."""
     MIXED_GEOMETRY = "mixed_geometry"
-    """Slices of different size, spacing or orientation under one SeriesInstanceUID."""
+    """Slices of different size, spacing or orientation, or off one line, in one series."""
     DUPLICATE_SLICES = "duplicate_slices"
-    IRREGULAR_SPACING = "irregular_spacing"
-    """A missing slice, or a slice distance that changes."""
+    """Several images at one place, and nothing that tells their acquisitions apart."""
+    MISSING_SLICES = "missing_slices"
+    """A gap wide enough for a slice more."""
     GANTRY_TILT = "gantry_tilt"
+    """More than any gantry tilts: positions and orientation contradict each other."""
     UNDECODABLE_PIXELS = "undecodable_pixels"
     OUT_OF_RANGE = "out_of_range"
     """More voxels outside the HU bounds than convert.max_clamped_share."""
+
+
+class Irregularity(StrEnum):
+    """What was put right on the way from slices to a volume; counted, and told of each case."""
+
+    GANTRY_TILT = "gantry_tilt"
+    """Sheared back to an orthogonal grid."""
+    IRREGULAR_SPACING = "irregular_spacing"
+    """Interpolated to regular slices."""
+    MISSING_SLICE_FILLED = "missing_slice_filled"
+    """One slice interpolated between its neighbours."""
+    COPIES_DROPPED = "copies_dropped"
+    """Slices that were there twice."""
+    SEVERAL_ACQUISITIONS = "several_acquisitions"
+    """One of several stacks of its series."""
 
 
 class SetAside(Exception):  # noqa: N818

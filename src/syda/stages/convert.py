@@ -1,7 +1,7 @@
 """Stage ``convert``: DICOM series to NIfTI in HU, RAS+, under pseudonymous case ids.
 
-Whatever is not a plain axial CT series is set aside with a reason; nothing that could identify a
-person leaves this stage.
+Whatever is no CT volume, nor can be made one without a guess, is set aside with a reason; nothing
+that could identify a person leaves this stage.
 """
 
 from collections import Counter, defaultdict
@@ -13,8 +13,9 @@ from typing import Any
 from pydantic import Field
 
 from syda import paths
-from syda.dicom import attributes, identity, pixels, series
-from syda.dicom.reject import Reason, SetAside
+from syda.dicom import acquisitions, attributes, identity, pixels, regrid, series, stack
+from syda.dicom.acquisitions import Acquisition
+from syda.dicom.reject import Irregularity, Reason, SetAside
 from syda.errors import CheckFailed, UsageError
 from syda.params import CtParams, DataParams, Section, load
 from syda.runtime import engine, stage
@@ -33,6 +34,8 @@ class Params(Section):
 
     min_slices: int = Field(ge=2)
     """Series with fewer slices are set aside."""
+    fill_one_missing_slice: bool
+    """Interpolate a slice where exactly one is missing, instead of setting the series aside."""
     max_clamped_share: float = Field(ge=0, le=1)
     """Share of measured voxels outside the HU bounds above which a series is set aside."""
     max_quarantine_share: float = Field(ge=0, le=1)
@@ -62,12 +65,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a series: a case of a patient with attributes, or a reason."""
+    """What became of an acquisition: a case of a patient with attributes, or a reason."""
 
     label: str
     patient: str = ""
     attributes: dict[str, Attribute] | None = None
     clamped_share: float = 0.0
+    irregularities: Sequence[Irregularity] = ()
     reason: Reason | None = None
     detail: str = ""
 
@@ -93,7 +97,9 @@ def run(root: Path) -> None:
         groups, ignored = _group(root / raw)
         with replace_folder(root / paths.NIFTI) as folder:
             tasks = [Task(uid, groups[uid], folder, key, own, ct) for uid in sorted(groups)]
-            outcomes = list(engine.each(convert_series, tasks, "convert", "series"))
+            outcomes = [
+                o for done in engine.each(convert_series, tasks, "convert", "series") for o in done
+            ]
             report = _report(data, outcomes, ignored)
             write_json(root / paths.CONVERT_REPORT, report)
             _refuse(raw, report, own)
@@ -134,24 +140,36 @@ def _group(raw: Path) -> tuple[dict[str, list[Path]], Counter[Reason]]:
     return groups, ignored
 
 
-def convert_series(task: Task) -> Outcome:
-    """Convert one series to ``<case>.nii.gz`` and ``<case>.json``, or say why not."""
+def convert_series(task: Task) -> list[Outcome]:
+    """Convert each acquisition of a series to a case, or say why not."""
     try:
         slices = series.read_slices(task.files)
-        patient_id = str(slices[0].get("PatientID") or slices[0].get("StudyInstanceUID") or "")
-        if not patient_id:
-            raise SetAside(Reason.MISSING_ATTRIBUTE, "PatientID and StudyInstanceUID")
-        ordered = series.order(slices, task.params.min_slices)
-        found = pixels.read_hu(ordered.slices, task.ct.hu_min, task.ct.hu_max)
-        if found.clamped_share > task.params.max_clamped_share:
-            raise SetAside(Reason.OUT_OF_RANGE, f"{found.clamped_share:.4f} of the voxels")
+        patient_id = series.patient_id(slices)
+        found = acquisitions.separate(slices, task.params.min_slices)
     except SetAside as fault:
         label = identity.series_pseudonym(task.key, task.uid)
+        return [Outcome(label, reason=fault.reason, detail=fault.detail)]
+    return [_convert(task, patient_id, acquisition) for acquisition in found]
+
+
+def _convert(task: Task, patient_id: str, acquisition: Acquisition) -> Outcome:
+    """Write ``<case>.nii.gz`` and ``<case>.json`` of an acquisition, or say why not."""
+    own, ct = task.params, task.ct
+    name = f"{task.uid}/{acquisition.name}" if acquisition.name else task.uid
+    try:
+        found = stack.arrange(acquisition.slices, own.min_slices, own.fill_one_missing_slice)
+        hu, clamped_share = pixels.read_hu(found.slices, ct.hu_min, ct.hu_max)
+        if clamped_share > own.max_clamped_share:
+            raise SetAside(Reason.OUT_OF_RANGE, f"{clamped_share:.4f} of the voxels")
+    except SetAside as fault:
+        label = identity.series_pseudonym(task.key, name)
         return Outcome(label, reason=fault.reason, detail=fault.detail)
-    case = identity.case_id(task.key, patient_id, task.uid)
+    case = identity.case_id(task.key, patient_id, name)
     patient = identity.patient_pseudonym(task.key, patient_id)
-    volume = geometry.to_ras(found.hu, ordered.affine)
-    described = attributes.describe(ordered.slices, volume.spacing[2])
+    hu, affine = regrid.to_grid(hu, found)
+    volume = geometry.to_ras(hu, affine)
+    described = attributes.describe([s.header for s in found.slices], found.step, found.length)
+    irregularities = sorted(acquisition.irregularities | found.irregularities)
     nifti.write(task.folder / f"{case}{nifti.SUFFIX}", volume)
     write_json(
         task.folder / f"{case}.json",
@@ -162,11 +180,14 @@ def convert_series(task: Task) -> Outcome:
             "source": {
                 "shape": list(volume.hu.shape),
                 "spacing_mm": [round(s, 4) for s in volume.spacing],
-                "clamped_share": round(found.clamped_share, 6),
+                "clamped_share": round(clamped_share, 6),
+                "irregularities": irregularities,
+                "gantry_tilt_degrees": round(found.tilt_degrees, 1),
+                "slices": len(found.slices),
             },
         },
     )
-    return Outcome(case, patient, described, found.clamped_share)
+    return Outcome(case, patient, described, clamped_share, irregularities)
 
 
 def _report(
@@ -185,6 +206,7 @@ def _report(
             key=lambda entry: (str(entry["series"]), str(entry["reason"])),
         ),
         "reasons": dict(Counter(o.reason for o in faults)),
+        "irregularities": dict(Counter(i for case in cases for i in case.irregularities)),
         "files_ignored": dict(ignored),
         "clamped_share_max": round(max((c.clamped_share for c in cases), default=0.0), 6),
         "sex": _people(cases, "sex"),
