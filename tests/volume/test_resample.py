@@ -11,6 +11,18 @@ def test_weights_of_two_to_one_are_the_triangle():
     np.testing.assert_allclose(weights.sum(axis=1), 1)
 
 
+@pytest.mark.parametrize("step", [0.3, 1.0, 1.23, 48 / 37, 1.5, 1.99, 2.0, 3.7, 9.1])
+def test_weights_are_shares_whose_middle_is_the_sample(step):
+    axis = Axis(int(60 / step), (step - 1) / 2, step)
+    weights = axis.weights(60).astype(np.float64)
+    assert weights.min() >= 0
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)
+    at, reach = axis.positions(), max(1, step)
+    whole = (at - reach >= -1) & (at + reach <= 60)
+    assert whole.sum() > 2
+    np.testing.assert_allclose((weights @ np.arange(60))[whole], at[whole], atol=1e-5)
+
+
 def test_weights_going_up_are_linear_and_hold_the_edge():
     weights = Axis(count=4, start=-0.25, step=0.5).weights(2)
     np.testing.assert_allclose(weights, [[1, 0], [0.75, 0.25], [0.25, 0.75], [0, 1]])

@@ -36,14 +36,23 @@ class Axis:
     def weights(self, length: int) -> NDArray[np.float32]:
         """Weight of each input voxel in each output sample, ``[count, length]``.
 
-        Rows sum to one; the row of a sample outside the input's field is zero.
+        Rows sum to one and none of their weights is negative; the row of a sample outside the
+        input's field is zero. Where the triangle's voxels lie unevenly about a sample, it is tilted
+        until their mean position is the sample's: where the field does not end, no point moves.
         """
         at = self.positions()[:, None]
-        distance = np.abs(np.arange(length)[None, :] - at)
-        triangle = np.maximum(0.0, 1.0 - distance / max(1.0, self.step))
+        distance = np.arange(length)[None, :] - at
+        reach = max(1.0, self.step)
+        triangle = np.maximum(0.0, 1.0 - np.abs(distance) / reach)
         total = triangle.sum(axis=1, keepdims=True)
         inside = (at > -0.5 - 1e-9) & (at < length - 0.5 + 1e-9) & (total > 0)
-        return np.where(inside, triangle / np.where(total > 0, total, 1.0), 0.0).astype(np.float32)
+        share = np.where(inside, triangle / np.where(total > 0, total, 1.0), 0.0)
+        mean = (share * distance).sum(axis=1, keepdims=True)
+        spread = (share * (distance - mean) ** 2).sum(axis=1, keepdims=True)
+        whole = (at - reach >= -1) & (at + reach <= length) & (spread > 0)
+        tilt = np.where(whole, -mean / np.where(whole, spread, 1.0), 0.0)
+        weights: NDArray[np.float32] = (share * (1 + tilt * (distance - mean))).astype(np.float32)
+        return weights
 
 
 def along_axes(image: NDArray[np.generic], axes: Sequence[Axis], outside: float) -> Tensor32:
