@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from syda.errors import CorruptData
+from syda.params import load
 from syda.records import reader
 from syda.stages import pack
 from syda.types import Volume
@@ -51,6 +52,19 @@ def test_records_equal_the_resampled_scans(root):
             for name, value in expected.items()
         }
         assert record.properties.scan_length_mm == 1.5 * source.hu.shape[2]
+
+
+def test_a_third_is_held_out_by_default(repository):
+    assert load(repository).section("pack", pack.Params).holdout_share == pytest.approx(1 / 3, 1e-3)
+
+
+def test_the_scans_of_a_patient_are_on_one_side(root):
+    pack.run(root)
+    sides = {}
+    for entry in reader.read_index(root / "data" / "records"):
+        sides.setdefault(entry.patient, set()).add(entry.split)
+    assert sorted(sides) == ["p0", "p1", "p2", "p3"]  # two scans each
+    assert all(len(found) == 1 for found in sides.values())
 
 
 def test_the_report_counts_what_the_index_lists(root):
