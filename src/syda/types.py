@@ -61,3 +61,24 @@ class Case:
     case: str
     patient: str
     attributes: dict[str, Attribute]
+
+
+@dataclass(frozen=True)
+class Properties:
+    """What :mod:`syda.volume.properties` reads from an image alone; None where it cannot be told.
+
+    Attributes:
+        body_width_mm: of the body, left to right.
+        body_depth_mm: of the body, front to back.
+        fat_share: share of the body's volume that is fat, 0 to 1.
+        bone_share: share of the body's volume that is bone, 0 to 1.
+        noise_hu: standard deviation of the noise in soft tissue, HU.
+        scan_length_mm: of the field of view, feet to head.
+    """
+
+    body_width_mm: float | None = None
+    body_depth_mm: float | None = None
+    fat_share: float | None = None
+    bone_share: float | None = None
+    noise_hu: float | None = None
+    scan_length_mm: float | None = None

@@ -200,6 +200,15 @@ def test_what_is_let_through(refuse, data):
     assert refuse.verdict("known_answer.bin", len(data), data) is None
 
 
+def test_the_one_known_file_is_let_through_where_it_belongs_and_as_it_is(refuse, repository):
+    assert list(refuse.KNOWN) == ["tests/records/data/tensorflow.tfrecord"]
+    (name,) = refuse.KNOWN
+    data = (repository / name).read_bytes()
+    assert refuse.verdict(name, len(data), data) is None
+    assert refuse.verdict("tests/records/data/other.bin", len(data), data) == "TFRecords"
+    assert refuse.verdict(name, len(data) + 16, data + tfrecord.frame(b"")) == "TFRecords"
+
+
 def run(root, *names):
     done = subprocess.run(
         [sys.executable, SCRIPT, *names],

@@ -60,4 +60,5 @@ def test_two_abdomens_and_six_of_the_cohort(clone):
     tracked = clone.run("git", "ls-files")
     assert "data/raw/v2.dvc" in tracked
     assert ".syda" not in tracked
-    assert not [n for n in tracked.split() if n.endswith((".dcm", ".nii.gz", ".tfrecord"))]
+    images = {n for n in tracked.split() if n.endswith((".dcm", ".nii.gz", ".tfrecord"))}
+    assert images == {"tests/records/data/tensorflow.tfrecord"}  # artificial, known to the hook

@@ -2,16 +2,25 @@ import numpy as np
 import pytest
 
 from syda.records import example, schema
-from syda.types import Case
+from syda.types import Case, Properties
+
+
+def altered(record, **features):
+    """A serialized record with other features."""
+    return example.encode({**example.decode(schema.encode(record)), **features})
 
 
 def test_round_trip_is_exact(ramp):
     attributes = {"sex": "F", "kvp": 120.0, "contrast": False, "kernel": None}
-    record = schema.Record(Case("c1", "p1", attributes), ramp)
+    properties = Properties(body_width_mm=351.3, bone_share=0.1)
+    record = schema.Record(Case("c1", "p1", attributes), ramp, properties)
     back = schema.decode(schema.encode(record))
     np.testing.assert_array_equal(back.volume.hu, ramp.hu)
     np.testing.assert_array_equal(back.volume.affine, ramp.affine)
     assert back.case == Case("c1", "p1", {"sex": "F", "kvp": 120.0, "contrast": False})
+    assert back.properties == Properties(  # float32, as TensorFlow has it
+        body_width_mm=float(np.float32(351.3)), bone_share=float(np.float32(0.1))
+    )
 
 
 def test_same_record_same_bytes_whatever_the_memory_order(ramp):
@@ -23,3 +32,26 @@ def test_same_record_same_bytes_whatever_the_memory_order(ramp):
 def test_missing_features_are_named():
     with pytest.raises(ValueError, match=r"affine, image, patient, shape, spacing"):
         schema.decode(example.encode({"case": b"c1"}))
+
+
+@pytest.mark.parametrize(
+    ("features", "said"),
+    [
+        ({"shape": [12, 10, 9]}, r"960 voxels whose shape is \[12, 10, 9\]"),
+        ({"shape": [-12, -10, 8]}, "whose shape is"),
+        ({"shape": [960]}, "whose shape is"),
+        ({"shape": [12, 10, 0]}, "whose shape is"),
+        ({"shape": b"12"}, "a feature of numbers holds bytes"),
+        ({"shape": []}, "or nothing"),
+        ({"image": b"odd"}, "buffer size"),
+        ({"image": [1]}, "a bytes feature holds numbers"),
+        ({"affine": bytes(8)}, "cannot reshape"),
+        ({"spacing": [2.0, 1.5, 4.5]}, r"spacing \[2.0, 1.5, 4.5\] mm, its affine's is"),
+        ({"property/shoe_size": [43.0]}, "unknown properties: shoe_size"),
+    ],
+)
+def test_features_that_do_not_fit_are_told(ramp, features, said):
+    record = schema.Record(Case("c1", "p1", {}), ramp)
+    assert schema.decode(altered(record)).volume.spacing == ramp.spacing
+    with pytest.raises(ValueError, match=said):
+        schema.decode(altered(record, **features))

@@ -1,25 +1,33 @@
 import json
+import statistics
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from syda.errors import CorruptData
+from syda.params import load
 from syda.records import reader
 from syda.stages import pack
 from syda.types import Volume
-from syda.volume import nifti
+from syda.volume import nifti, properties
+
+
+def add(root, i, patient):
+    """Case ``c<i>`` among the resampled scans, ``4 + i`` slices long."""
+    rng = np.random.default_rng(i)
+    hu = rng.integers(-1024, 1200, (10, 8, 4 + i)).astype(np.int16)
+    folder = root / "data" / "resampled"
+    nifti.write(folder / f"c{i}.nii.gz", Volume(hu, np.diag([1.5, 1.5, 1.5, 1])))
+    facts = {"case": f"c{i}", "patient": patient, "attributes": {"kvp": 120.0}}
+    (folder / f"c{i}.json").write_text(json.dumps(facts))
 
 
 @pytest.fixture
 def root(workspace):
     root = workspace({"pack.holdout_share": 0.5, "pack.shards": 2})
-    rng = np.random.default_rng(0)
     for i in range(8):
-        hu = rng.integers(-1024, 1200, (10, 8, 4 + i)).astype(np.int16)
-        folder = root / "data" / "resampled"
-        nifti.write(folder / f"c{i}.nii.gz", Volume(hu, np.diag([1.5, 1.5, 1.5, 1])))
-        facts = {"case": f"c{i}", "patient": f"p{i // 2}", "attributes": {"kvp": 120.0}}
-        (folder / f"c{i}.json").write_text(json.dumps(facts))
+        add(root, i, patient=f"p{i // 2}")
     gate = root / "reports" / "validation" / "resampled.json"
     gate.parent.mkdir(parents=True)
     gate.write_text("{}")
@@ -38,6 +46,25 @@ def test_records_equal_the_resampled_scans(root):
         np.testing.assert_array_equal(record.volume.hu, source.hu)
         np.testing.assert_array_equal(record.volume.affine, source.affine)
         assert record.case.attributes == {"kvp": 120.0}
+        expected = asdict(properties.measure(source))
+        assert asdict(record.properties) == {
+            name: None if value is None else float(np.float32(value))
+            for name, value in expected.items()
+        }
+        assert record.properties.scan_length_mm == 1.5 * source.hu.shape[2]
+
+
+def test_a_third_is_held_out_by_default(repository):
+    assert load(repository).section("pack", pack.Params).holdout_share == pytest.approx(1 / 3, 1e-3)
+
+
+def test_the_scans_of_a_patient_are_on_one_side(root):
+    pack.run(root)
+    sides = {}
+    for entry in reader.read_index(root / "data" / "records"):
+        sides.setdefault(entry.patient, set()).add(entry.split)
+    assert sorted(sides) == ["p0", "p1", "p2", "p3"]  # two scans each
+    assert all(len(found) == 1 for found in sides.values())
 
 
 def test_the_report_counts_what_the_index_lists(root):
@@ -48,7 +75,13 @@ def test_the_report_counts_what_the_index_lists(root):
         entries = [entry for entry in index if entry.split == side]
         assert report["cases"][side] == len(entries) > 0
         assert report["patients"][side] == len({entry.patient for entry in entries})
-        assert report["longest_sides"][side] == sorted(e.longest_side for e in entries)
+        sides = [entry.longest_side for entry in entries]
+        assert report["longest_sides"][side] == {
+            "n": len(sides),
+            "min": min(sides),
+            "median": statistics.median(sides),
+            "max": max(sides),
+        }
         shares = []
         for entry in entries:
             hu = nifti.read(root / "data" / "resampled" / f"{entry.case}.nii.gz").hu
@@ -63,3 +96,47 @@ def test_facts_of_another_case_are_refused(root):
     with pytest.raises(CorruptData, match=r"c3\.nii\.gz: its JSON is of case c4"):
         pack.run(root)
     assert not (root / "data" / "records").exists()
+
+
+def test_properties_are_summarised_but_not_those_of_a_few_patients(root):
+    for i in range(8, 30):  # a patient each: enough on both sides
+        add(root, i, patient=f"p{i}")
+    pack.run(root)
+    report = json.loads((root / "reports" / "pack.json").read_text())
+    index = reader.read_index(root / "data" / "records")
+    for side in ("train", "holdout"):
+        lengths = sorted(1.5 * (4 + int(e.case[1:])) for e in index if e.split == side)
+        assert report["patients"][side] >= pack.SMALLEST_CELL
+        assert report["properties"][side]["scan_length_mm"] == {
+            "n": len(lengths),
+            "min": lengths[0],
+            "median": statistics.median(lengths),
+            "max": lengths[-1],
+        }
+        assert report["properties"][side]["noise_hu"] == "not measured"
+
+
+def test_properties_of_a_few_patients_are_not_told(root):
+    pack.run(root)  # four patients
+    report = json.loads((root / "reports" / "pack.json").read_text())
+    for side in ("train", "holdout"):
+        assert report["properties"][side]["scan_length_mm"] == "not told"
+
+
+def test_gzip_holds_the_same_records_and_the_same_bytes_each_time(root):
+    folder = root / "data" / "records"
+    pack.run(root)
+    plain = reader.read_index(folder)
+    params = (root / "params.yaml").read_text()
+    assert params.count("compression: none") == 1
+    (root / "params.yaml").write_text(params.replace("compression: none", "compression: gzip"))
+    pack.run(root)
+    first = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert reader.read_index(folder) == plain
+    read = [
+        r.case.case for side in ("train", "holdout") for r in reader.read_split(folder, side, 1.5)
+    ]
+    assert sorted(read) == sorted(entry.case for entry in plain)
+    assert {data[:2] for name, data in first.items() if name != "index.json"} == {b"\x1f\x8b"}
+    pack.run(root)
+    assert first == {file.name: file.read_bytes() for file in folder.iterdir()}

@@ -1,10 +1,12 @@
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 import torch
 
 from syda.errors import CheckFailed
 from syda.training.data import Batches, encode
-from syda.types import Volume
+from syda.types import Properties, Volume
 from syda.volume.model_space import ModelSpace
 
 SPACE = ModelSpace(8, 1.5, -1000, 1000)
@@ -15,11 +17,21 @@ def volume(hu: int) -> Volume:
 
 
 def test_encode_stacks_the_model_images():
-    images, longest = encode([volume(0), volume(500)], SPACE)
-    assert images.shape == (2, 1, 8, 8, 8)
-    assert images.dtype == torch.float32
-    assert longest == [16, 16]
-    np.testing.assert_array_equal(images[1].numpy(), SPACE.encode(volume(500))[0])
+    scans = encode([(volume(0), Properties()), (volume(500), Properties())], SPACE)
+    assert scans.images.shape == (2, 1, 8, 8, 8)
+    assert scans.images.dtype == torch.float32
+    assert scans.longest_sides == [16, 16]
+    np.testing.assert_array_equal(scans.images[1].numpy(), SPACE.encode(volume(500))[0])
+
+
+def test_properties_come_beside_the_images():
+    known = Properties(body_width_mm=350.0, noise_hu=9.5)
+    scans = encode([(volume(0), known), (volume(500), Properties())], SPACE)
+    unknown = dict.fromkeys(asdict(known))
+    assert scans.properties == [
+        {**unknown, "effective_spacing_mm": 3.0, "body_width_mm": 350.0, "noise_hu": 9.5},
+        {**unknown, "effective_spacing_mm": 3.0},
+    ]
 
 
 def test_no_volume_is_a_failed_check():

@@ -38,6 +38,36 @@ def test_encode_decode_is_exact_where_nothing_is_resampled():
     assert back.spacing == (1.5, 1.5, 1.5)
 
 
+def test_every_hu_of_the_window_comes_back_and_others_are_clipped():
+    space = ModelSpace(size=16, spacing_mm=1.5, window_min=-1000, window_max=1000)
+    hu = np.resize(np.arange(-1024, 3072), 16**3).astype(np.int16).reshape(16, 16, 16)
+    image, longest = space.encode(Volume(hu, at(1.5)))
+    assert image.min() == -1
+    assert image.max() == 1
+    back = space.decode(image, longest)
+    np.testing.assert_array_equal(back.hu, np.clip(hu, -1000, 1000))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("shape", [(48, 40, 36), (37, 48, 29), (24, 18, 48), (23, 19, 17)])
+@pytest.mark.parametrize("size", [16, 24, 32, 37])
+def test_a_voxel_of_the_model_lies_where_its_affine_says(shape, size, axis):
+    """HU that grow along an axis tell where in the scan a voxel of the model came from."""
+    place = np.arange(shape[axis]) - (shape[axis] - 1) / 2  # of the scan's voxels, from its centre
+    ramp = np.broadcast_to(np.expand_dims(20 * place, [n for n in range(3) if n != axis]), shape)
+    space = ModelSpace(size, 1.5, -1000, 1000)
+    image, longest = space.encode(Volume(ramp.astype(np.int16), at(1.5)))
+    told = image[0].transpose(2, 1, 0) * 1000 / 20 * 1.5  # mm, before decode rounds to whole HU
+    affine = space.decode(image, longest).affine
+    index = np.argwhere(np.ones(told.shape, bool))
+    world = index @ affine[:3, :3].T + affine[:3, 3]
+    reach = 1.5 * max(1, longest / size)  # of the filter: within it no edge of the field
+    inside = (np.abs(world) <= 0.75 * (np.array(shape) + 1) - reach).all(axis=1)
+    assert inside.any()
+    off = told[tuple(index[inside].T)] - world[inside, axis]
+    assert np.abs(off).max() < 1e-4
+
+
 def test_effective_spacing_is_in_the_affine_and_the_centre_at_the_origin():
     volume = SPACE.decode(np.zeros((1, 8, 8, 8), np.float32), longest_side=267)
     assert volume.spacing == pytest.approx((1.5 * 267 / 8,) * 3)

@@ -1,6 +1,5 @@
 """Section 4, project configuration: the built network, preprocessing, and parameters."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -108,23 +107,21 @@ def _algorithm(
 
 def _effective_spacing(pack: Document, train: Document, ct: Mapping[str, float]) -> dict[str, Fact]:
     """1.5 L / N for the smallest, the median and the largest L of the training cases."""
-    sides = pack.value("longest_sides", "train")
-    pointers = (
-        pack.pointer("longest_sides", "train"),
-        train.pointer("params", "ct", "spacing_mm"),
-        train.pointer("params", "ct", "size"),
-    )
-    picks = {"smallest": min(sides), "median": statistics.median(sides), "largest": max(sides)}
+    picks = {"smallest": "min", "median": "median", "largest": "max"}
     return {
         f"effective_spacing_{name}": Fact(
             f"Voxel size after the fit, {name} training case",
-            ct["spacing_mm"] * side / ct["size"],
+            ct["spacing_mm"] * pack.value("longest_sides", "train", pick) / ct["size"],
             "derived",
-            pointers,
+            (
+                pack.pointer("longest_sides", "train", pick),
+                train.pointer("params", "ct", "spacing_mm"),
+                train.pointer("params", "ct", "size"),
+            ),
             "mm",
             note="voxel size before the fit x longest side of the case in voxels / voxels a side",
         )
-        for name, side in picks.items()
+        for name, pick in picks.items()
     }
 
 

@@ -131,18 +131,20 @@ def _holdout(inputs: Inputs) -> Section:
 def _statistics(inputs: Inputs) -> Section:
     pack, resample = inputs.reports["pack"], inputs.manifests["resample"]
     spacing = resample.value("params", "ct", "spacing_mm")
-    pointers = (
-        pack.pointer("longest_sides", "holdout"),
-        resample.pointer("params", "ct", "spacing_mm"),
-    )
-    sides = pack.value("longest_sides", "holdout")
     facts = {
         f"extent_{name}": Fact(
-            f"Longest side of a scan, {name}", spacing * side, "derived", pointers, "mm",
+            f"Longest side of a scan, {name}",
+            spacing * pack.value("longest_sides", "holdout", end),
+            "derived",
+            (
+                pack.pointer("longest_sides", "holdout", end),
+                resample.pointer("params", "ct", "spacing_mm"),
+            ),
+            "mm",
             note="voxels along the longest side x voxel size",
         )
-        for name, side in (("smallest", min(sides)), ("largest", max(sides)))
-    }  # fmt: skip
+        for name, end in (("smallest", "min"), ("largest", "max"))
+    }
     facts["clipped"] = pack.fact(
         "Share of voxels outside the model's window", "clipped_share", "holdout"
     )

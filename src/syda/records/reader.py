@@ -1,5 +1,6 @@
-"""Records read back, each checked: CRC, schema, spacing, and that the index knows it."""
+"""Records read back, each checked: CRC, schema, spacing, and the index's sha256 of it."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,27 +35,34 @@ def read_split(folder: Path, side: Split, spacing_mm: float) -> Iterator[schema.
         spacing_mm: what every record's spacing must be, along each axis.
 
     Raises:
-        CorruptData: a record is truncated, altered, unknown to the index, or missing.
+        CorruptData: a record is truncated, altered, unknown to the index, or missing; names shard
+            and record number (from 0).
         CheckFailed: a record of another spacing.
     """
-    expected = {entry.case: entry.shard for entry in read_index(folder) if entry.split == side}
-    for shard in sorted(set(expected.values())):
+    index = [entry for entry in read_index(folder) if entry.split == side]
+    for shard in sorted({entry.shard for entry in index}):
         if not (folder / shard).is_file():
             raise CorruptData(f"{shard}: missing, the index names it")
-        for number, data in enumerate(tfrecord.read(folder / shard)):
-            record = _decode(data, f"{shard}, record {number}")
-            if expected.pop(record.case.case, None) != shard:
-                raise CorruptData(f"{shard}, record {number}: case not in the index")
+        expected = {entry.case: entry for entry in index if entry.shard == shard}
+        number = 0
+        for number, data in enumerate(tfrecord.read(folder / shard), start=1):
+            where = f"{shard}, record {number - 1}"
+            record = _decode(data, where)
+            entry = expected.pop(record.case.case, None)
+            if entry is None:
+                raise CorruptData(f"{where}: case not in the index")
+            if entry.sha256 != hashlib.sha256(data).hexdigest():
+                raise CorruptData(f"{where}: not the bytes that the index has the sha256 of")
             if not is_isotropic(record.volume, spacing_mm):
                 raise CheckFailed(
-                    f"case {record.case.case} in {shard}: spacing {record.volume.spacing} mm, "
+                    f"case {record.case.case} in {where}: spacing {record.volume.spacing} mm, "
                     f"expected {spacing_mm} mm: resample it"
                 )
             yield record
-    if expected:
-        raise CorruptData(
-            f"{next(iter(expected.values()))}: case {next(iter(expected))} is missing"
-        )
+        if expected:
+            raise CorruptData(
+                f"{shard}, record {number}: missing, the index has case {min(expected)} there"
+            )
 
 
 def _decode(data: bytes, where: str) -> schema.Record:

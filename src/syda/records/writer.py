@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from syda.records import schema, split, tfrecord
 from syda.runtime.outputs import write_json
@@ -33,7 +35,12 @@ class Entry:
 
 
 def write(
-    folder: Path, records: Iterable[schema.Record], *, holdout_share: float, shards: int
+    folder: Path,
+    records: Iterable[schema.Record],
+    *,
+    holdout_share: float,
+    shards: int,
+    compression: tfrecord.Compression = "none",
 ) -> list[Entry]:
     """Write every record to its shard, in the order given, and ``index.json``.
 
@@ -41,21 +48,26 @@ def write(
         folder: exists and is empty.
         records: sorted by case, so that the bytes do not depend on chance.
         holdout_share: expected share of patients held out.
-        shards: files for each split; one without a case is not written.
+        shards: files for each split, all open at once; one without a case is not written.
+        compression: of each shard as a whole.
 
     Returns:
         The index.
     """
     index = []
-    for record in records:
-        case = record.case
-        side = split.split_of(case.patient, holdout_share)
-        shard = split.shard_name(side, split.shard_of(case.case, shards), shards)
-        data = schema.encode(record)
-        with (folder / shard).open("ab") as stream:
-            stream.write(tfrecord.frame(data))
-        longest = max(record.volume.hu.shape)
-        sha256 = hashlib.sha256(data).hexdigest()
-        index.append(Entry(case.case, case.patient, side, shard, sha256, longest))
+    with ExitStack() as stack:
+        streams: dict[str, BinaryIO] = {}
+        for record in records:
+            case = record.case
+            side = split.split_of(case.patient, holdout_share)
+            shard = split.shard_name(side, split.shard_of(case.case, shards), shards)
+            if shard not in streams:
+                created = tfrecord.create(folder / shard, compression)
+                streams[shard] = stack.enter_context(created)
+            data = schema.encode(record)
+            streams[shard].write(tfrecord.frame(data))
+            longest = max(record.volume.hu.shape)
+            sha256 = hashlib.sha256(data).hexdigest()
+            index.append(Entry(case.case, case.patient, side, shard, sha256, longest))
     write_json(folder / INDEX, {"records": [asdict(entry) for entry in index]})
     return index

@@ -1,8 +1,11 @@
 """Stage ``pack``: resampled scans to TFRecord shards, split by patient."""
 
+import dataclasses
 import json
 import math
+import statistics
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,14 @@ from syda.params import CtParams, Section, load
 from syda.records import writer
 from syda.records.schema import Record
 from syda.records.split import SPLITS
+from syda.records.tfrecord import Compression
 from syda.runtime import progress, space, stage
 from syda.runtime.outputs import replace_folder, write_json
-from syda.types import Case
-from syda.volume import nifti
+from syda.types import Case, Properties
+from syda.volume import nifti, properties
+
+SMALLEST_CELL = 5
+"""Figures of fewer patients than this are not told (small-cell suppression)."""
 
 _VOXEL_BYTES = 2  # int16
 
@@ -27,8 +34,10 @@ class Params(Section):
 
     holdout_share: float = Field(gt=0, lt=1)
     """Expected share of patients held out."""
-    shards: int = Field(ge=1)
-    """Files for each split."""
+    shards: int = Field(ge=1, le=256)
+    """Files for each split; all are open while they are written."""
+    compression: Compression
+    """Of each file as a whole."""
 
 
 def run(root: Path) -> None:
@@ -43,20 +52,39 @@ def run(root: Path) -> None:
         params={"ct": ct.only("window_min", "window_max"), "pack": own},
     ):
         sources = nifti.case_files(root / paths.RESAMPLED)
-        clipped: dict[str, float] = {}
+        measured: dict[str, Measured] = {}
         with replace_folder(root / paths.RECORDS) as folder:
             need = sum(math.prod(nifti.read_header(source)[0]) for source in sources) * _VOXEL_BYTES
             space.require(folder, need, "pack")
-            records = _records(sources, ct, clipped)
+            records = _records(sources, ct, measured)
             tracked = progress.track(records, len(sources), "pack", "cases")
             index = writer.write(
-                folder, tracked, holdout_share=own.holdout_share, shards=own.shards
+                folder,
+                tracked,
+                holdout_share=own.holdout_share,
+                shards=own.shards,
+                compression=own.compression,
             )
-        write_json(root / paths.PACK_REPORT, _report(index, clipped))
+        write_json(root / paths.PACK_REPORT, _report(index, measured))
 
 
-def _records(sources: Sequence[Path], ct: CtParams, clipped: dict[str, float]) -> Iterator[Record]:
-    """Read each case; note the share of its voxels that model space clips."""
+@dataclass(frozen=True)
+class Measured:
+    """What the report needs of a case.
+
+    Attributes:
+        clipped: share of its voxels that model space clips.
+        properties: of the scan.
+    """
+
+    clipped: float
+    properties: Properties
+
+
+def _records(
+    sources: Sequence[Path], ct: CtParams, measured: dict[str, Measured]
+) -> Iterator[Record]:
+    """Read and measure each case."""
     for source in sources:
         facts = json.loads(source.with_name(f"{nifti.case_name(source)}.json").read_text())
         case = Case(facts["case"], facts["patient"], facts["attributes"])
@@ -64,20 +92,51 @@ def _records(sources: Sequence[Path], ct: CtParams, clipped: dict[str, float]) -
             raise CorruptData(f"{source.name}: its JSON is of case {case.case}")
         volume = nifti.read(source)
         outside = (volume.hu < ct.window_min) | (volume.hu > ct.window_max)
-        clipped[case.case] = float(outside.mean())
-        yield Record(case, volume)
+        found = properties.measure(volume)
+        measured[case.case] = Measured(float(outside.mean()), found)
+        yield Record(case, volume, found)
 
 
-def _report(index: Sequence[writer.Entry], clipped: dict[str, float]) -> dict[str, Any]:
+def _report(index: Sequence[writer.Entry], measured: dict[str, Measured]) -> dict[str, Any]:
     sides = {side: [entry for entry in index if entry.split == side] for side in SPLITS}
     return {
         "cases": {side: len(entries) for side, entries in sides.items()},
-        "patients": {side: len({e.patient for e in entries}) for side, entries in sides.items()},
+        "patients": {side: _patients(entries) for side, entries in sides.items()},
         "longest_sides": {
-            side: sorted(e.longest_side for e in entries) for side, entries in sides.items()
+            side: _summary([e.longest_side for e in entries]) for side, entries in sides.items()
         },
         "clipped_share": {
-            side: round(sum(clipped[e.case] for e in entries) / max(1, len(entries)), 6)
+            side: round(sum(measured[e.case].clipped for e in entries) / max(1, len(entries)), 6)
+            for side, entries in sides.items()
+        },
+        "properties": {
+            side: {
+                field.name: _told(entries, measured, field.name)
+                for field in dataclasses.fields(Properties)
+            }
             for side, entries in sides.items()
         },
     }
+
+
+def _patients(entries: Sequence[writer.Entry]) -> int:
+    return len({entry.patient for entry in entries})
+
+
+def _told(
+    entries: Sequence[writer.Entry], measured: dict[str, Measured], name: str
+) -> dict[str, float] | str:
+    """Summarise a property of a split, unless it would tell of a few people."""
+    values = {e.case: getattr(measured[e.case].properties, name) for e in entries}
+    known = [entry for entry in entries if values[entry.case] is not None]
+    if _patients(known) < SMALLEST_CELL:
+        return "not told" if known else "not measured"
+    return _summary([values[entry.case] for entry in known])
+
+
+def _summary(values: Sequence[float]) -> dict[str, float]:
+    """Least, middle and greatest value; only their number where there is none."""
+    if not values:
+        return {"n": 0}
+    picks = {"min": min(values), "median": statistics.median(values), "max": max(values)}
+    return {"n": len(values)} | {name: round(value, 4) for name, value in picks.items()}

@@ -105,25 +105,25 @@ def run(root: Path) -> None:
         cube = {key: getattr(ct, key) for key in ("size", "spacing_mm", "window_min", "window_max")}
         space = ModelSpace(**cube)
         records = read_split(root / paths.RECORDS, "train", ct.spacing_mm)
-        images, longest_sides = data.encode((record.volume for record in records), space)
+        scans = data.encode(((record.volume, record.properties) for record in records), space)
         source = {
             "version": params.data.version,
             "index_sha256": digest_file(root / paths.RECORDS / INDEX),
-            "training_cases": len(images),
+            "training_cases": len(scans.images),
         }
         tracker = Tracker(
             root / paths.MLFLOW,
             params={"train": own.model_dump(), "ct": ct.model_dump(), "model": model.model_dump()},
             tags={f"data.{key}": str(value) for key, value in source.items()},
             space=space,
-            longest_sides=longest_sides,
+            longest_sides=scans.longest_sides,
             pictures=own.pictures,
         )
         architecture = model.model_dump(exclude={"discriminator_channels"})
         opponent = {"channels": model.discriminator_channels}
-        game = fit(images, architecture, opponent, own.recipe(), [tracker])
+        game = fit(scans.images, architecture, opponent, own.recipe(), [tracker])
         description = weights.Description(
-            architecture, cube, sorted(longest_sides), source, game.images_seen
+            architecture, cube, sorted(scans.longest_sides), source, game.images_seen
         )
         with replace_folder(root / paths.WEIGHTS) as folder:
             weights.save(folder, game.ema.average, description)

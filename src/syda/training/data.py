@@ -5,6 +5,7 @@ gigabytes, of 32^3 some megabytes, and no step waits for a disk.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -12,28 +13,48 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from syda.errors import CheckFailed
-from syda.types import Volume
+from syda.types import Properties, Volume
 from syda.volume.model_space import ModelSpace
 
 
-def encode(volumes: Iterable[Volume], space: ModelSpace) -> tuple[Tensor, list[int]]:
-    """Bring scans into the model range.
+@dataclass(frozen=True)
+class Scans:
+    """What is trained on; entries of one index belong to one case.
+
+    Attributes:
+        images: ``[cases, 1, S, S, S]`` float32 in [-1, 1].
+        longest_sides: L in voxels of the model space's ``spacing_mm``.
+        properties: those of :class:`syda.types.Properties`, by name, and
+            ``effective_spacing_mm``, the size of a model voxel; None where one is unknown.
+    """
+
+    images: Tensor
+    longest_sides: list[int]
+    properties: list[dict[str, float | None]]
+
+
+def encode(scans: Iterable[tuple[Volume, Properties]], space: ModelSpace) -> Scans:
+    """Bring scans into the model range, their properties beside them.
 
     Args:
-        volumes: at the spacing of the model space.
+        scans: each at the spacing of the model space.
         space: the cube that the network sees.
 
-    Returns:
-        ``[cases, 1, S, S, S]`` float32 in [-1, 1], and each case's longest side in voxels.
-
     Raises:
-        CheckFailed: there is no volume.
+        CheckFailed: there is no scan.
     """
-    encoded = [space.encode(volume) for volume in volumes]
-    if not encoded:
+    images, longest_sides = [], []
+    properties: list[dict[str, float | None]] = []
+    for volume, measured in scans:
+        image, longest = space.encode(volume)
+        images.append(image)
+        longest_sides.append(longest)
+        properties.append(
+            {"effective_spacing_mm": space.effective_spacing(longest), **asdict(measured)}
+        )
+    if not images:
         raise CheckFailed("train: no training volume in the records: add scans to data.version")
-    images = torch.from_numpy(np.stack([image for image, _ in encoded]))
-    return images, [longest for _, longest in encoded]
+    return Scans(torch.from_numpy(np.stack(images)), longest_sides, properties)
 
 
 class Batches(IterableDataset[Tensor]):
