@@ -15,6 +15,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any, Literal
 
@@ -143,8 +144,8 @@ def _too_much(limits: Limits) -> SetAside:
     )
 
 
-def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
-    with guarded(Reason.ARCHIVE_UNREADABLE), stream:
+def _chunks(open_: Callable[[], IO[bytes]]) -> Iterator[bytes]:
+    with guarded(Reason.ARCHIVE_UNREADABLE), open_() as stream:
         while chunk := stream.read(_CHUNK):
             yield chunk
 
@@ -162,7 +163,7 @@ def _zip_members(archive: Path, limits: Limits) -> Iterator[_Member]:
                 entry.filename,
                 entry.file_size,
                 kind if plain else "other",
-                lambda entry=entry: _chunks(opened.open(entry)),  # type: ignore[misc]
+                partial(_chunks, partial(opened.open, entry)),
             )
 
 
@@ -226,13 +227,13 @@ def _tar_member(opened: tarfile.TarFile, member: tarfile.TarInfo) -> _Member:
     plain = (member.isreg() or member.isdir()) and not member.issparse()
     kind: Literal["file", "folder"] = "folder" if member.isdir() else "file"
 
-    def chunks() -> Iterator[bytes]:
-        content = opened.extractfile(member)
-        if content is None:
+    def content() -> IO[bytes]:
+        stream = opened.extractfile(member)
+        if stream is None:
             raise SetAside(Reason.ARCHIVE_SPECIAL)
-        return _chunks(content)
+        return stream
 
-    return _Member(member.name, member.size, kind if plain else "other", chunks)
+    return _Member(member.name, member.size, kind if plain else "other", partial(_chunks, content))
 
 
 def _expect_end(stream: Any) -> None:
