@@ -1,7 +1,7 @@
 """What became of each series, and the report of it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +38,10 @@ class Outcome:
         return self.reason in EXCLUSIONS
 
 
-def entry(outcome: Outcome) -> dict[str, Any]:
-    """The lines of a report on what did not go on."""
-    return {"id": outcome.label, "reason": outcome.reason, "detail": outcome.detail}
+def entries(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
+    """A line for each series or archive that did not go on, sorted by pseudonym."""
+    ordered = sorted(outcomes, key=lambda o: (o.label, str(o.reason)))
+    return [{"id": o.label, "reason": o.reason, "detail": o.detail} for o in ordered]
 
 
 def report(outcomes: Sequence[Outcome], ignored: Counter[Reason]) -> dict[str, Any]:
@@ -56,9 +57,7 @@ def report(outcomes: Sequence[Outcome], ignored: Counter[Reason]) -> dict[str, A
     described = [case.attributes or {} for case in cases]
     return {
         "converted": len(cases),
-        "set_aside": sorted(
-            map(entry, faults), key=lambda entry: (str(entry["id"]), str(entry["reason"]))
-        ),
+        "set_aside": entries(faults),
         "reasons": dict(Counter(o.reason for o in faults)),
         "excluded": census.series([(o.patient, str(o.reason)) for o in left_out]),
         "files_ignored": dict(ignored),

@@ -161,7 +161,7 @@ def run(root: Path) -> None:
                 "artificial": data.version in data.artificial,
             }
             write_json(root / paths.CONVERT_REPORT, report)
-            write_json(folder / EXCLUDED, [outcome.entry(o) for o in outcomes if o.excluded])
+            write_json(folder / EXCLUDED, outcome.entries(o for o in outcomes if o.excluded))
             _expect_readers_cases(own.select.rules(), outcomes)
             _refuse(raw, report, own)
 
