@@ -27,7 +27,13 @@ def test_the_study_stands_for_a_patient_without_id(ramp, as_slices):
 
 def test_a_pixel_format_that_differs_is_named(ramp, as_slices):
     slices = as_slices(ramp)
-    assert agreement.varying(slices) == []
+    assert agreement.unusual(slices) == []
     slices[3].RescaleIntercept = -1000
     del slices[4].PixelRepresentation
-    assert agreement.varying(slices) == ["PixelRepresentation", "RescaleIntercept"]
+    assert agreement.unusual(slices) == ["PixelRepresentation", "RescaleIntercept"]
+
+
+def test_pixels_longer_than_the_image_are_named(ramp, as_slices):
+    slices = as_slices(ramp)
+    slices[2].PixelData += b"\0\0"
+    assert agreement.unusual(slices) == ["PixelData"]

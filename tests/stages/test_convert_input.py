@@ -235,8 +235,8 @@ def test_a_pixel_format_that_differs_among_slices_is_flagged(
     convert.run(root)
     (case,) = cases(root)
     facts = json.loads((root / "data" / "nifti" / f"{case}.json").read_text())
-    assert facts["source"]["varying"] == ["RescaleIntercept"]
-    assert report(root)["varying"] == {"RescaleIntercept": 1}
+    assert facts["source"]["unusual"] == ["RescaleIntercept"]
+    assert report(root)["unusual"] == {"RescaleIntercept": 1}
     volume = nifti.read(root / "data" / "nifti" / f"{case}{nifti.SUFFIX}")
     np.testing.assert_array_equal(volume.hu, ramp.hu)
 

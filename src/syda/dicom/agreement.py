@@ -35,6 +35,21 @@ def patient_id(slices: Sequence[Dataset]) -> str:
     return str(found)
 
 
-def varying(slices: Sequence[Dataset]) -> list[str]:
-    """Keywords of :data:`PIXEL_FORMAT` whose values differ among the slices."""
-    return [k for k in PIXEL_FORMAT if len({str(ds.get(k)) for ds in slices}) > 1]
+def unusual(slices: Sequence[Dataset]) -> list[str]:
+    """What decides HU and is not as usual, as keywords.
+
+    Those of :data:`PIXEL_FORMAT` whose values differ among the slices, and ``PixelData`` where it
+    is longer than the image: readers pass over the rest.
+    """
+    found = [k for k in PIXEL_FORMAT if len({str(ds.get(k)) for ds in slices}) > 1]
+    return found + ["PixelData"] * any(map(_is_too_long, slices))
+
+
+def _is_too_long(ds: Dataset) -> bool:
+    """Whether uncompressed pixels have more bytes than PS3.5 8.1.1 and 8.2 give them."""
+    data, meta = ds.get("PixelData"), getattr(ds, "file_meta", None)
+    if data is None or meta is None or meta.TransferSyntaxUID.is_compressed:
+        return False
+    values = ds.Rows * ds.Columns * ds.SamplesPerPixel * int(ds.get("NumberOfFrames") or 1)
+    expected: int = (values * ds.BitsAllocated + 7) // 8
+    return bool(len(data) > expected + expected % 2)

@@ -19,7 +19,7 @@ class Outcome:
         patient: pseudonym, where it is known.
         attributes: of a converted case.
         clamped_share: of its voxels.
-        varying: pixel format attributes that differ among its slices.
+        unusual: what decides HU and is not as usual (:func:`syda.dicom.agreement.unusual`).
         reason: why it was not converted.
         detail: numbers to it.
     """
@@ -28,7 +28,7 @@ class Outcome:
     patient: str = ""
     attributes: dict[str, Attribute] | None = None
     clamped_share: float = 0.0
-    varying: Sequence[str] = ()
+    unusual: Sequence[str] = ()
     reason: Reason | None = None
     detail: str = ""
 
@@ -62,7 +62,7 @@ def report(outcomes: Sequence[Outcome], ignored: Counter[Reason]) -> dict[str, A
         "excluded": census.series([(o.patient, str(o.reason)) for o in left_out]),
         "files_ignored": dict(ignored),
         "clamped_share_max": round(max((c.clamped_share for c in cases), default=0.0), 6),
-        "varying": dict(Counter(keyword for case in cases for keyword in case.varying)),
+        "unusual": dict(Counter(keyword for case in cases for keyword in case.unusual)),
         "sex": _people(cases, "sex"),
         "age_band": _people(cases, "age_band"),
         "manufacturer": dict(Counter(census.text(d["manufacturer"]) for d in described)),

@@ -239,7 +239,7 @@ def convert_series(task: Task) -> Outcome:
             if found.clamped_share > task.params.max_clamped_share:
                 raise SetAside(Reason.OUT_OF_RANGE, f"{found.clamped_share:.4f} of the voxels")
             described = attributes.describe(ordered.slices, volume.spacing[2])
-            varying = agreement.varying(ordered.slices)
+            unusual = agreement.unusual(ordered.slices)
     except SetAside as fault:
         excluded = fault.reason in EXCLUSIONS
         label = case if excluded else identity.series_pseudonym(task.key, task.uid)
@@ -255,11 +255,11 @@ def convert_series(task: Task) -> Outcome:
                 "shape": list(volume.hu.shape),
                 "spacing_mm": [round(s, 4) for s in volume.spacing],
                 "clamped_share": round(found.clamped_share, 6),
-                "varying": varying,
+                "unusual": unusual,
             },
         },
     )
-    return Outcome(case, patient, described, found.clamped_share, varying)
+    return Outcome(case, patient, described, found.clamped_share, unusual)
 
 
 def _expect_readers_cases(rules: selection.Rules, outcomes: Iterable[Outcome]) -> None:
