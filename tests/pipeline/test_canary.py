@@ -130,7 +130,7 @@ def series(as_slices):
 
 @pytest.fixture
 def root(workspace, series):
-    """A data version of six patients, four faulty series, and objects that are no scans."""
+    """A data version of six patients, five faulty series, and objects that are no scans."""
     root = workspace(TINY)
     raw = root / "data" / "raw" / "mine" / NAME
     for patient in range(4):
@@ -154,6 +154,9 @@ def root(workspace, series):
 
     for patient, change in enumerate((hollow, bent, mixed), start=10):
         write(raw / change.__name__, series(patient, change))
+    # a character set that there is not: pydicom's warning quotes it
+    lettered = [content.replace(b"ISO_IR 192", b"CANARYMULL") for content in series(19, hollow)]
+    write(raw / "lettered", lettered)
     cut = series(20)
     write(raw / "cut", [content[:-300] if n == 4 else content for n, content in enumerate(cut)])
 

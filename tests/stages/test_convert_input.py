@@ -2,8 +2,11 @@
 
 import io
 import json
+import os
+import shutil
 import tarfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -22,6 +25,8 @@ from syda.runtime import manifest
 from syda.stages import convert
 from syda.types import Volume
 from syda.volume import nifti
+
+DATA = Path(os.environ.get("SYDA_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
 @pytest.fixture
@@ -247,6 +252,31 @@ def test_names_that_are_no_utf8_are_names(root, raw, ramp, as_slices, save_slice
     (folder / "0000").rename(latin.decode(errors="surrogateescape"))
     convert.run(root)
     assert len(cases(root)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (DATA / "abdomen").is_dir(),
+    reason=f"no real CT for tests: set SYDA_TEST_DATA ({DATA.name}/abdomen is missing)",
+)
+def test_real_archives_are_read_as_they_are(root, raw, workspace):
+    raw.mkdir(parents=True)
+    for file in (DATA / "abdomen").glob("*.tar.xz"):
+        shutil.copy(file, raw)
+    convert.run(root)
+    found = report(root)
+    assert (found["converted"], found["set_aside"]) == (2, [])
+    assert (found["excluded"], found["unusual"]) == ({"total": 0}, {})
+    contrast = {}
+    for case in cases(root):
+        facts = json.loads((root / "data" / "nifti" / f"{case}.json").read_text())
+        contrast[facts["source"]["shape"][2]] = facts["attributes"]["contrast"]
+    assert contrast == {41: True, 99: None}
+
+    workspace({"data.version": "v0", "convert.select.contrast": "without"})
+    convert.run(root)
+    (case,) = cases(root)
+    assert nifti.read_header(root / "data" / "nifti" / f"{case}{nifti.SUFFIX}")[0][2] == 99
 
 
 # --- the cohort

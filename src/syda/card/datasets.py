@@ -81,7 +81,8 @@ def _selection(inputs: Inputs) -> Section:
         else absent(
             contrast,
             RADIOLOGIST,
-            "who looked for them, how, and with what error; the pipeline does not check it",
+            "who looked for them, how, and with what error; the pipeline knows contrast agent from "
+            "headers alone, and stones from the list of cases that a reader leaves out",
         ),
         **_rules(manifest),
         "excluded": convert.fact("Series that these rules left out", "excluded", "total"),

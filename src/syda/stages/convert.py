@@ -103,7 +103,9 @@ class Params(Section):
     max_quarantine_share: float = Field(ge=0, le=1)
     """Share of CT series and archives set aside above which the stage fails."""
     select: Select
+    """The cohort's rules."""
     archives: Archives
+    """Bounds of zip and tar files."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ def run(root: Path) -> None:
             f"{raw} does not exist: put DICOM there, or set data.version to one of "
             f"{_versions(root)}"
         )
+    key = _key(root, data)
     with (
         intake.unnamed(root / raw, raw),
         stage.running(
@@ -146,24 +149,21 @@ def run(root: Path) -> None:
             writes=[paths.NIFTI, paths.CONVERT_REPORT],
             params={"data": data, "ct": ct.only("hu_min", "hu_max"), "convert": own},
         ),
+        scratch_folder(root / paths.NIFTI.with_name("unpacked")) as unpacked,
+        replace_folder(root / paths.NIFTI) as folder,
     ):
-        key = _key(root, data)
-        with (
-            scratch_folder(root / paths.NIFTI.with_name("unpacked")) as unpacked,
-            replace_folder(root / paths.NIFTI) as folder,
-        ):
-            files, refused = _files(root / raw, unpacked, own.archives.limits(), key)
-            groups, ignored = _group(files)
-            tasks = [Task(uid, groups[uid], folder, key, own, ct) for uid in sorted(groups)]
-            outcomes = [*engine.each(convert_series, tasks, "convert", "series"), *refused]
-            report = outcome.report(outcomes, ignored) | {
-                "version": data.version,
-                "artificial": data.version in data.artificial,
-            }
-            write_json(root / paths.CONVERT_REPORT, report)
-            write_json(folder / EXCLUDED, outcome.entries(o for o in outcomes if o.excluded))
-            _expect_readers_cases(own.select.rules(), outcomes)
-            _refuse(raw, report, own)
+        files, refused = _files(root / raw, unpacked, own.archives.limits(), key)
+        groups, ignored = _group(files)
+        tasks = [Task(uid, groups[uid], folder, key, own, ct) for uid in sorted(groups)]
+        outcomes = [*engine.each(convert_series, tasks, "convert", "series"), *refused]
+        report = outcome.report(outcomes, ignored) | {
+            "version": data.version,
+            "artificial": data.version in data.artificial,
+        }
+        write_json(root / paths.CONVERT_REPORT, report)
+        write_json(folder / EXCLUDED, outcome.entries(o for o in outcomes if o.excluded))
+        _expect_readers_cases(own.select.rules(), outcomes)
+        _refuse(raw, report, own)
 
 
 def _versions(root: Path) -> str:
@@ -263,11 +263,7 @@ def convert_series(task: Task) -> Outcome:
 
 
 def _expect_readers_cases(rules: selection.Rules, outcomes: Iterable[Outcome]) -> None:
-    """Stop where a reader's finding reaches no series: its scan may be in under another id.
-
-    Raises:
-        UsageError: such a case.
-    """
+    """Stop where a reader's finding reaches no series: its scan may be in under another id."""
     missing = rules.exclude.keys() - {outcome.label for outcome in outcomes if outcome.excluded}
     if missing:
         raise UsageError(
