@@ -9,7 +9,6 @@ import os
 import sys
 import traceback
 import warnings
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -39,14 +38,6 @@ key_app = typer.Typer(
     help="The private key behind the pseudonyms of real patients.", no_args_is_help=True
 )
 app.add_typer(key_app, name="key")
-
-
-class ValidatedSet(StrEnum):
-    """What ``syda validate`` checks."""
-
-    resampled = "resampled"
-    records = "records"
-    synthetic = "synthetic"
 
 
 @app.callback()
@@ -90,12 +81,45 @@ def resample() -> None:
 
 @app.command()
 def validate(
-    name: Annotated[ValidatedSet, typer.Argument(metavar="SET", help="the set to check")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="SET|FOLDER",
+            help="resampled, records or synthetic; or a folder of NIfTI files from elsewhere",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", metavar="FILE", dir_okay=False, help="Write a folder's report here."
+        ),
+    ] = None,
 ) -> None:
-    """Check a set of volumes with Great Expectations (reports/validation)."""
+    """Check a set of volumes with Great Expectations (reports/validation), or any folder of NIfTI.
+
+    Of a folder the report goes to the terminal, or to --output, and nothing else is written.
+    """
+    from syda.errors import CheckFailed, UsageError
+    from syda.runtime.outputs import write_text
     from syda.stages import validate
 
-    validate.run(Path.cwd(), name.value)
+    if name in validate.SETS:
+        if output:
+            raise UsageError(f"validate {name}: its report goes to reports/validation: no --output")
+        for warning in validate.run(Path.cwd(), name):
+            typer.echo(f"validate {name}: warning: {warning}")
+        return
+    if not Path(name).is_dir():
+        raise UsageError(
+            f"validate: {name}: neither one of {', '.join(validate.SETS)} nor a folder"
+        )
+    page, failure = validate.folder_report(Path.cwd(), Path(name))
+    if output:
+        write_text(output, page)
+    else:
+        typer.echo(page, nl=False)
+    if failure is not None:
+        raise CheckFailed(f"validate {name}: {failure}")
 
 
 @app.command()

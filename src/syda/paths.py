@@ -27,6 +27,7 @@ DECLARED = MODEL_CARD / "declared.yaml"
 
 PRIVATE_KEY = Path(".syda/key")
 WORK = Path(".work")
+MEMO = WORK / "memo"
 MLFLOW = Path(".mlflow")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 RUN = Path(__file__).parents[2] / ".ci/run"
-TARGETS = ["setup", "check", "check-git", "test", "verify", "check-data"]
+TARGETS = ["setup", "check", "check-git", "test-all", "verify", "check-data"]
 
 MAKE = """#!/bin/sh
 echo "$1" >> ../made
@@ -81,7 +81,7 @@ def test_nothing_runs_without_the_install(ci):
 
 
 def test_a_section_that_changes_the_checkout_turns_it_red(ci):
-    _, output = ci(code=1, MAKES_LITTER="test")
+    _, output = ci(code=1, MAKES_LITTER="test-all")
     assert "checkout left as it was" in failed(output)[0]
     assert "not as it was before: ?? litter" in output
 

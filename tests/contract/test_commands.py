@@ -18,7 +18,7 @@ COMMANDS = {
     "syda phantom": ["VERSION"],
     "syda resample": [],
     "syda train": [],
-    "syda validate": ["SET"],
+    "syda validate": ["--output", "SET|FOLDER"],
     "syda verify": ["--allow-missing"],
 }
 """Every command with its arguments and options, --help apart, which each has."""

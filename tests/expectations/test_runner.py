@@ -2,13 +2,24 @@ from dataclasses import replace
 
 import pytest
 
-from syda.expectations import runner, suites
-from syda.expectations.suites import AtLeast, Different, Equals, Readable, Rule, Within
+from syda.expectations import runner
+from syda.expectations.rules import (
+    AtLeast,
+    Blank,
+    Different,
+    Equals,
+    Impossible,
+    Isotropic,
+    Readable,
+    Rule,
+    Within,
+)
 from syda.expectations.tables import Row
 
 
 def row(case, **found):
-    return replace(Row(case, spacing_i=1.5, orientation="RAS", sha256=case, split="train"), **found)
+    size = {"spacing_i": 1.5, "spacing_j": 1.5, "spacing_k": 1.5}
+    return replace(Row(case, orientation="RAS", sha256=case, split="train", **size), **found)
 
 
 def verdict(rows, check):
@@ -67,12 +78,82 @@ def test_an_unreadable_file_fails_one_rule_and_is_left_out_of_the_others():
     assert result.failing[0].found == {"fault": "truncated"}
 
 
-def test_an_empty_table_fails_the_floor_and_passes_nothing():
-    suite = suites.resampled(1.5, 0.001, (-1024, 3071), 50, 1)
-    results = runner.validate([], suite)
-    verdicts = {result.rule: result.verdict for result in results}
-    assert verdicts.pop("at_least") == "failed"
-    assert set(verdicts.values()) == {"not checked"}
+@pytest.mark.parametrize(
+    "check",
+    [
+        *(WITHIN, Isotropic(1.5, 0.001), Equals("orientation", "RAS")),
+        *(Different("sha256"), Blank("attributes_missing"), Readable()),
+    ],
+    ids=lambda check: type(check).__name__,
+)
+def test_an_empty_table_passes_nothing(check):
+    assert verdict([], check).verdict == "not checked"
+
+
+def test_an_empty_table_fails_a_floor():
+    result = verdict([], AtLeast(1))
+    assert (result.verdict, result.observed) == ("failed", "0 volumes")
+
+
+def test_a_range_without_lower_bound_has_an_upper_one():
+    check = Within(("air_share",), None, 0.5, "%")
+    result = verdict([row("a", air_share=0.0), row("b", air_share=0.5)], check)
+    assert (result.verdict, result.observed) == ("passed", "0 to 50 % in 2 volumes")
+    assert verdict([row("a", air_share=0.51)], check).verdict == "failed"
+
+
+@pytest.mark.parametrize("wanted", [1.5, None], ids=["1.5 mm", "any size"])
+def test_one_axis_of_another_length_is_not_isotropic(wanted):
+    wrong = {
+        f"{axis} of {size}": row(f"{axis} of {size}", **{axis: size})
+        for axis in ("spacing_i", "spacing_j", "spacing_k")
+        for size in (1.4985, 1.5015, 3.0, None, float("nan"), float("inf"))
+    }
+    result = verdict([row("a"), *wrong.values(), row("z")], Isotropic(wanted, 0.001))
+    assert result.verdict == "failed"
+    assert {failure.case for failure in result.failing} == set(wrong)
+    for failure in result.failing:
+        assert set(failure.found) == {"spacing_i", "spacing_j", "spacing_k"}
+
+
+def test_a_size_is_isotropic_within_the_tolerance():
+    rows = [row("a", spacing_j=1.5009), row("b", spacing_k=1.4991)]
+    result = verdict(rows, Isotropic(1.5, 0.001))
+    assert (result.verdict, result.observed) == ("passed", "1.4991 to 1.5009 mm in 2 volumes")
+    assert verdict(rows, Isotropic(None, 0.001)).verdict == "passed"
+
+
+def test_any_size_is_isotropic_where_each_volume_has_its_own():
+    three = row("a", spacing_i=3.0, spacing_j=3.0, spacing_k=3.0)
+    assert verdict([three, row("b")], Isotropic(None, 0.001)).verdict == "passed"
+    result = verdict([three, row("b")], Isotropic(1.5, 0.001))
+    assert [failure.case for failure in result.failing] == ["a"]
+
+
+def test_an_unreadable_file_is_not_asked_for_its_size():
+    assert verdict([row("a"), Row("b", fault="cut")], Isotropic(1.5, 0.001)).verdict == "passed"
+
+
+def test_a_share_of_volumes_may_lack_something():
+    rows = [row("a"), row("b", attributes_missing="kvp"), row("c"), row("d")]
+    check = Blank("attributes_missing", 0.75)
+    result = verdict(rows, check)
+    assert (result.verdict, result.observed, result.failing) == ("passed", "3 of 4 volumes", ())
+    result = verdict(rows[1:], check)
+    assert (result.verdict, result.observed) == ("failed", "2 of 3 volumes")
+    assert result.failing[0].found == {"attributes_missing": "kvp"}
+
+
+def test_what_cannot_be_checked_says_why():
+    result = verdict([row("a")], Impossible("there is no split"))
+    assert (result.verdict, result.observed) == ("not checked", "there is no split")
+
+
+def test_a_result_has_the_severity_of_its_rule():
+    rule = Rule("rule", "A sentence.", WITHIN)
+    results = runner.validate([row("a", spacing_i=3.0)], [rule, rule.as_warning()])
+    assert [result.severity for result in results] == ["critical", "warning"]
+    assert {result.verdict for result in results} == {"failed"}
 
 
 def test_a_floor_counts_one_split():

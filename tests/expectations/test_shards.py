@@ -9,6 +9,7 @@ from syda.records.schema import Record
 from syda.types import Case, Volume
 
 WINDOW = (-1000, 1000)
+ASKED = ("kvp", "sex")
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def folder(tmp_path):
     rng = np.random.default_rng(0)
     records = [
         Record(
-            Case(f"case{n}", f"patient{n}", {}),
+            Case(f"case{n}", f"patient{n}", {"kvp": 120.0} | ({"sex": "F"} if n else {})),
             Volume(
                 rng.integers(-1000, 1000, (4, 5, 6), dtype=np.int16), np.diag([1.5, 1.5, 1.5, 1])
             ),
@@ -30,7 +31,7 @@ def folder(tmp_path):
 def read(folder):
     entries, rows = shards.record_index(folder)
     for shard in shards.shard_files(folder, entries):
-        rows += shards.shard_rows(shard, entries, WINDOW)
+        rows += shards.shard_rows(shard, entries, WINDOW, ASKED)
     return {row.case: row for row in rows}
 
 
@@ -48,6 +49,8 @@ def test_each_record_is_a_row_with_patient_and_split(folder):
     assert {row.split for row in rows.values()} == {"train", "holdout"}
     assert {row.fault for row in rows.values()} == {None}
     assert rows["case0"].spacing_k == 1.5
+    assert rows["case0"].attributes_missing == "sex"
+    assert rows["case1"].attributes_missing is None
 
 
 def test_a_flipped_bit_names_the_shard_and_the_cases_behind_it(folder):

@@ -48,6 +48,17 @@ def test_figures_are_numpys_whatever_the_type(tmp_path, dtype):
     assert row.air_share == (as_stored < -900).mean()
 
 
+@pytest.mark.parametrize("far", [32767, 32768, -32768, -32769, 1e300])
+def test_whole_numbers_of_any_size_in_a_float_file_are_counted(tmp_path, far):
+    voxels = np.random.default_rng(0).integers(-1000, 1000, (5, 6, 7)).astype(np.float64)
+    voxels[0, 0, :3] = far, np.nan, np.inf
+    row = tables.nifti_row(save(tmp_path / "a.nii.gz", voxels), WINDOW)
+    finite = voxels[np.isfinite(voxels)]
+    assert row.not_finite == 2
+    assert (row.hu_min, row.hu_max) == (finite.min(), finite.max())
+    assert row.hu_p99_5 == pytest.approx(np.percentile(finite, 99.5))
+
+
 def test_a_flipped_axis_is_another_orientation(tmp_path):
     path = save(
         tmp_path / "a.nii.gz", np.zeros((2, 2, 2), np.int16), affine=np.diag([-1.5, 1.5, 1.5, 1])

@@ -91,7 +91,7 @@ def metric(title, aim, protocol):
 def validation(name):
     rule = {
         "rule": "spacing", "sentence": "Voxels measure 1.5 mm.", "verdict": "passed",
-        "observed": "1.5 mm in 64 volumes", "failing": [],
+        "severity": "critical", "observed": "1.5 mm in 64 volumes", "failing": [],
     }  # fmt: skip
     part = {"title": f"The {name}", "folder": f"data/{name}", "volumes": 64, "rules": [rule]}
     return {"set": name, "success": True, "parts": [part | {"summary": {}}]}

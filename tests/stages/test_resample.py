@@ -60,3 +60,43 @@ def test_a_scan_that_would_be_too_large_stops_the_stage_before_any_work(
 def test_missing_input_says_what_to_do(workspace):
     with pytest.raises(UsageError, match=r"data/nifti does not exist: `dvc repro`"):
         resample.run(workspace())
+
+
+def test_a_second_run_reuses_every_case_and_an_added_one_costs_one(workspace, ramp, capsys):
+    root = workspace()
+    put = root / "data/nifti"
+
+    def add(case):
+        nifti.write(put / f"{case}.nii.gz", ramp)
+        (put / f"{case}.json").write_text(json.dumps({"case": case}))
+
+    def run():
+        resample.run(root)
+        files = {p.name: p.read_bytes() for p in (root / "data/resampled").iterdir()}
+        return capsys.readouterr().err.splitlines()[-1], files
+
+    add("c1")
+    add("c2")
+    said, first = run()
+    assert said == "resample: 0 cases reused, 2 new"
+    assert run() == ("resample: 2 cases reused, 0 new", first)
+    add("c3")
+    said, files = run()
+    assert said == "resample: 2 cases reused, 1 new"
+    assert files.keys() - first.keys() == {"c3.json", "c3.nii.gz"}
+    (put / "c1.nii.gz").unlink()
+    (put / "c1.json").unlink()
+    said, files = run()
+    assert said == "resample: 2 cases reused, 0 new"
+    assert files.keys() == {"c2.json", "c2.nii.gz", "c3.json", "c3.nii.gz"}
+
+
+def test_other_parameters_reuse_nothing(workspace, ramp, capsys):
+    for spacing, said in ((1.5, "0 cases reused, 1 new"), (2.0, "0 cases reused, 1 new")):
+        root = workspace({"ct.spacing_mm": spacing})
+        if spacing == 1.5:
+            nifti.write(root / "data/nifti/c1.nii.gz", ramp)
+            (root / "data/nifti/c1.json").write_text("{}")
+        resample.run(root)
+        assert capsys.readouterr().err.splitlines()[-1] == f"resample: {said}"
+        assert nifti.read(root / "data/resampled/c1.nii.gz").spacing[0] == pytest.approx(spacing)

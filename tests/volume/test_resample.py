@@ -5,10 +5,42 @@ from syda.types import Volume
 from syda.volume.resample import Axis, along_axes, to_spacing
 
 
-def test_weights_of_two_to_one_are_the_triangle():
+def test_weights_going_down_are_the_overlap():
     weights = Axis(count=4, start=0.5, step=2.0).weights(8)
-    np.testing.assert_allclose(weights[1], [0, 0.125, 0.375, 0.375, 0.125, 0, 0, 0])
-    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    np.testing.assert_allclose(weights[1], [0, 0, 0.5, 0.5, 0, 0, 0, 0])
+    weights = Axis(count=2, start=1.0, step=3.0).weights(6)
+    np.testing.assert_allclose(weights, np.repeat(np.eye(2), 3, axis=1) / 3, rtol=1e-6)
+
+
+def test_a_voxel_covered_in_part_does_not_pull():
+    # 2.5 voxels: whole, whole, half, whose centre of mass would be 1.3 and not 1.25
+    weights = Axis(count=2, start=0.75, step=2.5).weights(5)
+    np.testing.assert_allclose(weights[0], [0.425, 0.4, 0.175, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(weights[1], weights[0, ::-1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("step", np.linspace(0.2, 9, 89))
+def test_weights_are_positive_sum_to_one_and_lie_where_the_sample_does(step):
+    length = 40
+    axis = Axis(max(1, round(length / step)), (step - 1) / 2, step)
+    weights = axis.weights(length).astype(np.float64)
+    assert weights.min() >= 0
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)
+    half = max(1.0, step) / 2
+    at = axis.positions()
+    whole = (at - half > -0.5) & (at + half < length - 0.5)
+    assert whole.any()
+    np.testing.assert_allclose((weights @ np.arange(length))[whole], at[whole], atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 8])
+def test_a_whole_number_of_voxels_is_their_mean_exactly(factor):
+    rng = np.random.default_rng(0)
+    image = rng.integers(-1000, 1000, (24, 24, 24)).astype(np.int16)
+    count = 24 // factor
+    means = image.reshape([count, factor] * 3).mean(axis=(1, 3, 5))
+    axis = Axis(count, (factor - 1) / 2, float(factor))
+    np.testing.assert_allclose(along_axes(image, [axis] * 3, outside=-1000), means, atol=1e-3)
 
 
 def test_weights_going_up_are_linear_and_hold_the_edge():
@@ -57,8 +89,8 @@ def test_no_overshoot_and_noise_is_averaged():
     assert out.hu.shape == (20, 20, 20)
     assert hu.min() <= out.hu.min()
     assert out.hu.max() <= hu.max()
-    # white noise through [1 3 3 1] / 8 an axis: sd x (20 / 64) ** 1.5
-    assert out.hu.std() == pytest.approx(hu.std() * (20 / 64) ** 1.5, rel=0.05)
+    # the mean of two voxels along each axis
+    assert out.hu.std() == pytest.approx(hu.std() / 8**0.5, rel=0.05)
 
 
 def test_fine_detail_vanishes_instead_of_aliasing():

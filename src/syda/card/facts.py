@@ -73,6 +73,7 @@ def _checks(inputs: Inputs) -> Section:
                 rows.append({
                     "volumes": part["title"],
                     "rule": rule["sentence"],
+                    "severity": document.value(*at, "severity"),
                     "observed": document.fact("observed", *at, "observed"),
                     "verdict": document.fact("verdict", *at, "verdict"),
                 })  # fmt: skip

@@ -5,10 +5,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from syda.expectations import tables
+from syda.expectations.observed import quantity
+from syda.expectations.rules import SPACING, Severity
 from syda.expectations.runner import Failure, Result
 
 SHOWN = 20
-"""Failing volumes that Markdown lists for a rule; JSON has them all."""
+"""Failing volumes that Markdown lists for a rule where JSON has them all."""
 
 _MEASURED = {
     "spacing_i": ("voxel size along i", "mm"),
@@ -22,9 +24,9 @@ _MEASURED = {
     "hu_p99_5": ("99.5th percentile of voxels", "HU"),
     "hu_max": ("highest voxel", "HU"),
     "std_hu": ("standard deviation of voxels", "HU"),
-    "air_share": (f"voxels below {tables.AIR_HU} HU", "share of 1"),
-    "below_window_share": ("voxels below the model's window", "share of 1"),
-    "above_window_share": ("voxels above the model's window", "share of 1"),
+    "air_share": (f"share of voxels below {tables.AIR_HU} HU", "%"),
+    "below_window_share": ("share of voxels below the model's window", "%"),
+    "above_window_share": ("share of voxels above the model's window", "%"),
 }
 """Figures that the report sums up: label and unit."""
 
@@ -32,7 +34,10 @@ _LABELS = _MEASURED | {
     "not_finite": ("number of NaN or infinite voxels", ""),
     "splits_of_patient": ("number of splits with this patient", ""),
     "sha256": ("sha256 of voxels", ""),
+    "attributes_missing": ("not known", ""),
 }
+_TEXT = ("fault", "description_fault")
+"""Columns that say themselves what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +58,31 @@ class Part:
 
 
 def first_failure(parts: Sequence[Part]) -> str | None:
-    """Say in one line which rule failed first and for which case; None if all passed."""
-    for part in parts:
-        for result in part.results:
-            if result.verdict == "failed":
-                rule = f'breaks the rule "{result.sentence.rstrip(".")}"'
-                if result.failing:
-                    return f"{part.folder}: case {_case(result.failing[0])} {rule}"
-                return f"{part.folder} {rule} (observed: {result.observed})"
-    return None
+    """Say in one line which critical rule failed first and for which case; None if all hold."""
+    return next(iter(_broken(parts, "critical")), None)
+
+
+def warnings(parts: Sequence[Part]) -> list[str]:
+    """Say in a line each which rules of less weight do not hold, and for which case first."""
+    return _broken(parts, "warning")
+
+
+def _broken(parts: Sequence[Part], severity: Severity) -> list[str]:
+    return [
+        _line(part, result)
+        for part in parts
+        for result in part.results
+        if (result.severity, result.verdict) == (severity, "failed")
+    ]
+
+
+def _line(part: Part, result: Result) -> str:
+    rule = f'breaks the rule "{result.sentence.rstrip(".")}"'
+    if not result.failing:
+        return f"{part.folder} {rule} (observed: {result.observed})"
+    others = len(result.failing) - 1
+    more = f", and so {'does' if others == 1 else 'do'} {others} more" if others else ""
+    return f"{part.folder}: case {_case(result.failing[0])} {rule}{more}"
 
 
 def document(name: str, parts: Sequence[Part]) -> dict[str, Any]:
@@ -69,6 +90,7 @@ def document(name: str, parts: Sequence[Part]) -> dict[str, Any]:
     return {
         "set": name,
         "success": first_failure(parts) is None,
+        "warnings": len(warnings(parts)),
         "parts": [
             {
                 "title": part.title,
@@ -97,31 +119,54 @@ def summary(rows: Sequence[tables.Row]) -> dict[str, dict[str, float]]:
     }
 
 
-def markdown(name: str, parts: Sequence[Part]) -> str:
-    """Return the report as a page: the verdict, the rules as sentences, the failing cases."""
-    failure = first_failure(parts)
-    verdict = (
-        "**Passed.** Every rule holds." if failure is None else f"**Failed.** {_text(failure)}."
-    )
-    lines = [f"# Validation of the {name} set", "", verdict, ""]
+def markdown(what: str, parts: Sequence[Part], shown: int | None = SHOWN) -> str:
+    """Return the report as a page: the verdict, the rules as sentences, the failing cases.
+
+    Args:
+        what: the set, in words: it follows "Validation of the".
+        parts: of the set.
+        shown: failing volumes listed for a rule, None for all.
+    """
+    lines = [f"# Validation of the {_text(what)}", "", _verdict(parts), ""]
     for part in parts:
         lines += [f"## {part.title}", "", f"`{part.folder}`: {len(part.rows)} looked at.", ""]
-        lines += ["| rule | observed | verdict |", "| --- | --- | --- |"]
+        lines += ["| rule | severity | observed | verdict |", "| --- | --- | --- | --- |"]
         lines += [
-            f"| {_text(r.sentence)} | {_text(r.observed)} | {r.verdict} |" for r in part.results
+            f"| {_text(r.sentence)} | {r.severity} | {_text(r.observed)} | {r.verdict} |"
+            for r in part.results
         ]
-        lines += ["", *_failing(part), *_measured(part)]
+        lines += ["", *_failing(part, shown), *_measured(part)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _failing(part: Part) -> list[str]:
+def _verdict(parts: Sequence[Part]) -> str:
+    failures, less = _broken(parts, "critical"), warnings(parts)
+    unchecked = sum(r.verdict == "not checked" for part in parts for r in part.results)
+    lines = []
+    if failures:
+        lines += [f"**Failed.** Critical rules that do not hold: {len(failures)}.", ""]
+        lines += [*(f"- {_text(line)}" for line in failures), ""]
+    elif less:
+        lines += ["**Passed, with warnings.** Every critical rule that was checked holds.", ""]
+    else:
+        lines += ["**Passed.** Every rule that was checked holds.", ""]
+    if less:
+        lines += [f"Warnings, which stop nothing: {len(less)}.", ""]
+        lines += [*(f"- {_text(line)}" for line in less), ""]
+    if unchecked:
+        lines += [f"Not checked, for the reason in the column observed: {unchecked}.", ""]
+    return "\n".join(lines[:-1])
+
+
+def _failing(part: Part, shown: int | None) -> list[str]:
     lines = []
     for result in part.results:
         if result.failing:
-            lines += [f"### Breaks the rule: {_text(result.sentence)}", ""]
-            lines += [f"- {_text(_case(failure))}" for failure in result.failing[:SHOWN]]
-            more = len(result.failing) - SHOWN
-            lines += [f"- and {more} more (see the JSON report)", ""] if more > 0 else [""]
+            lines += [f"### Breaks the rule ({result.severity}): {_text(result.sentence)}", ""]
+            listed = result.failing[:shown]
+            lines += [f"- {_text(_case(failure))}" for failure in listed]
+            more = len(result.failing) - len(listed)
+            lines += [f"- and {more} more (see the JSON report)", ""] if more else [""]
     return lines
 
 
@@ -137,22 +182,32 @@ def _measured(part: Part) -> list[str]:
     ]
     for column, (label, unit) in _MEASURED.items():
         if column in found:
-            low, middle, high = (f"{found[column][key]:.6g}" for key in ("min", "median", "max"))
+            low, middle, high = (
+                quantity(found[column][key], unit) for key in ("min", "median", "max")
+            )
             lines.append(f"| {label} | {unit} | {low} | {middle} | {high} |")
     return [*lines, ""]
 
 
 def _case(failure: Failure) -> str:
-    return f"{failure.case} ({', '.join(_found(*pair) for pair in failure.found.items())})"
+    if set(failure.found) == set(SPACING):
+        sizes = (failure.found[column] for column in SPACING)
+        told = (quantity(size, "mm") if isinstance(size, float) else "?" for size in sizes)
+        found = f"voxels measure {' x '.join(told)} mm"
+    else:
+        found = ", ".join(_found(*pair) for pair in failure.found.items())
+    return f"{failure.case} ({found})"
 
 
 def _found(column: str, value: float | str | None) -> str:
-    if column == "fault":
+    if column in _TEXT:
         return str(value)
     label, unit = _LABELS.get(column, (column, ""))
     if value is None:
         return f"{label} is not measured"
-    return f"{label} is {value if isinstance(value, str) else f'{value:.6g}'} {unit}".rstrip()
+    return (
+        f"{label} is {value if isinstance(value, str) else quantity(value, unit)} {unit}".rstrip()
+    )
 
 
 def _text(value: str) -> str:

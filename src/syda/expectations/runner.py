@@ -7,7 +7,6 @@ rule that asks for readable files; the others judge what was read.
 """
 
 import warnings
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,13 +14,19 @@ from typing import Any, Literal
 import pandas as pd
 
 from syda.expectations import tables
-from syda.expectations.suites import (
+from syda.expectations.observed import observed
+from syda.expectations.rules import (
+    SPACING,
     AtLeast,
+    Blank,
     Check,
     Different,
     Equals,
+    Impossible,
+    Isotropic,
     Readable,
     Rule,
+    Severity,
     Within,
 )
 
@@ -29,6 +34,12 @@ with warnings.catch_warnings():  # its parser still imports sre_constants
     warnings.simplefilter("ignore", DeprecationWarning)
     import great_expectations as gx
     from great_expectations import expectations as gxe
+    from great_expectations.execution_engine import PandasExecutionEngine
+    from great_expectations.expectations.expectation import MulticolumnMapExpectation
+    from great_expectations.expectations.metrics.map_metric_provider import (
+        MulticolumnMapMetricProvider,
+        multicolumn_condition_partial,
+    )
     from great_expectations.expectations.row_conditions import Column
 
 Verdict = Literal["passed", "failed", "not checked"]
@@ -54,16 +65,53 @@ class Result:
     Attributes:
         rule: its name.
         sentence: what it asks for.
+        severity: ``critical`` or ``warning``.
         verdict: ``not checked`` where no volume could be judged.
-        observed: what was found, in words.
-        failing: the volumes that break it, by case.
+        observed: what was found, in words; of an impossible check, why it is.
+        failing: the volumes that break a rule that does not hold, by case.
     """
 
     rule: str
     sentence: str
+    severity: Severity
     verdict: Verdict
     observed: str
     failing: tuple[Failure, ...]
+
+
+class IsotropicSpacing(MulticolumnMapMetricProvider):  # type: ignore[misc]
+    """Which rows have one voxel size along each axis; a size that is missing is none."""
+
+    condition_metric_name = "multicolumn_values.isotropic_spacing"
+    condition_domain_keys = ("batch_id", "table", "column_list", "row_condition", "ignore_row_if")
+    condition_value_keys = ("spacing_mm", "tolerance_mm")
+
+    @multicolumn_condition_partial(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
+    def _pandas(
+        cls,  # noqa: N805  (the decorator makes it a class method)
+        column_list: pd.DataFrame,
+        spacing_mm: float | None,
+        tolerance_mm: float,
+        **_: Any,
+    ) -> "pd.Series[bool]":
+        wanted = column_list.min(axis=1) if spacing_mm is None else spacing_mm
+        return (column_list.sub(wanted, axis=0).abs() <= tolerance_mm).all(axis=1)
+
+
+class ExpectIsotropicSpacing(MulticolumnMapExpectation):  # type: ignore[misc]
+    """Expect one voxel size along the axes of each volume: a given one, or any.
+
+    Attributes:
+        spacing_mm: the given one, mm; None for any.
+        tolerance_mm: allowed deviation from it, or from the volume's smallest, mm.
+    """
+
+    spacing_mm: float | None
+    tolerance_mm: float
+    ignore_row_if: Literal["never"] = "never"
+
+    map_metric = IsotropicSpacing.condition_metric_name
+    success_keys = ("spacing_mm", "tolerance_mm", "mostly")
 
 
 def validate(rows: Sequence[tables.Row], suite: Sequence[Rule]) -> list[Result]:
@@ -98,12 +146,14 @@ def _decide(batch: Any, table: pd.DataFrame, rule: Rule) -> Result:
             found.setdefault(line["case"], {}).update(values)
     judged = table if isinstance(rule.check, Readable) else table[table["fault"].isna()]
     empty = judged.empty and not isinstance(rule.check, AtLeast)
+    undecided = empty or isinstance(rule.check, Impossible)
     return Result(
         rule.name,
         rule.sentence,
-        "not checked" if empty else "passed" if success else "failed",
-        _observed(rule.check, judged),
-        tuple(Failure(case, found[case]) for case in sorted(found)),
+        rule.severity,
+        "not checked" if undecided else "passed" if success else "failed",
+        observed(rule.check, judged),
+        () if success else tuple(Failure(case, found[case]) for case in sorted(found)),
     )
 
 
@@ -118,13 +168,15 @@ def _refuse_exception(rule: str, info: dict[str, Any]) -> None:
 def _expectations(check: Check) -> list[Any]:
     read = Column("fault").is_null()
     match check:
+        case Impossible():
+            wanted = []
         case Readable():
-            return [gxe.ExpectColumnValuesToBeNull(column="fault")]
+            wanted = [gxe.ExpectColumnValuesToBeNull(column="fault")]
         case AtLeast(count, split):
             where = read & (Column("split") == split) if split else read
-            return [gxe.ExpectTableRowCountToBeBetween(min_value=count, row_condition=where)]
+            wanted = [gxe.ExpectTableRowCountToBeBetween(min_value=count, row_condition=where)]
         case Within(columns, low, high):
-            return [
+            wanted = [
                 expectation
                 for column in columns
                 for expectation in (
@@ -134,49 +186,32 @@ def _expectations(check: Check) -> list[Any]:
                     ),
                 )
             ]
+        case Isotropic(spacing_mm, tolerance_mm):
+            wanted = [
+                ExpectIsotropicSpacing(
+                    column_list=list(SPACING),
+                    spacing_mm=spacing_mm,
+                    tolerance_mm=tolerance_mm,
+                    row_condition=read,
+                )
+            ]
         case Equals(column, value):
-            return [
+            wanted = [
                 gxe.ExpectColumnValuesToNotBeNull(column=column, row_condition=read),
                 gxe.ExpectColumnValuesToBeInSet(
                     column=column, value_set=[value], row_condition=read
                 ),
             ]
         case Different(column):
-            return [
+            wanted = [
                 gxe.ExpectColumnValuesToNotBeNull(column=column, row_condition=read),
                 gxe.ExpectColumnValuesToBeUnique(column=column, row_condition=read),
             ]
-
-
-def _observed(check: Check, judged: pd.DataFrame) -> str:
-    match check:
-        case Readable():
-            return f"{_count(len(judged), 'file')}, {judged['fault'].notna().sum()} with a fault"
-        case AtLeast(_, split):
-            return _count(len(judged[judged["split"] == split] if split else judged), "volume")
-    if judged.empty:
-        return "no volume to judge"
-    volumes = _count(len(judged), "volume")
-    match check:
-        case Within(columns, _, _, unit):
-            return f"{_span(judged[list(columns)], unit)} in {volumes}"
-        case Equals(column, _):
-            counts = Counter(judged[column].fillna("no value"))
-            return ", ".join(f"{counts[value]} x {value}" for value in sorted(counts))
-        case Different(column):
-            return f"{judged[column].nunique()} different among {volumes}"
-
-
-def _span(columns: pd.DataFrame, unit: str) -> str:
-    values = columns.stack().dropna()
-    if values.empty:
-        return "nothing measured"
-    low, high = f"{values.min():.6g}", f"{values.max():.6g}"
-    return f"{low if low == high else f'{low} to {high}'} {unit}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+        case Blank(column, share):
+            wanted = [
+                gxe.ExpectColumnValuesToBeNull(column=column, mostly=share, row_condition=read)
+            ]
+    return wanted
 
 
 def _plain(value: Any) -> float | str | None:

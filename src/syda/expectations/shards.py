@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from syda.errors import CorruptData
+from syda.expectations.descriptions import missing
 from syda.expectations.tables import Row, volume_row
 from syda.records import reader, schema, tfrecord
 from syda.records.writer import INDEX, Entry
@@ -31,13 +32,16 @@ def shard_files(folder: Path, entries: Sequence[Entry]) -> list[Path]:
     return [folder / name for name in sorted(names)]
 
 
-def shard_rows(shard: Path, entries: Sequence[Entry], window: tuple[int, int]) -> list[Row]:
+def shard_rows(
+    shard: Path, entries: Sequence[Entry], window: tuple[int, int], attributes: Sequence[str]
+) -> list[Row]:
     """Measure every record of a shard and hold it against the index.
 
     Args:
         shard: a TFRecord file, named after its split.
         entries: lines of the index, those of other shards too.
         window: lowest and highest HU of the model's window.
+        attributes: names of those that should be known.
 
     Returns:
         A row a record; one more, with a fault, for a record that ends the reading, and for each
@@ -49,20 +53,25 @@ def shard_rows(shard: Path, entries: Sequence[Entry], window: tuple[int, int]) -
     try:
         for number, data in enumerate(tfrecord.read(shard)):
             where = f"record {number} of {shard.name}"
-            rows.append(_record_row(where, data, expected, split, window))
+            rows.append(_record_row(where, data, expected, split, window, attributes))
     except FileNotFoundError:
         rows.append(Row(shard.name, fault="the index names this file, it does not exist"))
     except (CorruptData, OSError) as error:
         rows.append(Row(shard.name, fault=str(error).replace(str(shard), shard.name)))
-    missing = sorted(expected.keys() - {row.case for row in rows})
+    absent = sorted(expected.keys() - {row.case for row in rows})
     return rows + [
         Row(case, fault=f"not found in {shard.name}, where the index has it", split=split)
-        for case in missing
+        for case in absent
     ]
 
 
 def _record_row(
-    where: str, data: bytes, expected: dict[str, Entry], split: str, window: tuple[int, int]
+    where: str,
+    data: bytes,
+    expected: dict[str, Entry],
+    split: str,
+    window: tuple[int, int],
+    attributes: Sequence[str],
 ) -> Row:
     try:
         record = schema.decode(data)
@@ -72,6 +81,7 @@ def _record_row(
         )
     except ValueError as error:
         return Row(where, fault=str(error), split=split)
+    row = replace(row, attributes_missing=missing(case.attributes, attributes))
     entry = expected.get(case.case)
     if entry is None:
         return replace(row, fault=f"{where}: the index does not name it")

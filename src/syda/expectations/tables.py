@@ -49,6 +49,8 @@ class Row:
         below_window_share: share of voxels below the model's window.
         above_window_share: share of voxels above the model's window.
         sha256: digest of type, shape and voxels; equal for the same scan under two names.
+        description_fault: what is wrong with the JSON beside a scan, None where nothing is.
+        attributes_missing: names of asked-for attributes that are not known, None where all are.
         patient: pseudonym of the patient (records only).
         split: ``train`` or ``holdout`` (records only).
     """
@@ -72,11 +74,16 @@ class Row:
     below_window_share: float | None = None
     above_window_share: float | None = None
     sha256: str | None = None
+    description_fault: str | None = None
+    attributes_missing: str | None = None
     patient: str | None = None
     split: str | None = None
 
 
-TEXT = ("case", "fault", "orientation", "sha256", "patient", "split")
+TEXT = (
+    *("case", "fault", "orientation", "sha256", "description_fault", "attributes_missing"),
+    *("patient", "split"),
+)
 """Columns of a table that hold text; all others are numbers."""
 
 
@@ -155,13 +162,15 @@ def _intensities(voxels: NDArray[Any], window: tuple[int, int]) -> dict[str, Any
     found: dict[str, Any] = {"not_finite": voxels.size - total}
     if total == 0:
         return found
-    mean = (levels @ counts) / total
+    exponent = int(np.frexp(np.abs(levels).max())[1])
+    scaled = np.ldexp(levels, -exponent)  # exactly, so that no square leaves the range of float64
+    mean = (scaled @ counts) / total
     return found | {
         "hu_min": float(levels[0]),
         "hu_max": float(levels[-1]),
         "hu_p0_5": _percentile(levels, counts, 0.5),
         "hu_p99_5": _percentile(levels, counts, 99.5),
-        "std_hu": float(np.sqrt((levels - mean) ** 2 @ counts / total)),
+        "std_hu": float(np.ldexp(np.sqrt((scaled - mean) ** 2 @ counts / total), exponent)),
         "air_share": int(counts[levels < AIR_HU].sum()) / total,
         "below_window_share": int(counts[levels < window[0]].sum()) / total,
         "above_window_share": int(counts[levels > window[1]].sum()) / total,
@@ -171,13 +180,16 @@ def _intensities(voxels: NDArray[Any], window: tuple[int, int]) -> dict[str, Any
 def _histogram(voxels: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Finite values that occur, ascending, and how often; every figure follows from these."""
     flat = voxels.ravel(order="K")
-    if voxels.dtype != np.int16:
-        values, counts = np.unique(flat[np.isfinite(flat)], return_counts=True)
-        return values.astype(np.float64), counts.astype(np.int64)
     bins = np.zeros(2**16, dtype=np.int64)
     for start in range(0, flat.size, _AT_ONCE):
-        shifted = flat[start : start + _AT_ONCE].astype(np.intp) + 2**15
-        bins += np.bincount(shifted, minlength=2**16)
+        some = flat[start : start + _AT_ONCE]
+        some = some[np.isfinite(some)]
+        with np.errstate(invalid="ignore"):  # what does not fit comes out as another number
+            whole = some.astype(np.int16)
+        if not np.array_equal(whole, some):
+            values, counts = np.unique(flat[np.isfinite(flat)], return_counts=True)
+            return values.astype(np.float64), counts.astype(np.int64)
+        bins += np.bincount(whole.astype(np.intp) + 2**15, minlength=2**16)
     (occurring,) = bins.nonzero()
     return occurring.astype(np.float64) - 2**15, bins[occurring]
 

@@ -1,4 +1,8 @@
-"""Per-case work on one ``concurrent.futures`` executor."""
+"""Per-case work on one ``concurrent.futures`` executor: worker processes here, or a dask cluster.
+
+``SYDA_SCHEDULER=tcp://host:8786`` names the scheduler of a running cluster whose workers share this
+file system and this code; the calling code is the same.
+"""
 
 import multiprocessing
 import os
@@ -9,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from syda.errors import SydaError, UsageError
-from syda.runtime import guard, progress
+from syda.runtime import cluster, guard, progress
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,8 +52,13 @@ def each(work: Callable[[T], R], items: Sequence[T], label: str, unit: str) -> I
         unit: what an item is, for the bar.
 
     Raises:
-        SydaError: a worker was killed.
+        SydaError: a worker was killed, or the cluster does not answer.
+        UsageError: the cluster's code is another, or its client is not installed.
     """
+    if scheduler := os.environ.get("SYDA_SCHEDULER"):
+        with cluster.executor(scheduler, label) as distributed:
+            yield from progress.track(distributed.map(work, items), len(items), label, unit)
+        return
     count = min(workers(), len(items))
     if count <= 1:
         yield from progress.track(map(work, items), len(items), label, unit)

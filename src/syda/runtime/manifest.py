@@ -64,14 +64,31 @@ def package_versions() -> dict[str, str]:
     Without the local part: ``2.13.0`` is the same release as ``2.13.0+cpu``.
     """
     owners = metadata.packages_distributions()
-    loaded = {owner for name in sys.modules if "." not in name for owner in owners.get(name, ())}
-    direct = {
+    loaded = {
+        _canonical(owner)
+        for name in sys.modules
+        if "." not in name
+        for owner in owners.get(name, ())
+    }
+    return {name: version for name, version in direct_dependencies().items() if name in loaded}
+
+
+def direct_dependencies() -> dict[str, str]:
+    """Versions of the project's direct dependencies, imported or not, by name."""
+    names = {
         _canonical(re.split(r"[<>=!~;\[ ]", requirement, maxsplit=1)[0])
         for requirement in metadata.requires("syda") or ()
         if "extra ==" not in requirement
     }
-    found = {_canonical(owner): metadata.version(owner).split("+")[0] for owner in loaded}
-    return {name: version for name, version in sorted(found.items()) if name in direct}
+    return {name: metadata.version(name).split("+")[0] for name in sorted(names)}
+
+
+def plain(params: Mapping[str, Section | dict[str, Any]]) -> dict[str, Any]:
+    """Sections of params.yaml, or the keys used of them, as JSON holds them."""
+    return {
+        name: value.model_dump(mode="json") if isinstance(value, Section) else value
+        for name, value in params.items()
+    }
 
 
 def _canonical(name: str) -> str:
@@ -106,10 +123,7 @@ def write(
             "reads": {path.as_posix(): digest(root / path) for path in reads},
             "writes": {path.as_posix(): digest(root / path) for path in writes},
             "code": code_digest(stage),
-            "params": {
-                name: value.model_dump(mode="json") if isinstance(value, Section) else value
-                for name, value in params.items()
-            },
+            "params": plain(params),
             "python": f"{sys.version_info.major}.{sys.version_info.minor}",
             "packages": package_versions(),
         },

@@ -28,3 +28,8 @@ def track(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
         for item in items:
             yield item
             progress.update()
+
+
+def say(line: str) -> None:
+    """Print a line on stderr, below the bars."""
+    tqdm.write(line, file=sys.stderr)

@@ -11,7 +11,8 @@ from pydantic import Field
 from syda import paths
 from syda.errors import CheckFailed
 from syda.params import Section, load
-from syda.runtime import engine, space, stage
+from syda.runtime import engine, progress, space, stage
+from syda.runtime.memo import Kept, Memo
 from syda.runtime.outputs import replace_folder
 from syda.volume import nifti, resample
 
@@ -31,11 +32,13 @@ class Task:
         source: NIfTI file; its JSON stands beside it.
         folder: where the resampled file and the JSON go.
         spacing_mm: new voxel size.
+        memo: results of earlier runs.
     """
 
     source: Path
     folder: Path
     spacing_mm: float
+    memo: Memo
 
 
 def run(root: Path) -> None:
@@ -48,14 +51,9 @@ def run(root: Path) -> None:
     """
     params = load(root)
     own, ct = params.section("resample", Params), params.ct
+    told = {"resample": own, "ct": ct.only("spacing_mm")}
     with (
-        stage.running(
-            root,
-            "resample",
-            reads=[paths.NIFTI],
-            writes=[paths.RESAMPLED],
-            params={"resample": own, "ct": ct.only("spacing_mm")},
-        ),
+        stage.running(root, "resample", reads=[paths.NIFTI], writes=[paths.RESAMPLED], params=told),
         replace_folder(root / paths.RESAMPLED) as folder,
     ):
         sources = nifti.case_files(root / paths.NIFTI)
@@ -63,9 +61,11 @@ def run(root: Path) -> None:
             check_size(source, ct.spacing_mm, own.max_side)
         need = sum(expected_bytes(source, ct.spacing_mm) for source in sources)
         space.require(folder, need, "resample")
-        tasks = [Task(source, folder, ct.spacing_mm) for source in sources]
-        for _ in engine.each(resample_case, tasks, "resample", "cases"):
-            pass
+        memo = Memo.of(root, "resample", told)
+        tasks = [Task(source, folder, ct.spacing_mm, memo) for source in sources]
+        cases = list(engine.each(resample_case, tasks, "resample", "cases"))
+    memo.keep_only(case.key for case in cases)
+    progress.say(f"resample: {memo.summary(cases)}")
 
 
 def check_size(source: Path, spacing_mm: float, max_side: int) -> None:
@@ -95,9 +95,14 @@ def expected_bytes(source: Path, spacing_mm: float) -> int:
     return round(source.stat().st_size * math.prod(counts) / math.prod(shape))
 
 
-def resample_case(task: Task) -> None:
-    """Resample one case and carry its JSON along."""
-    volume = nifti.read(task.source)
-    nifti.write(task.folder / task.source.name, resample.to_spacing(volume, task.spacing_mm))
-    facts = f"{nifti.case_name(task.source)}.json"
-    shutil.copyfile(task.source.with_name(facts), task.folder / facts)
+def resample_case(task: Task) -> Kept:
+    """Resample one case and carry its JSON along, unless an earlier run has."""
+    name = nifti.case_name(task.source)
+    facts = task.source.with_name(f"{name}.json")
+
+    def compute(folder: Path) -> None:
+        volume = nifti.read(task.source)
+        nifti.write(folder / task.source.name, resample.to_spacing(volume, task.spacing_mm))
+        shutil.copyfile(facts, folder / facts.name)
+
+    return task.memo.case([task.source, facts], task.folder, compute, name=name)

@@ -1,0 +1,120 @@
+"""A dask cluster on the loopback: one scheduler, two workers, one of them killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+
+import pytest
+
+from syda.errors import SydaError, UsageError
+from syda.runtime import cluster, engine
+
+distributed = pytest.importorskip("distributed", reason="needs the extra `cluster`")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("default"),  # dask's own
+]
+
+
+class Cluster:
+    """Processes of a cluster."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.processes = []
+        log = self.start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        self.address = self.wait(log, r"Scheduler at: +(tcp://127\.0\.0\.1:\d+)")
+
+    def start(self, *command, **environment):
+        log = self.folder / f"{len(self.processes)}.log"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "dask", *command],
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                env={**os.environ, **environment},
+            )
+        self.processes.append(process)
+        return log
+
+    def worker(self, **environment):
+        log = self.start(
+            "worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard", **environment
+        )
+        self.wait(log, "(Registered to)")
+        return self.processes[-1]
+
+    @staticmethod
+    def wait(log, pattern, seconds=60):
+        deadline = time.monotonic() + seconds
+        while not (found := re.search(pattern, log.read_text())):
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        return found.group(1)
+
+    def stop(self):
+        for process in reversed(self.processes):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def running(tmp_path, monkeypatch):
+    started = Cluster(tmp_path)
+    monkeypatch.setenv("SYDA_SCHEDULER", started.address)
+    yield started
+    started.stop()
+
+
+def test_results_come_in_order_from_the_cluster(running):
+    running.worker()
+    running.worker()
+    assert list(engine.each(partial(pow, 2), range(20), "power", "numbers")) == [
+        2**n for n in range(20)
+    ]
+    pids = set(engine.each(eval, ["__import__('os').getpid()"] * 8, "pid", "numbers"))
+    assert pids <= {process.pid for process in running.processes[1:]}
+
+
+def test_a_killed_worker_costs_nothing_but_its_case(running):
+    victim = running.worker()
+    running.worker()
+    slow = "(__import__('time').sleep(0.1), {n} ** 2)[1]"
+    results = engine.each(eval, [slow.format(n=n) for n in range(30)], "square", "numbers")
+    found = [next(results), next(results)]
+    victim.send_signal(signal.SIGKILL)
+    assert found + list(results) == [n**2 for n in range(30)]
+
+
+def test_no_scheduler_is_one_line(monkeypatch):
+    monkeypatch.setattr(cluster, "_PATIENCE", 1)
+    monkeypatch.setenv("SYDA_SCHEDULER", "tcp://127.0.0.1:9")
+    with pytest.raises(SydaError, match="no scheduler answers at SYDA_SCHEDULER=tcp://127"):
+        list(engine.each(abs, [1], "abs", "numbers"))
+
+
+def test_no_worker_is_one_line(running):
+    with pytest.raises(SydaError, match="has no worker: start some"):
+        list(engine.each(abs, [1], "abs", "numbers"))
+
+
+def test_other_code_on_a_worker_is_refused(running, tmp_path):
+    other = tmp_path / "other"
+    subprocess.run(["cp", "-r", cluster.closure.SOURCE, other], check=True)
+    (other / "syda" / "errors.py").write_text((other / "syda" / "errors.py").read_text() + "# x\n")
+    running.worker(PYTHONPATH=str(other))
+    with pytest.raises(UsageError, match="run other code than this checkout"):
+        list(engine.each(abs, [1], "abs", "numbers"))
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.setenv("SYDA_SCHEDULER", "tcp://127.0.0.1:9")
+    with pytest.raises(UsageError, match=r"pip install 'syda\[cluster\]'"):
+        list(engine.each(abs, [1], "abs", "numbers"))
