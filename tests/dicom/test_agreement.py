@@ -11,7 +11,7 @@ def test_slices_of_two_patients_or_studies_are_no_series(ramp, as_slices, keywor
     setattr(slices[-1], keyword, "1.9")
     with pytest.raises(SetAside) as fault:
         agreement.patient_id(slices)
-    assert (fault.value.reason, fault.value.detail) == (Reason.MIXED_PATIENTS, keyword)
+    assert (fault.value.reason, fault.value.detail) == (Reason.MIXED_IDENTITY, keyword)
 
 
 def test_the_study_stands_for_a_patient_without_id(ramp, as_slices):

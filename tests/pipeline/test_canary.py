@@ -267,7 +267,7 @@ def data_half(root):
     syda(root, "--debug", "convert", workers=2)
     told = (root / "reports" / "convert.json").read_text()
     assert '"converted": 6' in told
-    for reason in ("undecodable_pixels", "mixed_geometry", "mixed_patients", "archive_path"):
+    for reason in ("undecodable_pixels", "mixed_geometry", "mixed_identity", "archive_path"):
         assert f'"{reason}"' in told
     assert '"archive_nested"' in told
     for stage in (("resample",), ("validate", "resampled"), ("pack",), ("validate", "records")):

@@ -227,7 +227,7 @@ def test_two_patients_under_one_series_are_set_aside(
     mixed[5].PatientID = "patient-2"
     save_slices(raw / "mixed", mixed)
     convert.run(root)
-    assert report(root)["reasons"] == {"mixed_patients": 1}
+    assert report(root)["reasons"] == {"mixed_identity": 1}
 
 
 def test_a_pixel_format_that_differs_among_slices_is_flagged(

@@ -28,7 +28,7 @@ def patient_id(slices: Sequence[Dataset]) -> str:
     """
     for keyword in ("PatientID", "StudyInstanceUID"):
         if len({str(ds.get(keyword) or "") for ds in slices}) > 1:
-            raise SetAside(Reason.MIXED_PATIENTS, keyword)
+            raise SetAside(Reason.MIXED_IDENTITY, keyword)
     found = slices[0].get("PatientID") or slices[0].get("StudyInstanceUID")
     if not found:
         raise SetAside(Reason.MISSING_ATTRIBUTE, "PatientID and StudyInstanceUID")

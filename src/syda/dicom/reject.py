@@ -29,7 +29,7 @@ class Reason(StrEnum):
     """An archive inside an archive; it is left out, what lies beside it is read."""
 
     MISSING_ATTRIBUTE = "missing_attribute"
-    MIXED_PATIENTS = "mixed_patients"
+    MIXED_IDENTITY = "mixed_identity"
     """Slices of several patients or studies under one SeriesInstanceUID."""
     MIXED_GEOMETRY = "mixed_geometry"
     """Slices of different size, spacing or orientation under one SeriesInstanceUID."""
