@@ -270,6 +270,7 @@ def data_half(root):
     for reason in ("undecodable_pixels", "mixed_geometry", "mixed_identity", "archive_path"):
         assert f'"{reason}"' in told
     assert '"archive_nested"' in told
+    assert len([*(root / ".work" / "memo" / "convert").iterdir()]) > 6  # searched as well
     for stage in (("resample",), ("validate", "resampled"), ("pack",), ("validate", "records")):
         syda(root, "--debug", *stage)
         syda(root, *stage)

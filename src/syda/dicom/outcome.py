@@ -1,8 +1,8 @@
 """What became of each acquisition, and the report of it."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from syda import census
@@ -34,10 +34,29 @@ class Outcome:
     reason: Reason | None = None
     detail: str = ""
 
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> "Outcome":
+        """Return the outcome that :meth:`plain` made this of."""
+        told = {
+            "irregularities": tuple(Irregularity(name) for name in plain["irregularities"]),
+            "unusual": tuple(plain["unusual"]),
+            "reason": None if plain["reason"] is None else Reason(plain["reason"]),
+        }
+        return cls(**{**plain, **told})
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return asdict(self)
+
     @property
     def excluded(self) -> bool:
         """Whether a rule left it out, rather than a fault."""
         return self.reason in EXCLUSIONS
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same bytes may fare better another time: there was no memory for them."""
+        return self.detail == MemoryError.__name__
 
 
 def entries(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ cohort's rules leave out is excluded with one. Nothing that could identify a per
 stage.
 """
 
+import hashlib
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -20,7 +21,8 @@ from syda.dicom.outcome import Outcome
 from syda.dicom.reject import Reason, SetAside, guarded
 from syda.errors import CheckFailed, UsageError
 from syda.params import CtParams, DataParams, Section, load
-from syda.runtime import engine, stage
+from syda.runtime import engine, progress, stage
+from syda.runtime.memo import Kept, Memo
 from syda.runtime.outputs import replace_folder, scratch_folder, write_json
 
 EXCLUDED = "excluded.json"
@@ -110,6 +112,11 @@ class Params(Section):
             hu_max=ct.hu_max,
         )
 
+    def memo(self, root: Path, ct: CtParams) -> Memo:
+        """The results of earlier runs under the parameters that decide a case."""
+        own = self.only("fill_one_missing_slice", "max_clamped_share", "select")
+        return Memo.of(root, "convert", {"ct": ct.only("hu_min", "hu_max"), "convert": own})
+
 
 @dataclass(frozen=True)
 class Task:
@@ -121,6 +128,7 @@ class Task:
         folder: where NIfTI and JSON go.
         key: of the pseudonyms.
         settings: what is taken, and how.
+        memo: results of earlier runs.
     """
 
     uid: str
@@ -128,6 +136,7 @@ class Task:
     folder: Path
     key: bytes
     settings: conversion.Settings
+    memo: Memo
 
 
 def run(root: Path) -> None:
@@ -155,10 +164,10 @@ def run(root: Path) -> None:
     ):
         files, refused = _files(root / raw, unpacked, own.archives.limits(), key)
         groups, ignored = _group(files)
-        settings = own.settings(ct)
-        tasks = [Task(uid, groups[uid], folder, key, settings) for uid in sorted(groups)]
-        converted = engine.each(convert_series, tasks, "convert", "series")
-        outcomes = [o for acquisitions in converted for o in acquisitions] + refused
+        settings, memo = own.settings(ct), own.memo(root, ct)
+        tasks = [Task(uid, groups[uid], folder, key, settings, memo) for uid in sorted(groups)]
+        kept = list(engine.each(convert_series, tasks, "convert", "series"))
+        outcomes = [o for one in kept for o in _outcomes(one)] + refused
         report = outcome.report(outcomes, ignored) | {
             "version": data.version,
             "artificial": data.version in data.artificial,
@@ -167,6 +176,17 @@ def run(root: Path) -> None:
         write_json(folder / EXCLUDED, outcome.entries(o for o in outcomes if o.excluded))
         _expect_readers_cases(own.select.rules(), outcomes)
         _refuse(raw, report, own)
+    memo.keep_only(one.key for one in kept if not any(o.may_pass for o in _outcomes(one)))
+    progress.say(f"convert: {_summary(kept)}, {len(report['set_aside'])} set aside")
+
+
+def _outcomes(kept: Kept) -> list[Outcome]:
+    return [Outcome.of(plain) for plain in kept.value]
+
+
+def _summary(kept: Sequence[Kept]) -> str:
+    cases = [one for one in kept for o in _outcomes(one) if o.attributes is not None]
+    return Memo.summary(cases)
 
 
 def _versions(root: Path) -> str:
@@ -224,9 +244,19 @@ def _group(files: Sequence[Path]) -> tuple[dict[str, list[Path]], Counter[Reason
     return groups, ignored
 
 
-def convert_series(task: Task) -> list[Outcome]:
-    """Convert each acquisition of a series to a case, or say why not."""
-    return conversion.convert(task.uid, task.files, task.folder, task.key, task.settings)
+def convert_series(task: Task) -> Kept:
+    """Convert each acquisition of a series to a case, or say why not, unless an earlier run has.
+
+    Returns:
+        With the plain form of each :class:`syda.dicom.outcome.Outcome`.
+    """
+
+    def compute(folder: Path) -> list[dict[str, Any]]:
+        found = conversion.convert(task.uid, task.files, folder, task.key, task.settings)
+        return [one.plain() for one in found]
+
+    key = hashlib.sha256(task.key).hexdigest()
+    return task.memo.case(task.files, task.folder, compute, name=key)
 
 
 def _expect_readers_cases(rules: selection.Rules, outcomes: Iterable[Outcome]) -> None:
