@@ -1,5 +1,7 @@
 """Fixtures that several rooms share: a small known volume, and DICOM series of it."""
 
+import functools
+import operator
 from collections.abc import Callable
 from pathlib import Path
 
@@ -133,9 +135,10 @@ def workspace(tmp_path: Path) -> Callable[..., Path]:
         yaml = YAML()
         document = yaml.load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
         for name, value in (changes or {}).items():
-            section, key = name.split(".")
-            assert key in document[section], f"no key {name}"
-            document[section][key] = value
+            *sections, key = name.split(".")
+            place = functools.reduce(operator.getitem, sections, document)
+            assert key in place, f"no key {name}"
+            place[key] = value
         with (tmp_path / "params.yaml").open("w", encoding="utf-8") as stream:
             yaml.dump(document, stream)
         return tmp_path

@@ -156,7 +156,7 @@ PARAMETERS = [
     ("ct.size", 64),
     ("model.latent", 8),
     ("phantom.seed", 1),
-    ("convert.min_slices", 3),
+    ("convert.select.min_slices", 3),
     ("resample.max_side", 5),
     ("validate.min_cases", 5),
     ("pack.shards", 3),

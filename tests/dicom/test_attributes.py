@@ -35,7 +35,7 @@ def test_known_facts_are_taken(ds, make_slice):
         "slice_spacing_mm": 5.0,
         "scan_length_mm": 10.0,
         "manufacturer": "Siemens",
-        "contrast": False,
+        "contrast": None,
         "patient_position": "HFS",
         "body_part": "ABDOMEN",
     }
@@ -56,6 +56,32 @@ def test_no_typed_text_comes_through(ds):
     assert "CANARY" not in str(found)
     assert found["contrast"] is True
     assert found["manufacturer"] == "other"
+
+
+@pytest.mark.parametrize(
+    "kernel", ["B30f", "Br40d", "I30f", "FC08", "STANDARD", "STD+", "B", "UB", "YA", "L"]
+)
+def test_makers_kernels_are_told(ds, kernel):
+    ds.ConvolutionKernel = kernel
+    assert attributes.describe([ds], 5.0, 5.0)["kernel"] == kernel
+
+
+@pytest.mark.parametrize(
+    "kernel", ["Jo42", "A19", "b30f", "FC99", "MILLER", "STANDARD MILLER", "X"]
+)
+def test_a_typed_kernel_is_not(ds, kernel):
+    ds.ConvolutionKernel = kernel
+    assert attributes.describe([ds], 5.0, 5.0)["kernel"] is None
+
+
+@pytest.mark.parametrize("keyword", ["KVP", "XRayTubeCurrent", "SliceThickness"])
+@pytest.mark.parametrize(
+    "typed", ["19481122", "0", "-5", "nan", "inf", ["120", "19481122"], "MILLER"]
+)
+def test_a_number_that_is_no_such_quantity_is_not_told(ds, keyword, typed):
+    ds.add_new(keyword, "LO", typed)
+    name = {"KVP": "kvp", "XRayTubeCurrent": "tube_current_ma"}.get(keyword, "slice_thickness_mm")
+    assert attributes.describe([ds], 5.0, 5.0)[name] is None
 
 
 @pytest.mark.parametrize(

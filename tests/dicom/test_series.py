@@ -64,6 +64,10 @@ def test_a_series_has_one_patient(ramp, as_slices):
     slices[2].PatientID = "patient-2"
     with pytest.raises(SetAside, match="mixed_identity: PatientID"):
         series.patient_id(wrapped)
+    slices[2].PatientID, slices[2].StudyInstanceUID = "patient-1", "1.9"
+    with pytest.raises(SetAside, match="mixed_identity: StudyInstanceUID"):
+        series.patient_id(wrapped)
+    slices[2].StudyInstanceUID = "1.2"
     for ds in slices:
         ds.PatientID = ""
     assert series.patient_id(wrapped) == "1.2"
@@ -78,4 +82,6 @@ def test_a_series_has_one_patient(ramp, as_slices):
 
 def test_a_series_of_scout_frames_alone_has_nothing_to_convert():
     with pytest.raises(SetAside):
+        series.patient_id([])
+    with pytest.raises(SetAside, match="missing_attribute: PatientID and StudyInstanceUID"):
         series.patient_id([])

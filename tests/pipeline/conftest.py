@@ -1,5 +1,7 @@
 """A temporary clone of the checkout under test, whose pipeline runs with tiny parameters."""
 
+import functools
+import operator
 import os
 import shutil
 import subprocess
@@ -65,9 +67,10 @@ class Clone:
         path = self.root / "params.yaml"
         document = yaml.load(path.read_text(encoding="utf-8"))
         for name, value in changes.items():
-            section, key = name.split(".")
-            assert key in document[section], f"no key {name}"
-            document[section][key] = value
+            *sections, key = name.split(".")
+            place = functools.reduce(operator.getitem, sections, document)
+            assert key in place, f"no key {name}"
+            place[key] = value
         with path.open("w", encoding="utf-8") as stream:
             yaml.dump(document, stream)
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from syda.dicom import attributes
 from syda.records import example, schema
 from syda.types import Case, Properties
 
@@ -21,6 +22,24 @@ def test_round_trip_is_exact(ramp):
     assert back.properties == Properties(  # float32, as TensorFlow has it
         body_width_mm=float(np.float32(351.3)), bone_share=float(np.float32(0.1))
     )
+
+
+def test_every_attribute_that_leaves_convert_is_carried_and_missing_ones_are_absent(
+    ramp, as_slices
+):
+    slices = as_slices(ramp)
+    slices[0].KVP, slices[0].ConvolutionKernel, slices[0].ContrastBolusAgent = (
+        120,
+        "B30f",
+        "IOHEXOL",
+    )
+    told = attributes.describe(slices, 5.0, 40.0)
+    back = schema.decode(schema.encode(schema.Record(Case("c1", "p1", told), ramp))).case.attributes
+    assert back.keys() == {name for name, value in told.items() if value is not None}
+    assert {"body_part", "manufacturer", "tube_current_ma"} & back.keys() == set()
+    for name, value in back.items():
+        assert type(value) is type(told[name])
+        assert value == (pytest.approx(told[name], rel=1e-6) if name.endswith("mm") else told[name])
 
 
 def test_same_record_same_bytes_whatever_the_memory_order(ramp):

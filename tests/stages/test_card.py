@@ -23,7 +23,16 @@ PARAMS = {
     "convert": {
         "data": {"version": "v0", "artificial": ["v0", "v1"], "artificial_key": "published-key"},
         "ct": CT,
-        "convert": {"min_slices": 16, "max_clamped_share": 0.01, "max_quarantine_share": 0.25},
+        "convert": {
+            "max_clamped_share": 0.01,
+            "max_quarantine_share": 0.25,
+            "select": {
+                "modalities": ["CT"], "body_parts": [], "contrast": "without", "min_slices": 16,
+                "max_slice_spacing_mm": 10.0, "min_length_mm": 0.0, "max_length_mm": 3000.0,
+                "exclude": [],
+            },
+            "archives": {"max_ratio": 200.0},
+        },
     },
     "resample": {"ct": CT},
     "validate-resampled": VALIDATE,
@@ -110,7 +119,8 @@ def reports():
         },
         paths.CONVERT_REPORT: {
             "version": "v0", "artificial": True, "converted": 64,
-            "set_aside": [{"series": "ab", "reason": "too_few_slices", "detail": "3"}],
+            "excluded": {"contrast_agent": 7, "reader_stone": 5, "total": 12},
+            "set_aside": [{"id": "ab", "reason": "too_few_slices", "detail": "3"}],
             "reasons": {"too_few_slices": 1}, "files_ignored": {"not_dicom": 2},
             "clamped_share_max": 0.00012,
             "sex": {"F": 33, "M": 31}, "age_band": {"40-44": 60, "45-49": "fewer than 5"},

@@ -132,7 +132,8 @@ def run(root: Path) -> dict:
     yaml = YAML()
     document = yaml.load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
     document["data"]["version"] = "real"
-    document["convert"] |= {"min_slices": 4, "max_quarantine_share": 1.0}
+    document["convert"]["max_quarantine_share"] = 1.0
+    document["convert"]["select"]["min_slices"] = 4
     with (root / "params.yaml").open("w", encoding="utf-8") as stream:
         yaml.dump(document, stream)
     (root / ".syda").mkdir()
@@ -235,7 +236,7 @@ def test_the_four_headers_together(converted):
     _, report = converted(HEADERS)
     assert report["converted"] == 1
     assert report["reasons"] == {"missing_slices": 2, "duplicate_slices": 1}
-    assert re.fullmatch(r"s[0-9a-f]{16}", report["set_aside"][0]["series"])
+    assert re.fullmatch(r"s[0-9a-f]{16}", report["set_aside"][0]["id"])
 
 
 @pytest.mark.parametrize("archive", [ABDOMEN, PLAIN])

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from syda import census
 from syda.errors import CorruptData
 from syda.params import load
 from syda.records import reader
@@ -106,7 +107,7 @@ def test_properties_are_summarised_but_not_those_of_a_few_patients(root):
     index = reader.read_index(root / "data" / "records")
     for side in ("train", "holdout"):
         lengths = sorted(1.5 * (4 + int(e.case[1:])) for e in index if e.split == side)
-        assert report["patients"][side] >= pack.SMALLEST_CELL
+        assert report["patients"][side] >= census.SMALLEST_CELL
         assert report["properties"][side]["scan_length_mm"] == {
             "n": len(lengths),
             "min": lengths[0],

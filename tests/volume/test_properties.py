@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from syda.dicom import pixels, series
+from syda.dicom import pixels, regrid, series, stack
 from syda.phantom import anatomy, cohort, torso
 from syda.phantom.scanner import scan
 from syda.phantom.shapes import Canvas
@@ -197,8 +197,9 @@ def test_a_real_abdomen_is_plausible(tmp_path):
     with tarfile.open(DATA / "abdomen" / "abd-noncontrast-acrin001.tar.xz") as tar:
         tar.extractall(tmp_path, filter="data")
     files = [path for path in sorted(tmp_path.rglob("*")) if path.is_file()]
-    ordered = series.order(series.read_slices(files), 16)
-    volume = geometry.to_ras(pixels.read_hu(ordered.slices, -1024, 3071).hu, ordered.affine)
+    stacked = stack.arrange(series.read_slices(files), 16, fill_one_missing_slice=False)
+    hu = pixels.read_hu(stacked.slices, -1024, 3071).hu
+    volume = geometry.to_ras(*regrid.to_grid(hu, stacked))
     found = properties.measure(to_spacing(volume, 1.5))
     assert 340 < found.body_width_mm < 365
     assert 225 < found.body_depth_mm < 250

@@ -81,23 +81,45 @@ def _selection(inputs: Inputs) -> Section:
         else absent(
             contrast,
             RADIOLOGIST,
-            "who looked for them, how, and with what error; the pipeline does not check it",
+            "who looked for them, how, and with what error; the pipeline knows contrast agent from "
+            "headers alone, and stones from the list of cases that a reader leaves out",
         ),
-        "min_slices": manifest.fact("Fewest slices of a series", "params", "convert", "min_slices"),
+        **_rules(manifest),
+        "excluded": convert.fact("Series that these rules left out", "excluded", "total"),
         "max_clamped": manifest.fact(
             "Largest share of voxels outside the stored HU",
             "params", "convert", "max_clamped_share",
         ),
         "set_aside": Fact(
-            "Series set aside", len(convert.value("set_aside")), "derived",
+            "Series and archives set aside", len(convert.value("set_aside")), "derived",
             (convert.pointer("set_aside"),), note="entries of the list",
         ),
     }  # fmt: skip
     tables: dict[str, list[Row]] = {
-        "reasons": _reasons(convert, "reasons", "series"),
+        "excluded": [
+            row for row in _reasons(convert, "excluded", "series") if row["reason"] != "total"
+        ],
+        "reasons": _reasons(convert, "reasons", "set aside"),
         "ignored": _reasons(convert, "files_ignored", "files"),
     }
     return Section("2.2", TITLES["2.2"], facts, tables)
+
+
+def _rules(manifest: Document) -> dict[str, Fact]:
+    """The rules in force when the cohort was made; whom a reader left out is counted, not named."""
+    labels = (
+        ("modalities", "Modalities taken", ""),
+        ("body_parts", "Body parts taken (an empty list: any)", ""),
+        ("contrast", "Contrast agent taken", ""),
+        ("min_slices", "Fewest slices of a series", ""),
+        ("max_slice_spacing_mm", "Largest slice distance", "mm"),
+        ("min_length_mm", "Shortest scan", "mm"),
+        ("max_length_mm", "Longest scan", "mm"),
+    )
+    return {
+        name: manifest.fact(label, "params", "convert", "select", name, unit=unit)
+        for name, label, unit in labels
+    }
 
 
 def _reasons(convert: Document, name: str, unit: str) -> list[Row]:

@@ -1,7 +1,8 @@
 """The allow-list: the only facts of a header that leave ``convert``.
 
-Text is taken only when it is a known term, so that nothing typed into a header, whatever the tag,
-can come through: an unknown manufacturer is ``other``, an unknown kernel or body part is None.
+Text is taken only when it is a known term and a number only where it is plausible for its tag, so
+that nothing typed into a header, whatever the tag, can come through: an unknown manufacturer is
+``other``, an unknown kernel or body part is None, and so is a date in the place of a voltage.
 """
 
 import re
@@ -12,6 +13,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from syda.dicom import header
+from syda.dicom.contrast import contrast
 from syda.types import Attribute
 
 AGE_BAND_YEARS = 5
@@ -30,13 +32,36 @@ MANUFACTURERS = (
     "UIH",
 )
 BODY_PARTS = frozenset(
-    {"ABDOMEN", "ABDOMENPELVIS", "CHEST", "CHESTABDOMEN", "CHESTABDPELVIS", "PELVIS", "HEAD"}
-    | {"NECK", "SPINE", "LEG", "THIGH", "KNEE", "EXTREMITY", "WHOLEBODY"}
+    {"ABDOMEN", "ABDOMENPELVIS", "CHEST", "CHESTABDOMEN", "CHESTABDPELVIS", "PELVIS"}
+    | {"HEAD", "BRAIN", "NECK", "BREAST", "LIVER", "KIDNEY", "HEART", "LUNG", "WHOLEBODY"}
+    | {"SPINE", "CSPINE", "TSPINE", "LSPINE", "SSPINE", "HIP", "SHOULDER"}
+    | {"LEG", "THIGH", "KNEE", "ANKLE", "FOOT", "ARM", "ELBOW", "HAND", "EXTREMITY"}
 )
+"""Terms of PS3.16 Annex L for Body Part Examined."""
+
 POSITIONS = frozenset({"HFS", "HFP", "HFDR", "HFDL", "FFS", "FFP", "FFDR", "FFDL"})
-_KERNEL = re.compile(
-    r"(STANDARD|SOFT|SHARP|DETAIL|BONE|BONEPLUS|LUNG|CHEST|EDGE|A|B|C|D|E|L|FC\d\d|[A-Z][a-z]?\d\d[a-z]?)"
+"""PS3.3 C.7.3.1.1.2, of patients who lie."""
+
+_SIEMENS = (
+    *("B", "C", "D", "H", "I", "J", "T", "U", "Bf", "Bl", "Bn", "Br", "Bv"),
+    *("Hc", "Hn", "Hp", "Hr", "Hv", "Qr", "Sa", "Sd", "Ur"),
 )
+_SUFFIXES = ("", "d", "f", "h", "s", "u")
+KERNELS = frozenset(
+    {"STANDARD", "STND", "STD", "STD+", "SOFT", "SHARP", "DETAIL", "BONE", "BONEPLUS", "LUNG"}
+    | {"CHEST", "EDGE", "ULTRA"}  # GE, with the line above
+    | {f"{family}{x}" for family in ("", "Y", "E", "U", "I") for x in "ABCDEL"}  # Philips
+    | {f"FC{n:02}" for n in range(1, 91)}  # Canon, Toshiba
+    | {f"{family}{n}{end}" for family in _SIEMENS for n in range(10, 100) for end in _SUFFIXES}
+)
+"""Convolution Kernel (0018,1210) has no defined terms: the makers' own names, closed."""
+
+PLAUSIBLE = {
+    "KVP": (40.0, 200.0),  # kV
+    "XRayTubeCurrent": (1.0, 2000.0),  # mA
+    "SliceThickness": (0.05, 50.0),  # mm
+}
+"""Ranges outside which a number is no such quantity, and could be a date or a telephone number."""
 
 
 def describe(slices: Sequence[Dataset], step_mm: float, length_mm: float) -> dict[str, Attribute]:
@@ -59,10 +84,15 @@ def describe(slices: Sequence[Dataset], step_mm: float, length_mm: float) -> dic
         "slice_spacing_mm": round(step_mm, 4),
         "scan_length_mm": round(length_mm, 1),
         "manufacturer": _manufacturer(first),
-        "contrast": bool(header.value(first, "ContrastBolusAgent")),
+        "contrast": contrast(first),
         "patient_position": _term(first, "PatientPosition", POSITIONS),
-        "body_part": _term(first, "BodyPartExamined", BODY_PARTS),
+        "body_part": body_part(first),
     }
+
+
+def body_part(dataset: Dataset) -> str | None:
+    """Return the term of Body Part Examined (0018,0015), or None."""
+    return _term(dataset, "BodyPartExamined", BODY_PARTS)
 
 
 def _term(dataset: Dataset, keyword: str, known: frozenset[str]) -> str | None:
@@ -75,7 +105,8 @@ def _number(dataset: Dataset, keyword: str) -> float | None:
         number = float(header.value(dataset, keyword))
     except (TypeError, ValueError):
         return None
-    return round(number, 3) if np.isfinite(number) else None
+    low, high = PLAUSIBLE[keyword]
+    return round(number, 2) if low <= number <= high else None
 
 
 def _median(slices: Sequence[Dataset], keyword: str) -> float | None:
@@ -86,7 +117,7 @@ def _median(slices: Sequence[Dataset], keyword: str) -> float | None:
 def _kernel(dataset: Dataset) -> str | None:
     value = header.value(dataset, "ConvolutionKernel")
     first = value if isinstance(value, str) else (value or [""])[0]
-    return str(first) if _KERNEL.fullmatch(str(first)) else None
+    return str(first) if str(first) in KERNELS else None
 
 
 def _manufacturer(dataset: Dataset) -> str | None:

@@ -35,6 +35,11 @@ def series_pseudonym(key: bytes, series_uid: str) -> str:
     return _keyed(key, "series", series_uid)
 
 
+def archive_pseudonym(key: bytes, sha256: str) -> str:
+    """Return the pseudonym of an archive that is refused, from its content, e.g. ``a05b1...``."""
+    return _keyed(key, "archive", sha256)
+
+
 def new_key(path: Path) -> None:
     """Write a new random key, readable by its owner alone.
 

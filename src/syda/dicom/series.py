@@ -57,13 +57,17 @@ def patient_id(slices: Sequence[Slice]) -> str:
     Raises:
         SetAside: there is neither, or slices of several patients or studies share the series.
     """
-    for keyword in ("PatientID", "StudyInstanceUID"):
-        found = {header.text(one.header, keyword) for one in slices}
-        if len(found) > 1:
+    found = {
+        keyword: {header.text(one.header, keyword) for one in slices}
+        for keyword in ("PatientID", "StudyInstanceUID")
+    }
+    for keyword, values in found.items():
+        if len(values) > 1:
             raise SetAside(Reason.MIXED_IDENTITY, keyword)
-        if any(found):
-            return found.pop()
-    raise SetAside(Reason.MISSING_ATTRIBUTE, "PatientID and StudyInstanceUID")
+    told = [value for values in found.values() for value in values if value]
+    if not told:
+        raise SetAside(Reason.MISSING_ATTRIBUTE, "PatientID and StudyInstanceUID")
+    return told[0]
 
 
 def _slices(file: Path) -> list[Slice]:

@@ -41,8 +41,12 @@ def digest(path: Path) -> dict[str, Any]:
 
 
 def together(digests: Iterable[tuple[str, str]]) -> str:
-    """sha256 of many files: of a line ``<sha256>  <name>`` each, in the order given."""
-    return hashlib.sha256("".join(f"{sha}  {name}\n" for name, sha in digests).encode()).hexdigest()
+    """sha256 of many files: of a line ``<sha256>  <name>`` each, in the order given.
+
+    Names are bytes to the system: those that are no UTF-8 count as the bytes they are.
+    """
+    lines = "".join(f"{sha}  {name}\n" for name, sha in digests)
+    return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
 
 
 def code_digest(stage: str) -> dict[str, Any]:

@@ -47,16 +47,23 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextmanager
-def replace_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder that becomes ``path`` when the block ends without error."""
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``path`` that is gone when the block ends, however it does."""
     temporary = path.with_name(f".{path.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
     try:
         with _naming(path):
             temporary.mkdir(parents=True)
             yield temporary
-            if path.exists():
-                shutil.rmtree(path)
-            temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def replace_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder that becomes ``path`` when the block ends without error."""
+    with scratch_folder(path) as temporary:
+        yield temporary
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.replace(path)

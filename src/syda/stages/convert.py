@@ -1,45 +1,121 @@
 """Stage ``convert``: DICOM series to NIfTI in HU, RAS+, under pseudonymous case ids.
 
-Whatever is no CT volume, nor can be made one without a guess, is set aside with a reason; nothing
-that could identify a person leaves this stage.
+Whatever is no CT volume, nor can be made one without a guess, is set aside with a reason; what the
+cohort's rules leave out is excluded with one. Nothing that could identify a person leaves this
+stage.
 """
 
+import hashlib
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
 
 from syda import paths
-from syda.dicom import acquisitions, attributes, identity, pixels, regrid, series, stack
-from syda.dicom.acquisitions import Acquisition
-from syda.dicom.reject import Irregularity, Reason, SetAside
+from syda.dicom import archive, conversion, identity, intake, outcome, selection, series
+from syda.dicom.outcome import Outcome
+from syda.dicom.reject import Reason, SetAside, guarded
 from syda.errors import CheckFailed, UsageError
 from syda.params import CtParams, DataParams, Section, load
-from syda.runtime import engine, stage
-from syda.runtime.outputs import replace_folder, write_json
-from syda.types import Attribute
-from syda.volume import geometry, nifti
+from syda.runtime import engine, progress, stage
+from syda.runtime.memo import Kept, Memo
+from syda.runtime.outputs import replace_folder, scratch_folder, write_json
 
-SMALLEST_CELL = 5
-"""Counts of people below this are not told (small-cell suppression)."""
+EXCLUDED = "excluded.json"
+"""In data/nifti: which series the cohort's rules left out, and why; never in git."""
 
 _FILES_A_TASK = 128
+
+
+class Archives(Section):
+    """Section ``convert.archives``: what a zip or tar file may hold."""
+
+    max_members: int = Field(ge=1)
+    """Files and folders."""
+    max_file_mb: float = Field(gt=0)
+    """MB (1e6 bytes) of one file, unpacked."""
+    max_total_mb: float = Field(gt=0)
+    """MB of all of it, unpacked."""
+    max_ratio: float = Field(ge=1)
+    """Bytes unpacked for each byte of the archive."""
+
+    def limits(self) -> archive.Limits:
+        """In bytes."""
+        file, total = (int(1e6 * mb) for mb in (self.max_file_mb, self.max_total_mb))
+        return archive.Limits(self.max_members, file, total, self.max_ratio)
+
+
+class Select(Section):
+    """Section ``convert.select``: which sound series make the cohort."""
+
+    modalities: list[str] = Field(min_length=1)
+    """Values of the tag Modality that are taken."""
+    body_parts: list[str]
+    """Terms of the tag BodyPartExamined that are taken; empty takes all and those without one."""
+    contrast: Literal["any", "without"]
+    """``without`` leaves out series whose agent, route, description or protocol tell of one."""
+    min_slices: int = Field(ge=2)
+    """Shorter series are left out."""
+    max_slice_spacing_mm: float = Field(gt=0)
+    """mm, largest distance between slices."""
+    min_length_mm: float = Field(ge=0)
+    """mm, shortest scan along the slice normal."""
+    max_length_mm: float = Field(gt=0)
+    """mm, longest scan along the slice normal."""
+    exclude: list[Annotated[str, StringConstraints(pattern=selection.EXCLUDED)]]
+    """Cases that a reader leaves out, each as ``<case id> <finding>``."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Select":
+        self.rules()
+        return self
+
+    def rules(self) -> selection.Rules:
+        """As the domain knows them.
+
+        Raises:
+            ValueError: a body part is no known term, or a case is excluded twice.
+        """
+        excluded = dict(entry.split() for entry in self.exclude)
+        if len(excluded) < len(self.exclude):
+            raise ValueError("exclude names a case twice")
+        rest = self.model_dump(exclude={"min_slices", "exclude"})
+        return selection.Rules(**rest, exclude=excluded)
 
 
 class Params(Section):
     """Section ``convert``."""
 
-    min_slices: int = Field(ge=2)
-    """Series with fewer slices are set aside."""
     fill_one_missing_slice: bool
     """Interpolate a slice where exactly one is missing, instead of setting the series aside."""
     max_clamped_share: float = Field(ge=0, le=1)
     """Share of measured voxels outside the HU bounds above which a series is set aside."""
     max_quarantine_share: float = Field(ge=0, le=1)
-    """Share of CT series set aside above which the stage fails."""
+    """Share of CT series and archives set aside above which the stage fails."""
+    select: Select
+    """The cohort's rules."""
+    archives: Archives
+    """Bounds of zip and tar files."""
+
+    def settings(self, ct: CtParams) -> conversion.Settings:
+        """As the domain knows them."""
+        return conversion.Settings(
+            rules=self.select.rules(),
+            min_slices=self.select.min_slices,
+            fill_one_missing_slice=self.fill_one_missing_slice,
+            max_clamped_share=self.max_clamped_share,
+            hu_min=ct.hu_min,
+            hu_max=ct.hu_max,
+        )
+
+    def memo(self, root: Path, ct: CtParams) -> Memo:
+        """The results of earlier runs under the parameters that decide a case."""
+        own = self.only("fill_one_missing_slice", "max_clamped_share", "select")
+        return Memo.of(root, "convert", {"ct": ct.only("hu_min", "hu_max"), "convert": own})
 
 
 @dataclass(frozen=True)
@@ -51,29 +127,16 @@ class Task:
         files: its slices, any order.
         folder: where NIfTI and JSON go.
         key: of the pseudonyms.
-        params: section ``convert``.
-        ct: section ``ct``.
+        settings: what is taken, and how.
+        memo: results of earlier runs.
     """
 
     uid: str
     files: Sequence[Path]
     folder: Path
     key: bytes
-    params: Params
-    ct: CtParams
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of an acquisition: a case of a patient with attributes, or a reason."""
-
-    label: str
-    patient: str = ""
-    attributes: dict[str, Attribute] | None = None
-    clamped_share: float = 0.0
-    irregularities: Sequence[Irregularity] = ()
-    reason: Reason | None = None
-    detail: str = ""
+    settings: conversion.Settings
+    memo: Memo
 
 
 def run(root: Path) -> None:
@@ -86,23 +149,44 @@ def run(root: Path) -> None:
             f"{raw} does not exist: put DICOM there, or set data.version to one of "
             f"{_versions(root)}"
         )
-    with stage.running(
-        root,
-        "convert",
-        reads=[raw],
-        writes=[paths.NIFTI, paths.CONVERT_REPORT],
-        params={"data": data, "ct": ct.only("hu_min", "hu_max"), "convert": own},
+    key = _key(root, data)
+    with (
+        intake.unnamed(root / raw, raw),
+        stage.running(
+            root,
+            "convert",
+            reads=[raw],
+            writes=[paths.NIFTI, paths.CONVERT_REPORT],
+            params={"data": data, "ct": ct.only("hu_min", "hu_max"), "convert": own},
+        ),
+        scratch_folder(root / paths.NIFTI.with_name("unpacked")) as unpacked,
+        replace_folder(root / paths.NIFTI) as folder,
     ):
-        key = _key(root, data)
-        groups, ignored = _group(root / raw)
-        with replace_folder(root / paths.NIFTI) as folder:
-            tasks = [Task(uid, groups[uid], folder, key, own, ct) for uid in sorted(groups)]
-            outcomes = [
-                o for done in engine.each(convert_series, tasks, "convert", "series") for o in done
-            ]
-            report = _report(data, outcomes, ignored)
-            write_json(root / paths.CONVERT_REPORT, report)
-            _refuse(raw, report, own)
+        files, refused = _files(root / raw, unpacked, own.archives.limits(), key)
+        groups, ignored = _group(files)
+        settings, memo = own.settings(ct), own.memo(root, ct)
+        tasks = [Task(uid, groups[uid], folder, key, settings, memo) for uid in sorted(groups)]
+        kept = list(engine.each(convert_series, tasks, "convert", "series"))
+        outcomes = [o for one in kept for o in _outcomes(one)] + refused
+        report = outcome.report(outcomes, ignored) | {
+            "version": data.version,
+            "artificial": data.version in data.artificial,
+        }
+        write_json(root / paths.CONVERT_REPORT, report)
+        write_json(folder / EXCLUDED, outcome.entries(o for o in outcomes if o.excluded))
+        _expect_readers_cases(own.select.rules(), outcomes)
+        _refuse(raw, report, own)
+    memo.keep_only(one.key for one in kept if not any(o.may_pass for o in _outcomes(one)))
+    progress.say(f"convert: {_summary(kept)}, {len(report['set_aside'])} set aside")
+
+
+def _outcomes(kept: Kept) -> list[Outcome]:
+    return [Outcome.of(plain) for plain in kept.value]
+
+
+def _summary(kept: Sequence[Kept]) -> str:
+    cases = [one for one in kept for o in _outcomes(one) if o.attributes is not None]
+    return Memo.summary(cases)
 
 
 def _versions(root: Path) -> str:
@@ -115,19 +199,39 @@ def _key(root: Path, data: DataParams) -> bytes:
     return identity.read_key(root / paths.PRIVATE_KEY)
 
 
+def _files(
+    raw: Path, unpacked: Path, limits: archive.Limits, key: bytes
+) -> tuple[list[Path], list[Outcome]]:
+    """The folder's files with those of its archives in their place, and the archives refused."""
+    found = intake.files(raw)
+    archives = [file for file in found if archive.is_archive(file)]
+    if not archives:
+        return found, []
+    openings = [
+        intake.Opening(path, unpacked / str(number), limits)
+        for number, path in enumerate(archives, start=1)
+    ]
+    refused = [
+        Outcome(identity.archive_pseudonym(key, r.sha256), reason=r.reason, detail=r.detail)
+        for refusals in engine.each(intake.open_archive, openings, "unpack", "archives")
+        for r in refusals
+    ]
+    return sorted({*found} - {*archives}) + intake.files(unpacked), refused
+
+
 def _index(files: Sequence[Path]) -> list[tuple[str, Path] | Reason]:
     found: list[tuple[str, Path] | Reason] = []
     for file in files:
         try:
-            found.append((series.series_uid(file), file))
+            with warnings.catch_warnings(action="ignore"), guarded(Reason.DAMAGED):
+                found.append((series.series_uid(file), file))
         except SetAside as fault:
             found.append(fault.reason)
     return found
 
 
-def _group(raw: Path) -> tuple[dict[str, list[Path]], Counter[Reason]]:
-    """Group the folder's CT slices by SeriesInstanceUID; count the files that are none."""
-    files = sorted(p for p in raw.rglob("*") if p.is_file())
+def _group(files: Sequence[Path]) -> tuple[dict[str, list[Path]], Counter[Reason]]:
+    """Group CT slices by SeriesInstanceUID; count the files that are none."""
     chunks = [files[i : i + _FILES_A_TASK] for i in range(0, len(files), _FILES_A_TASK)]
     groups: dict[str, list[Path]] = defaultdict(list)
     ignored: Counter[Reason] = Counter()
@@ -140,104 +244,29 @@ def _group(raw: Path) -> tuple[dict[str, list[Path]], Counter[Reason]]:
     return groups, ignored
 
 
-def convert_series(task: Task) -> list[Outcome]:
-    """Convert each acquisition of a series to a case, or say why not."""
-    try:
-        slices = series.read_slices(task.files)
-        patient_id = series.patient_id(slices)
-        found = acquisitions.separate(slices, task.params.min_slices)
-    except SetAside as fault:
-        label = identity.series_pseudonym(task.key, task.uid)
-        return [Outcome(label, reason=fault.reason, detail=fault.detail)]
-    return [_convert(task, patient_id, acquisition) for acquisition in found]
+def convert_series(task: Task) -> Kept:
+    """Convert each acquisition of a series to a case, or say why not, unless an earlier run has.
 
-
-def _convert(task: Task, patient_id: str, acquisition: Acquisition) -> Outcome:
-    """Write ``<case>.nii.gz`` and ``<case>.json`` of an acquisition, or say why not."""
-    own, ct = task.params, task.ct
-    name = f"{task.uid}/{acquisition.name}" if acquisition.name else task.uid
-    try:
-        found = stack.arrange(acquisition.slices, own.min_slices, own.fill_one_missing_slice)
-        hu, clamped_share = pixels.read_hu(found.slices, ct.hu_min, ct.hu_max)
-        if clamped_share > own.max_clamped_share:
-            raise SetAside(Reason.OUT_OF_RANGE, f"{clamped_share:.4f} of the voxels")
-    except SetAside as fault:
-        label = identity.series_pseudonym(task.key, name)
-        return Outcome(label, reason=fault.reason, detail=fault.detail)
-    case = identity.case_id(task.key, patient_id, name)
-    patient = identity.patient_pseudonym(task.key, patient_id)
-    hu, affine = regrid.to_grid(hu, found)
-    volume = geometry.to_ras(hu, affine)
-    described = attributes.describe([s.header for s in found.slices], found.step, found.length)
-    irregularities = sorted(acquisition.irregularities | found.irregularities)
-    nifti.write(task.folder / f"{case}{nifti.SUFFIX}", volume)
-    write_json(
-        task.folder / f"{case}.json",
-        {
-            "case": case,
-            "patient": patient,
-            "attributes": described,
-            "source": {
-                "shape": list(volume.hu.shape),
-                "spacing_mm": [round(s, 4) for s in volume.spacing],
-                "clamped_share": round(clamped_share, 6),
-                "irregularities": irregularities,
-                "gantry_tilt_degrees": round(found.tilt_degrees, 1),
-                "slices": len(found.slices),
-            },
-        },
-    )
-    return Outcome(case, patient, described, clamped_share, irregularities)
-
-
-def _report(
-    data: DataParams, outcomes: Iterable[Outcome], ignored: Counter[Reason]
-) -> dict[str, Any]:
-    outcomes = list(outcomes)
-    cases = [o for o in outcomes if o.attributes is not None]
-    faults = [o for o in outcomes if o.reason is not None]
-    described = [case.attributes or {} for case in cases]
-    return {
-        "version": data.version,
-        "artificial": data.version in data.artificial,
-        "converted": len(cases),
-        "set_aside": sorted(
-            ({"series": o.label, "reason": o.reason, "detail": o.detail} for o in faults),
-            key=lambda entry: (str(entry["series"]), str(entry["reason"])),
-        ),
-        "reasons": dict(Counter(o.reason for o in faults)),
-        "irregularities": dict(Counter(i for case in cases for i in case.irregularities)),
-        "files_ignored": dict(ignored),
-        "clamped_share_max": round(max((c.clamped_share for c in cases), default=0.0), 6),
-        "sex": _people(cases, "sex"),
-        "age_band": _people(cases, "age_band"),
-        "manufacturer": dict(Counter(_told(d["manufacturer"]) for d in described)),
-        "pixel_spacing_mm": _range(described, "pixel_spacing_mm"),
-        "slice_spacing_mm": _range(described, "slice_spacing_mm"),
-        "scan_length_mm": _range(described, "scan_length_mm"),
-    }
-
-
-def _told(value: Attribute) -> str:
-    return "not stated" if value is None else str(value)
-
-
-def _people(cases: Sequence[Outcome], name: str) -> dict[str, int | str]:
-    """Count patients by an attribute; small counts are not told.
-
-    Where one count alone is small, the next one is withheld too: the total would tell it.
+    Returns:
+        With the plain form of each :class:`syda.dicom.outcome.Outcome`.
     """
-    pairs = {(case.patient, _told((case.attributes or {})[name])) for case in cases}
-    counts = Counter(value for _, value in pairs)
-    withheld = {value for value, count in counts.items() if count < SMALLEST_CELL}
-    if len(withheld) == 1 and len(counts) > 1:
-        withheld.add(min(counts.keys() - withheld, key=lambda value: (counts[value], value)))
-    return {value: "not told" if value in withheld else count for value, count in counts.items()}
+
+    def compute(folder: Path) -> list[dict[str, Any]]:
+        found = conversion.convert(task.uid, task.files, folder, task.key, task.settings)
+        return [one.plain() for one in found]
+
+    key = hashlib.sha256(task.key).hexdigest()
+    return task.memo.case(task.files, task.folder, compute, name=key)
 
 
-def _range(described: Sequence[dict[str, Attribute]], name: str) -> dict[str, float]:
-    numbers = [value for d in described if isinstance(value := d[name], float)]
-    return {"min": min(numbers), "max": max(numbers)} if numbers else {}
+def _expect_readers_cases(rules: selection.Rules, outcomes: Iterable[Outcome]) -> None:
+    """Stop where a reader's finding reaches no series: its scan may be in under another id."""
+    missing = rules.exclude.keys() - {outcome.label for outcome in outcomes if outcome.excluded}
+    if missing:
+        raise UsageError(
+            f"convert.select.exclude: no series is {', '.join(sorted(missing))}: take the line out "
+            "if the scan is gone or belongs to another data version, else correct the id"
+        )
 
 
 def _refuse(raw: Path, report: dict[str, Any], params: Params) -> None:
@@ -247,8 +276,10 @@ def _refuse(raw: Path, report: dict[str, Any], params: Params) -> None:
         CheckFailed: no CT series, none converted, or too large a share set aside.
     """
     aside, converted = len(report["set_aside"]), report["converted"]
-    reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(report["reasons"].items()))
-    if not aside and not converted:
+    told = {**report["reasons"], **report["excluded"]}
+    del told["total"]
+    reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(told.items()))
+    if not converted and not reasons:
         raise CheckFailed(f"no CT series in {raw}: put DICOM CT slices there, in any folders")
     if not converted:
         raise CheckFailed(
@@ -257,6 +288,6 @@ def _refuse(raw: Path, report: dict[str, Any], params: Params) -> None:
     share = aside / (aside + converted)
     if share > params.max_quarantine_share:
         raise CheckFailed(
-            f"{aside} of {aside + converted} series of {raw} set aside ({reasons}), more than "
-            f"convert.max_quarantine_share: see {paths.CONVERT_REPORT}"
+            f"{aside} of {aside + converted} series and archives of {raw} set aside ({reasons}), "
+            f"more than convert.max_quarantine_share: see {paths.CONVERT_REPORT}"
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field
 
-from syda import paths
+from syda import census, paths
 from syda.errors import CorruptData
 from syda.params import CtParams, Section, load
 from syda.records import writer
@@ -22,9 +22,6 @@ from syda.runtime import progress, space, stage
 from syda.runtime.outputs import replace_folder, write_json
 from syda.types import Case, Properties
 from syda.volume import nifti, properties
-
-SMALLEST_CELL = 5
-"""Figures of fewer patients than this are not told (small-cell suppression)."""
 
 _VOXEL_BYTES = 2  # int16
 
@@ -129,8 +126,10 @@ def _told(
     """Summarise a property of a split, unless it would tell of a few people."""
     values = {e.case: getattr(measured[e.case].properties, name) for e in entries}
     known = [entry for entry in entries if values[entry.case] is not None]
-    if _patients(known) < SMALLEST_CELL:
-        return "not told" if known else "not measured"
+    if not known:
+        return "not measured"
+    if census.too_few(entry.patient for entry in known):
+        return census.NOT_TOLD
     return _summary([values[entry.case] for entry in known])
 
 
