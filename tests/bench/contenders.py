@@ -66,7 +66,7 @@ def dicom2nifti_monai(folder: Path, output: Path) -> None:
 
 
 def _simpleitk(folder: Path, output: Path, smooth: bool) -> None:
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813  (its own documentation's name)
 
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
@@ -75,7 +75,7 @@ def _simpleitk(folder: Path, output: Path, smooth: bool) -> None:
     if smooth:  # half a new voxel along each axis that gets coarser
         variance = [(0.5 * SPACING_MM) ** 2 if s < SPACING_MM else 1e-9 for s in old]
         image = sitk.DiscreteGaussian(image, variance)
-    size = [round(n * s / SPACING_MM) for n, s in zip(image.GetSize(), old)]
+    size = [round(n * s / SPACING_MM) for n, s in zip(image.GetSize(), old, strict=True)]
     shift = [(SPACING_MM - s) / 2 for s in old]
     direction = image.GetDirection()
     origin = [

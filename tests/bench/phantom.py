@@ -1,8 +1,8 @@
 """An analytic body whose value is known at every point: blurred balls in a blurred ball of water.
 
-``f = sum of a_i Phi((R_i - |x - c_i|) / s)``, Phi the normal distribution function: sharp balls seen
-through a scanner of resolution s. It can be sampled on any grid, so each contender is judged on its
-own one.
+``f = sum of a_i Phi((R_i - |x - c_i|) / s)``, Phi the normal distribution function: sharp balls
+seen through a scanner of resolution s. It can be sampled on any grid, so each contender is judged on
+its own one.
 """
 
 from dataclasses import dataclass
@@ -47,10 +47,12 @@ def sample(body: list[Ball], affine: Affine, shape: tuple[int, ...]) -> NDArray[
     out = np.full(shape, AIR, np.float32, order="F")
     for ball in body:
         reach = ball.radius + _REACH
-        inside = [np.flatnonzero(np.abs(at - c) < reach) for at, c in zip(axes, ball.centre)]
+        inside = [
+            np.flatnonzero(np.abs(at - c) < reach) for at, c in zip(axes, ball.centre, strict=True)
+        ]
         if any(len(found) == 0 for found in inside):
             continue
-        x, y, z = (at[found] - c for at, found, c in zip(axes, inside, ball.centre))
+        x, y, z = (at[found] - c for at, found, c in zip(axes, inside, ball.centre, strict=True))
         box = tuple(slice(found[0], found[-1] + 1) for found in inside)
         for k, height in enumerate(z):  # a plane at a time keeps the memory small
             distance = np.sqrt(x[:, None] ** 2 + y[None, :] ** 2 + height**2)
@@ -61,7 +63,7 @@ def sample(body: list[Ball], affine: Affine, shape: tuple[int, ...]) -> NDArray[
 def grid(shape: tuple[int, ...], spacing: tuple[float, ...]) -> Affine:
     """Affine of a grid around the origin."""
     affine = np.diag([*spacing, 1.0])
-    affine[:3, 3] = [-(n - 1) / 2 * s for n, s in zip(shape, spacing)]
+    affine[:3, 3] = [-(n - 1) / 2 * s for n, s in zip(shape, spacing, strict=True)]
     return affine
 
 

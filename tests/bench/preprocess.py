@@ -16,9 +16,9 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+
 from bench import phantom
 from bench.contenders import CONTENDERS, SPACING_MM
-
 from syda.runtime.outputs import write_text
 
 ROOT = Path(__file__).parents[2]
@@ -138,20 +138,22 @@ def main() -> None:
     page = [
         "# Preprocessing",
         "",
-        f"DICOM to {SPACING_MM} mm NIfTI (int16, gzip level 1): {size} at {voxel} mm, {os.cpu_count()} cores. "
+        f"DICOM to {SPACING_MM} mm NIfTI (int16, gzip level 1): {size} at {voxel} mm, "
+        f"{os.cpu_count()} cores.",
         f"Medians of {RUNS} rounds. Compare rows, not machines.",
         "",
         *peers,
         "",
-        "Error: root mean square against the analytic body sampled at the centres of the result's own",
-        "voxels, 10 mm and more off the faces. The body is seen through a point spread of "
-        f"{phantom.BLUR_MM} mm (sigma), as a",
-        "scanner sees it; with noise, what the resampling averages away counts too. SYDA writes and reads a",
-        "NIfTI file between its two stages, gzip included; its peers keep theirs unpacked, or none.",
+        "Error: root mean square against the analytic body sampled at the centres of the result's",
+        "own voxels, 10 mm and more off the faces. The body is seen through a point spread of",
+        f"{phantom.BLUR_MM} mm (sigma), as a scanner sees it; with noise, what the resampling",
+        "averages away counts too. SYDA writes and reads a NIfTI file between its two stages, gzip",
+        "included; its peers keep theirs unpacked, or none.",
         "",
         "## Cost against number of cases",
         "",
-        "`syda convert` and `syda resample` on series of 32 x 32 x 16; the second run finds every case done.",
+        "`syda convert` and `syda resample` on series of 32 x 32 x 16; the second run finds every",
+        "case done.",
         "",
         *numbers,
         "",
