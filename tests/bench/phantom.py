@@ -1,8 +1,8 @@
 """An analytic body whose value is known at every point: blurred balls in a blurred ball of water.
 
 ``f = sum of a_i Phi((R_i - |x - c_i|) / s)``, Phi the normal distribution function: sharp balls
-seen through a scanner of resolution s. It can be sampled on any grid, so each contender is judged on
-its own one.
+seen through a scanner of resolution s. It can be sampled on any grid, so each contender is judged
+on its own one.
 """
 
 from dataclasses import dataclass
