@@ -17,7 +17,7 @@ SCALE_gpu-128 := \
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-all check check-git check-data verify ci hooks report format \
-	expectations ui
+	expectations bench ui
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -71,6 +71,10 @@ verify: setup  ## hold dvc.lock, manifests, reports and card against the committ
 
 ci:  ## everything that CI runs, 15 to 30 minutes
 	.ci/run
+
+bench: setup  ## measure preprocessing beside its peers (reports/benchmarks; installs them; minutes)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-bench.lock
+	PYTHONPATH=src:tests python -m bench.preprocess
 
 hooks: setup  ## check each commit before it is made (pre-commit)
 	pre-commit install
