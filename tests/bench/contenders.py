@@ -14,20 +14,19 @@ SPACING_MM = 1.5
 
 def syda(folder: Path, output: Path) -> None:
     """The stages' own code: DICOM, NIfTI, 1.5 mm NIfTI."""
+    from syda.dicom import conversion
     from syda.params import load
     from syda.runtime.memo import Memo
     from syda.stages import convert, resample
     from syda.volume import nifti
 
     params = load(Path.cwd())
-    between = output.with_suffix(".between")
+    between, after = output.with_suffix(".between"), output.with_suffix(".after")
     between.mkdir()
-    files = sorted(folder.iterdir())
-    own = params.section("convert", convert.Params)
-    convert.convert_series(convert.Task("bench", files, between, b"key", own, params.ct))
-    (case,) = nifti.case_files(between)
-    after = output.with_suffix(".after")
     after.mkdir()
+    settings = params.section("convert", convert.Params).settings(params.ct)
+    conversion.convert("bench", sorted(folder.iterdir()), between, b"key", settings)
+    (case,) = nifti.case_files(between)
     memo = Memo(output.with_suffix(".memo"), "bench")
     resample.resample_case(resample.Task(case, after, SPACING_MM, memo))
     (after / case.name).replace(output)
