@@ -19,6 +19,7 @@ RECIPE = Recipe(
     generator_lr=0.01,
     discriminator_lr=0.01,
     r1_gamma=1.0,
+    coarse_r1_gamma=1.0,
     r1_interval=1,
     path_weight=1.0,
     path_interval=1,

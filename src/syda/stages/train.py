@@ -53,6 +53,8 @@ class Params(Section):
     """Learning rate of the discriminator."""
     r1_gamma: float = Field(ge=0)
     """Weight of the R1 penalty on real images."""
+    coarse_r1_gamma: float = Field(ge=0)
+    """The same while they are shown at half the side."""
     r1_interval: int = Field(ge=1)
     """Steps from one R1 penalty to the next."""
     path_weight: float = Field(ge=0)

@@ -98,6 +98,12 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
             return 1.0
         return min(1.0, (self.images_seen - recipe.coarse_images) / recipe.fade_images)
 
+    @property
+    def r1_gamma(self) -> float:
+        """Weight of the R1 penalty at the present side: finer volumes need more of it."""
+        coarse = self.images_seen < self.recipe.coarse_images
+        return self.recipe.coarse_r1_gamma if coarse else self.recipe.r1_gamma
+
     def _judge(self, images: Tensor, dtype: torch.dtype) -> Tensor:
         windows = self.discriminator.windows(self.recipe.augment(images, self.augment_rng))
         logits: Tensor = self.discriminator(windows, dtype, self.fade)
@@ -118,7 +124,7 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
         values["d_fake"] = fake_logits.mean().item()
         if penalised:
             penalty = losses.r1_penalty(real_logits, real)
-            loss = loss + penalty * (recipe.r1_gamma / 2 * recipe.r1_interval)
+            loss = loss + penalty * (self.r1_gamma / 2 * recipe.r1_interval)
             values["r1"] = penalty.item()
         self._step(loss, optimizer)
         return values

@@ -19,6 +19,8 @@ class Recipe:
         generator_lr: Adam's learning rate of the generator.
         discriminator_lr: Adam's learning rate of the discriminator.
         r1_gamma: weight of the R1 penalty; the loss gets gamma / 2 times the penalty.
+        coarse_r1_gamma: the same while volumes are shown at half the side: the penalty sums over
+            voxels, and fewer make a smaller one matter as much.
         r1_interval: steps from one R1 penalty to the next, which then counts so many times.
         path_weight: weight of path-length regularisation; 0 turns it off.
         path_interval: steps from one path-length regularisation to the next, counted likewise.
@@ -37,6 +39,7 @@ class Recipe:
     generator_lr: float
     discriminator_lr: float
     r1_gamma: float
+    coarse_r1_gamma: float
     r1_interval: int
     path_weight: float
     path_interval: int
