@@ -96,6 +96,14 @@ def test_a_stronger_penalty_flattens_the_discriminator(real):
     assert slopes[1e4] < slopes[0.0] / 2
 
 
+def test_coarse_volumes_have_a_penalty_weight_of_their_own(real):
+    game = game_of(replace(RECIPE, coarse_images=4, r1_gamma=2.0, coarse_r1_gamma=0.5))
+    assert game.r1_gamma == 0.5
+    while game.images_seen < 4:
+        game.training_step(real)
+    assert game.r1_gamma == 2.0
+
+
 def test_what_is_not_finite_stops_the_training(real):
     game = game_of(RECIPE)
     with pytest.raises(CheckFailed, match=r"loss_d.* not finite after 4 images"):
