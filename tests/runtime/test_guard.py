@@ -117,6 +117,7 @@ def test_a_stage_dies_with_its_killed_dvc_whatever_shell_lies_between(tmp_path, 
         (json.dumps({"read": {}}), "has ended"),
         ("", "not readable: remove it"),
     ],
+    ids=["held by this process", "held by one that is gone", "held by none", "empty"],
 )
 def test_a_stage_whose_dvc_is_gone_already_ends(tmp_path, monkeypatch, book, told):
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
