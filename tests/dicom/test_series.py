@@ -1,3 +1,5 @@
+import errno
+
 import numpy as np
 import pytest
 from pydicom.uid import MRImageStorage
@@ -85,3 +87,13 @@ def test_a_series_of_scout_frames_alone_has_nothing_to_convert():
         series.patient_id([])
     with pytest.raises(SetAside, match="missing_attribute: PatientID and StudyInstanceUID"):
         series.patient_id([])
+
+
+def test_a_disk_that_fails_is_not_taken_for_a_damaged_file(tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(series.pydicom, "dcmread", broken)
+    for read in (series.series_uid, lambda path: series.read_slices([path])):
+        with pytest.raises(OSError, match="Input/output error"):
+            read(tmp_path / "slice")

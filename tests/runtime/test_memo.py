@@ -93,13 +93,16 @@ def test_names_and_order_of_the_inputs_do_not_matter_their_content_and_the_name_
     assert len({key([a, b]), key([a, c]), key([a]), key([a, a]), key([a], "other")}) == 5
 
 
-@pytest.mark.parametrize("damage", ["flip", "remove", "add", "cut"])
+@pytest.mark.parametrize("damage", ["flip", "remove", "add", "cut", "value"])
 def test_a_damaged_entry_is_computed_anew(run, tmp_path, damage):
     sound = run(names=["a"])[2]
     (entry,) = (tmp_path / "memo").iterdir()
     if damage == "cut":
         text = (entry / "entry.json").read_text()
         (entry / "entry.json").write_text(text[: len(text) // 2])
+    elif damage == "value":
+        text = (entry / "entry.json").read_text()
+        (entry / "entry.json").write_text(text.replace('"length": 6', '"length": 7'))
     elif damage == "add":
         (entry / "files" / "more.txt").write_text("more")
     elif damage == "remove":
@@ -109,6 +112,48 @@ def test_a_damaged_entry_is_computed_anew(run, tmp_path, damage):
     _, computed, files = run(names=["a"])
     assert computed == ["a"]
     assert files == sound
+
+
+def test_a_result_that_may_not_last_is_computed_again(tmp_path, scans):
+    memo = Memo(tmp_path / "memo", "1")
+    computed = []
+
+    def compute(folder):
+        computed.append(1)
+        (folder / "a.txt").write_text("half")
+        return {"fault": "no memory"}
+
+    for _ in range(2):
+        kept = memo.case([scans / "a"], tmp_path, compute, lasting=lambda value: not value["fault"])
+        assert kept.value == {"fault": "no memory"}
+        assert not kept.reused
+        assert (tmp_path / "a.txt").read_text() == "half"
+        assert list((tmp_path / "memo").iterdir()) == []
+    assert len(computed) == 2
+
+
+def test_a_case_may_be_computed_twice_as_a_cluster_does(tmp_path, scans):
+    memo = Memo(tmp_path / "memo", "1")
+
+    def nested(folder):
+        """Another worker finishes the same case while this one is at it."""
+        inner = memo.case([scans / "a"], tmp_path, lambda f: (f / "a.txt").write_text("A"))
+        assert not inner.reused
+        return (folder / "a.txt").write_text("A")
+
+    assert not memo.case([scans / "a"], tmp_path, nested).reused
+    assert memo.case([scans / "a"], tmp_path, nested).reused
+    assert (tmp_path / "a.txt").read_text() == "A"
+    assert len(list((tmp_path / "memo").iterdir())) == 1
+
+
+def test_a_stray_file_and_what_a_killed_run_left_do_no_harm(tmp_path, scans):
+    memo = Memo(tmp_path / "memo", "1")
+    kept = memo.case([scans / "a"], tmp_path, lambda _: 1)
+    (tmp_path / "memo/.DS_Store").write_text("stray")
+    (tmp_path / f"memo/.{kept.key}.abc.partial/files").mkdir(parents=True)
+    memo.keep_only([kept.key])
+    assert {p.name for p in (tmp_path / "memo").iterdir()} == {".DS_Store", kept.key}
 
 
 def test_what_fails_leaves_no_entry(tmp_path, scans):

@@ -44,7 +44,10 @@ PARAMS = {
             "latent": 24, "mapping_layers": 3, "mapping_lr_multiplier": 0.01,
             "channels": [16, 8, 4], "discriminator_channels": [16, 8, 4],
         },
-        "train": {"seed": 7, "images": 4096, "r1_gamma": 0.375, "path_weight": 0.0},
+        "train": {
+            "seed": 7, "images": 4096,
+            "r1_gamma": 0.375, "coarse_r1_gamma": 0.25, "path_weight": 0.0,
+        },
     },
     "generate": {"generate": {"seed": 100, "count": 12, "truncation": 1.0, "export": 3}},
     "validate-synthetic": VALIDATE,
@@ -244,7 +247,8 @@ FIELDS = {
     "3.1": "name cases patients",
     "3.2": "demographics extent_smallest extent_largest",
     "3.3": "protocol",
-    "4.1": "layers latent mapping_layers channels size discriminator_channels r1_gamma path_weight",
+    "4.1": "layers latent mapping_layers channels size discriminator_channels "
+    "r1_gamma coarse_r1_gamma path_weight",
     "4.2": "hu_min spacing shards tolerance window_min clipped size shadow",
     "4.3": "checklist",
     "4.4": "parameters",

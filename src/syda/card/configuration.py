@@ -83,6 +83,9 @@ def _algorithm(
         "window_min": train.fact("HU at -1", "params", "ct", "window_min", unit="HU"),
         "window_max": train.fact("HU at +1", "params", "ct", "window_max", unit="HU"),
         "r1_gamma": train.fact("Weight of the R1 penalty", "params", "train", "r1_gamma"),
+        "coarse_r1_gamma": train.fact(
+            "Weight of the R1 penalty at half the side", "params", "train", "coarse_r1_gamma"
+        ),
         "path_weight": train.fact(
             "Weight of path-length regularisation", "params", "train", "path_weight"
         ),

@@ -55,8 +55,11 @@ class Outcome:
 
     @property
     def may_pass(self) -> bool:
-        """Whether the same bytes may fare better another time: there was no memory for them."""
-        return self.detail == MemoryError.__name__
+        """Whether the same bytes may fare better another time.
+
+        They do where there was no memory for them, which decoders tell as some error or other.
+        """
+        return self.reason in (Reason.DAMAGED, Reason.UNDECODABLE_PIXELS)
 
 
 def entries(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Why a file, an archive or a series does not go on, and what was put right: codes, no names."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -105,6 +106,7 @@ def guarded(reason: Reason) -> Iterator[None]:
     block, so that a full disk is never taken for a damaged file.
 
     Raises:
+        OSError: the machine is at fault and not the file.
         SetAside: with this reason and the error's type, whose text may quote the file.
     """
     try:
@@ -112,4 +114,14 @@ def guarded(reason: Reason) -> Iterator[None]:
     except SetAside:
         raise
     except Exception as error:
+        if of_the_machine(error):
+            raise
         raise SetAside(reason, type(error).__name__) from None
+
+
+def of_the_machine(error: Exception) -> bool:
+    """Whether a disk, a mount or a right kept a file from being read, and not its bytes.
+
+    Parsers raise ``OSError`` too, without a number or for a place before the file's start.
+    """
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)

@@ -12,7 +12,7 @@ from pydicom.uid import CTImageStorage
 
 from syda.dicom import header, multiframe
 from syda.dicom.plane import Slice
-from syda.dicom.reject import Reason, SetAside
+from syda.dicom.reject import Reason, SetAside, of_the_machine
 
 # pydicom's warnings about odd values quote the header, and headers hold names.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -24,11 +24,14 @@ def series_uid(path: Path) -> str:
     """Return the SeriesInstanceUID of a CT slice file, or of a multi-frame CT.
 
     Raises:
+        OSError: the file cannot be read for no fault of its own.
         SetAside: not DICOM, not a CT image, or a localizer.
     """
     try:
         dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_INDEX_TAGS)
     except Exception as error:  # whatever a parser makes of bytes that are no DICOM
+        if of_the_machine(error):
+            raise
         raise SetAside(Reason.NOT_DICOM, type(error).__name__) from error
     sop_class, uid = (header.text(dataset, tag) for tag in ("SOPClassUID", "SeriesInstanceUID"))
     if not sop_class:
@@ -79,6 +82,8 @@ def _slices(file: Path) -> list[Slice]:
     except SetAside:
         raise
     except Exception as error:  # as above: a cut or broken file
+        if of_the_machine(error):
+            raise
         raise SetAside(Reason.UNDECODABLE_PIXELS, type(error).__name__) from error
     if frames != 1:
         raise SetAside(Reason.UNDECODABLE_PIXELS, "more than one frame or sample in a slice")

@@ -1,5 +1,6 @@
 """The executor of a running dask cluster, for per-case work on many machines."""
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -21,14 +22,15 @@ def executor(address: str, label: str) -> Iterator[Executor]:
 
     Raises:
         SydaError: the scheduler does not answer, has no worker, or its workers die of the work.
-        UsageError: a worker runs other code, or the package ``distributed`` is not installed.
+        UsageError: a worker runs other code, libraries or Python, or the package ``distributed`` is
+            not installed.
     """
     try:
         from distributed import Client, KilledWorker  # noqa: PLC0415  (an extra)
     except ModuleNotFoundError as error:
         raise UsageError(
             f"SYDA_SCHEDULER={address}: the cluster's client is not installed: "
-            "`pip install 'syda[cluster]'`"
+            "`pip install -e '.[cluster]'`"
         ) from error
     try:
         client = Client(address, timeout=_PATIENCE)
@@ -38,7 +40,7 @@ def executor(address: str, label: str) -> Iterator[Executor]:
             "(`dask scheduler`), or unset it"
         ) from error
     with client:
-        _same_code(client.run(code), address, label)
+        _expect_same(client.run(made_by), address, label)
         try:
             yield client.get_executor(pure=False)
         except KilledWorker as error:
@@ -48,20 +50,21 @@ def executor(address: str, label: str) -> Iterator[Executor]:
             ) from error
 
 
-def code() -> str:
-    """Digest of the project's code where this is called."""
+def made_by() -> tuple[str, dict[str, str], str]:
+    """What decides results where this is called: digest of the code, libraries, Python."""
     folder = closure.SOURCE / "syda"
     files = sorted(folder.rglob("*.py"))
-    return manifest.together(
-        (f.relative_to(folder).as_posix(), manifest.digest_file(f)) for f in files
-    )
+    digests = ((f.relative_to(folder).as_posix(), manifest.digest_file(f)) for f in files)
+    return manifest.together(digests), manifest.direct_dependencies(), sys.version
 
 
-def _same_code(found: dict[str, str], address: str, label: str) -> None:
+def _expect_same(
+    found: dict[str, tuple[str, dict[str, str], str]], address: str, label: str
+) -> None:
     if not found:
         raise SydaError(f"{label}: {address} has no worker: start some (`dask worker {address}`)")
-    if set(found.values()) != {code()}:
+    if any(tuple(one) != made_by() for one in found.values()):
         raise UsageError(
-            f"{label}: workers of {address} run other code than this checkout: start them again "
-            "from it"
+            f"{label}: workers of {address} run other code, libraries or Python than this "
+            "checkout: install requirements.lock there and start them again from the same commit"
         )

@@ -1,9 +1,9 @@
 """What earlier runs computed for each case, kept in an ignored folder beside DVC's outs.
 
 DVC runs a stage as a whole and removes its outs first. A case whose input bytes, parameters, code
-and libraries are those of an earlier run is taken from here, so that adding a scan costs one scan,
-and a killed run loses the cases in work alone. What is taken is hashed again first: a damaged entry
-is computed anew.
+and libraries are those of the last run, or of one that was killed since, is taken from here: adding
+a scan costs one scan. What is taken is hashed again first: a damaged entry is computed anew.
+Removing ``.work/memo`` computes everything anew.
 """
 
 import hashlib
@@ -11,7 +11,9 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,13 @@ from typing import Any
 from syda import paths
 from syda.params import Section
 from syda.runtime import manifest
-from syda.runtime.outputs import replace_folder, write_json
+from syda.runtime.closure import SOURCE
+from syda.runtime.outputs import write_json
 
 _ENTRY = "entry.json"
 _FILES = "files"
+_SHAPING = ("runtime/memo.py", "runtime/outputs.py", "types.py")
+"""Files below the package that shape what is kept and are no part of a stage's code digest."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class Memo:
         """
         made_by = {
             "code": manifest.code_digest(stage)["sha256"],
+            "shaping": [manifest.digest_file(SOURCE / "syda" / name) for name in _SHAPING],
             "libraries": manifest.direct_dependencies(),
             "params": manifest.plain(params),
             "python": sys.version,
@@ -77,6 +83,7 @@ class Memo:
         compute: Callable[[Path], Any],
         *,
         name: str = "",
+        lasting: Callable[[Any], bool] = lambda _: True,
     ) -> Kept:
         """Put a case's files into a folder, from an earlier run where there is one.
 
@@ -85,21 +92,39 @@ class Memo:
             folder: where the case's files go.
             compute: writes them into the folder it is given, and returns what JSON can hold.
             name: whatever else decides the result.
+            lasting: whether a result may be taken again; one that the machine's state decided, such
+                as a lack of memory, may not.
         """
         key = self._key(inputs, name)
         entry = self.folder / key
-        value, reused = _sound(entry), True
-        if value is None:
-            value, reused = _make(entry, compute), False
-        for file in sorted((entry / _FILES).iterdir()):
-            _link(file, folder / file.name)
-        return Kept(value["value"], key, reused)
+        found = _sound(entry)
+        if found is not None:
+            _put(entry / _FILES, folder)
+            return Kept(found["value"], key, reused=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # A name of its own: on a cluster a case may be computed twice at once.
+        scratch = Path(tempfile.mkdtemp(prefix=f".{key}.", suffix=".partial", dir=self.folder))
+        try:
+            files = scratch / _FILES
+            files.mkdir()
+            value = compute(files)
+            _put(files, folder)
+            if lasting(value):
+                made = {"value": value, "files": _digests(files)}
+                write_json(scratch / _ENTRY, made | {"sha256": _digest(made)})
+                shutil.rmtree(entry, ignore_errors=True)  # a damaged one
+                with suppress(OSError):  # another worker was faster
+                    scratch.replace(entry)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return Kept(value, key, reused=False)
 
     def keep_only(self, keys: Iterable[str]) -> None:
-        """Remove the entries that a finished run did not use."""
-        unused = {path.name for path in self.folder.glob("*")} - set(keys)
-        for name in unused:
-            shutil.rmtree(self.folder / name)
+        """Remove the entries that a finished run did not use, and what killed ones left."""
+        used = set(keys)
+        for path in self.folder.glob("*"):
+            if path.is_dir() and path.name not in used:
+                shutil.rmtree(path, ignore_errors=True)
 
     @staticmethod
     def summary(cases: Sequence[Kept]) -> str:
@@ -112,31 +137,30 @@ class Memo:
         return hashlib.sha256("\n".join([self.version, name, *digests]).encode()).hexdigest()
 
 
-def _make(entry: Path, compute: Callable[[Path], Any]) -> dict[str, Any]:
-    with replace_folder(entry) as scratch:
-        files = scratch / _FILES
-        files.mkdir()
-        value = {"value": compute(files), "files": _digests(files)}
-        write_json(scratch / _ENTRY, value)
-    return value
-
-
 def _sound(entry: Path) -> dict[str, Any] | None:
-    """What an entry holds; None where there is none or its files are not what was computed."""
+    """What an entry holds; None where there is none or it is not what was computed."""
     try:
-        value: dict[str, Any] = json.loads((entry / _ENTRY).read_text(encoding="utf-8"))
-        return value if value["files"] == _digests(entry / _FILES) else None
+        found: dict[str, Any] = json.loads((entry / _ENTRY).read_text(encoding="utf-8"))
+        made = {"value": found["value"], "files": _digests(entry / _FILES)}
+        return made if found["sha256"] == _digest(made) else None
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
+
+
+def _digest(made: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
 
 
 def _digests(folder: Path) -> dict[str, str]:
     return {path.name: manifest.digest_file(path) for path in sorted(folder.iterdir())}
 
 
-def _link(source: Path, target: Path) -> None:
-    """Give a file a second name, as DVC's cache does; copy it where the file system has none."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
+def _put(files: Path, folder: Path) -> None:
+    """Give a case's files a second name, as DVC's cache does; copy where the system has none."""
+    for source in sorted(files.iterdir()):
+        target = folder / source.name
+        target.unlink(missing_ok=True)  # a case that a cluster computed twice
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)

@@ -9,7 +9,7 @@ import hashlib
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -134,7 +134,7 @@ class Task:
     uid: str
     files: Sequence[Path]
     folder: Path
-    key: bytes
+    key: bytes = field(repr=False)
     settings: conversion.Settings
     memo: Memo
 
@@ -176,7 +176,7 @@ def run(root: Path) -> None:
         write_json(folder / EXCLUDED, outcome.entries(o for o in outcomes if o.excluded))
         _expect_readers_cases(own.select.rules(), outcomes)
         _refuse(raw, report, own)
-    memo.keep_only(one.key for one in kept if not any(o.may_pass for o in _outcomes(one)))
+        memo.keep_only(one.key for one in kept)
     progress.say(f"convert: {_summary(kept)}, {len(report['set_aside'])} set aside")
 
 
@@ -256,7 +256,11 @@ def convert_series(task: Task) -> Kept:
         return [one.plain() for one in found]
 
     key = hashlib.sha256(task.key).hexdigest()
-    return task.memo.case(task.files, task.folder, compute, name=key)
+    return task.memo.case(task.files, task.folder, compute, name=key, lasting=_lasting)
+
+
+def _lasting(outcomes: list[dict[str, Any]]) -> bool:
+    return not any(Outcome.of(plain).may_pass for plain in outcomes)
 
 
 def _expect_readers_cases(rules: selection.Rules, outcomes: Iterable[Outcome]) -> None:

@@ -65,7 +65,7 @@ def run(root: Path) -> None:
         memo = Memo.of(root, "resample", told)
         tasks = [Task(source, folder, ct.spacing_mm, memo) for source in sources]
         cases = list(engine.each(resample_case, tasks, "resample", "cases"))
-    memo.keep_only(case.key for case in cases)
+        memo.keep_only(case.key for case in cases)
     progress.say(f"resample: {memo.summary(cases)}")
 
 
