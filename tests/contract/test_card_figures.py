@@ -8,7 +8,6 @@ import copy
 import html
 import json
 import re
-import statistics
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -75,13 +74,13 @@ def people(artificial):
 DERIVED = {
     ("2.2", "set_aside"): len,
     ("3.1", "name"): lambda version: f"{version} holdout",
-    ("3.2", "extent_smallest"): lambda sides, mm: min(sides) * mm,
-    ("3.2", "extent_largest"): lambda sides, mm: max(sides) * mm,
+    ("3.2", "extent_smallest"): lambda side, mm: side * mm,
+    ("3.2", "extent_largest"): lambda side, mm: side * mm,
     ("4.1", "blocks"): lambda channels: len(channels) - 1,
     ("4.1", "weights"): lambda model: sum(p.numel() for p in network(model).parameters()),
-    ("4.1", "effective_spacing_smallest"): lambda sides, mm, n: mm * min(sides) / n,
-    ("4.1", "effective_spacing_median"): lambda sides, mm, n: mm * statistics.median(sides) / n,
-    ("4.1", "effective_spacing_largest"): lambda sides, mm, n: mm * max(sides) / n,
+    ("4.1", "effective_spacing_smallest"): lambda side, mm, n: mm * side / n,
+    ("4.1", "effective_spacing_median"): lambda side, mm, n: mm * side / n,
+    ("4.1", "effective_spacing_largest"): lambda side, mm, n: mm * side / n,
     ("4.1", "layers", "output shape"): lambda model: [
         list(shape) for _, _, shape, _ in layer_table(network(model))
     ],
