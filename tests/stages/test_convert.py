@@ -12,21 +12,9 @@ from syda.stages import convert
 from syda.volume import nifti
 
 
-@pytest.fixture
-def root(workspace):
-    return workspace({"data.version": "v0", "convert.select.min_slices": 4})
-
-
-@pytest.fixture
-def raw(root):
-    return root / "data" / "raw" / "v0"
-
-
-def report(root):
-    return json.loads((root / "reports" / "convert.json").read_text())
-
-
-def test_series_are_grouped_by_uid_whatever_the_folders(root, raw, ramp, as_slices, save_slices):
+def test_series_are_grouped_by_uid_whatever_the_folders(
+    root, raw, ramp, as_slices, save_slices, report
+):
     one, two = as_slices(ramp, "1.2.3"), as_slices(ramp, "1.2.4")
     for ds in two:
         ds.PatientID = "patient-2"
@@ -46,9 +34,9 @@ def test_series_are_grouped_by_uid_whatever_the_folders(root, raw, ramp, as_slic
         np.testing.assert_allclose(volume.affine, ramp.affine, atol=1e-6)
         assert fact["case"] == nifti.case_name(file)
         assert fact["attributes"]["sex"] == "F"
-    assert report(root)["converted"] == 2
-    assert report(root)["files_ignored"] == {"not_dicom": 1}
-    assert report(root)["sex"] == {"F": "not told"}
+    assert report()["converted"] == 2
+    assert report()["files_ignored"] == {"not_dicom": 1}
+    assert report()["sex"] == {"F": "not told"}
 
 
 def test_same_scans_same_bytes(root, raw, ramp, as_slices, save_slices):
@@ -60,13 +48,13 @@ def test_same_scans_same_bytes(root, raw, ramp, as_slices, save_slices):
     assert all(manifest.digest_file(p) == digest for p, digest in first.items())
 
 
-def test_faulty_series_are_set_aside_with_a_reason(root, raw, ramp, as_slices, save_slices):
+def test_faulty_series_are_set_aside_with_a_reason(root, raw, ramp, as_slices, save_slices, report):
     for number in range(4):
         save_slices(raw / f"good{number}", as_slices(ramp, f"1.2.{number + 10}"))
     gap = as_slices(ramp, "1.2.99")
     save_slices(raw / "gap", gap[:3] + gap[4:])
     convert.run(root)
-    found = report(root)
+    found = report()
     assert found["converted"] == 4
     assert found["reasons"] == {"missing_slices": 1}
     (aside,) = found["set_aside"]
@@ -79,7 +67,7 @@ def cases(root):
 
 
 def test_what_was_put_right_is_told_of_the_case_and_counted(
-    root, raw, ramp, as_slices, save_slices
+    root, raw, ramp, as_slices, save_slices, report
 ):
     tilted = as_slices(ramp, "1.2.1")
     for k, ds in enumerate(tilted):
@@ -101,7 +89,7 @@ def test_what_was_put_right_is_told_of_the_case_and_counted(
     assert sources["gantry_tilt",]["gantry_tilt_degrees"] == 15
     assert sources["gantry_tilt",]["shape"] == [12, 10 + 7, 8]  # 9.38 mm of drift, rows of 1.5 mm
     assert sources["copies_dropped",] == sources[()] | {"irregularities": ["copies_dropped"]}
-    assert report(root)["irregularities"] == {
+    assert report()["irregularities"] == {
         "gantry_tilt": 1,
         "irregular_spacing": 1,
         "copies_dropped": 1,
@@ -109,7 +97,7 @@ def test_what_was_put_right_is_told_of_the_case_and_counted(
 
 
 def test_acquisitions_become_cases_whose_ids_do_not_depend_on_each_other(
-    root, raw, ramp, as_slices, save_slices
+    root, raw, ramp, as_slices, save_slices, report
 ):
     def acquisition(number):
         slices = as_slices(type(ramp)(ramp.hu + np.int16(number), ramp.affine))
@@ -122,12 +110,12 @@ def test_acquisitions_become_cases_whose_ids_do_not_depend_on_each_other(
     save_slices(raw / "4", acquisition(4)[:2])
     convert.run(root)
     three = {case["case"] for case in cases(root)}
-    assert len(three) == report(root)["converted"] == 3
-    assert report(root)["reasons"] == {}
+    assert len(three) == report()["converted"] == 3
+    assert report()["reasons"] == {}
     left_out = json.loads((root / "data/nifti" / convert.EXCLUDED).read_text())
     assert [entry["reason"] for entry in left_out] == ["too_few_slices"]  # the fourth, broken off
     assert len({case["patient"] for case in cases(root)}) == 1
-    assert report(root)["irregularities"] == {"several_acquisitions": 3}
+    assert report()["irregularities"] == {"several_acquisitions": 3}
     for file in [*(raw / "2").iterdir(), *(raw / "4").iterdir()]:
         file.unlink()
     convert.run(root)
@@ -188,13 +176,15 @@ def test_damage_of_any_byte_is_a_reason_never_a_crash(
     assert {None, Reason.UNDECODABLE_PIXELS, Reason.MISSING_ATTRIBUTE} <= reasons
 
 
-def test_too_many_faults_stop_the_stage_and_leave_no_data(root, raw, ramp, as_slices, save_slices):
+def test_too_many_faults_stop_the_stage_and_leave_no_data(
+    root, raw, ramp, as_slices, save_slices, report
+):
     save_slices(raw / "good", as_slices(ramp, "1.2.1"))
     hot = type(ramp)(np.full_like(ramp.hu, 5000), ramp.affine)
     save_slices(raw / "hot", as_slices(hot, "1.2.2"))
     with pytest.raises(CheckFailed, match=r"1 of 2 series .*out_of_range 1"):
         convert.run(root)
-    assert report(root)["reasons"] == {"out_of_range": 1}
+    assert report()["reasons"] == {"out_of_range": 1}
     assert not (root / "data" / "nifti").exists()
 
 

@@ -29,20 +29,6 @@ from syda.volume import nifti
 DATA = Path(os.environ.get("SYDA_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
-@pytest.fixture
-def root(workspace):
-    return workspace({"data.version": "v0", "convert.select.min_slices": 4})
-
-
-@pytest.fixture
-def raw(root):
-    return root / "data" / "raw" / "v0"
-
-
-def report(root):
-    return json.loads((root / "reports" / "convert.json").read_text())
-
-
 def excluded(root):
     return json.loads((root / "data" / "nifti" / convert.EXCLUDED).read_text())
 
@@ -73,12 +59,14 @@ def people(ramp, as_slices, count, **tags):
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"])
-def test_archives_give_what_their_files_would(root, raw, ramp, as_slices, save_slices, kind):
+def test_archives_give_what_their_files_would(
+    root, raw, ramp, as_slices, save_slices, kind, report
+):
     one, two = as_slices(ramp, "1.2.3"), as_slices(ramp, "1.2.4")
     save_slices(raw / "a", one)
     save_slices(raw / "b", two)
     convert.run(root)
-    unpacked, expected = digest(root), report(root)
+    unpacked, expected = digest(root), report()
 
     # the same slices: some as files, the others in two archives, a series on both sides of each
     for file in [*raw.rglob("*")]:
@@ -99,19 +87,19 @@ def test_archives_give_what_their_files_would(root, raw, ramp, as_slices, save_s
                     opened.addfile(info, io.BytesIO(data))
     convert.run(root)
     assert digest(root) == unpacked
-    assert report(root) == expected
+    assert report() == expected
     assert {path.name for path in (root / "data").iterdir()} == {"raw", "nifti"}
 
 
 def test_a_hostile_archive_is_a_fault_listed_without_a_name(
-    root, raw, ramp, as_slices, save_slices
+    root, raw, ramp, as_slices, save_slices, report
 ):
     for slices in people(ramp, as_slices, 4):
         save_slices(raw / slices[0].PatientID, slices)
     with zipfile.ZipFile(raw / "MILLER.zip", "w") as opened:
         opened.writestr("../MILLER.dcm", content(as_slices(ramp, "1.9")[0]))
     convert.run(root)
-    found = report(root)
+    found = report()
     assert found["converted"] == 4
     assert found["reasons"] == {"archive_path": 1}
     (aside,) = found["set_aside"]
@@ -127,7 +115,7 @@ def test_a_hostile_archive_is_a_fault_listed_without_a_name(
     assert {path.name for path in (root / "data").iterdir()} == {"raw", "nifti"}
 
 
-def test_limits_are_those_of_the_params(root, raw, ramp, as_slices, save_slices, workspace):
+def test_limits_are_those_of_the_params(root, raw, ramp, as_slices, save_slices, workspace, report):
     with tarfile.open(save_slices(raw / "x", as_slices(ramp)) / "t.tar", "w") as opened:
         for number, ds in enumerate(as_slices(ramp, "1.2.4")):
             info = tarfile.TarInfo(f"{number}")
@@ -139,7 +127,7 @@ def test_limits_are_those_of_the_params(root, raw, ramp, as_slices, save_slices,
     for key, value in {"max_members": 7, "max_file_mb": 0.0005, "max_total_mb": 0.001}.items():
         workspace(small | {f"convert.archives.{key}": value})
         convert.run(root)
-        assert report(root)["reasons"] == {"archive_too_large": 1}
+        assert report()["reasons"] == {"archive_too_large": 1}
 
 
 OTHER_OBJECTS = {
@@ -153,7 +141,7 @@ OTHER_OBJECTS = {
 
 
 def test_other_objects_and_damaged_files_are_counted_and_the_scan_comes_out(
-    root, raw, ramp, as_slices, save_slices
+    root, raw, ramp, as_slices, save_slices, report
 ):
     slices = as_slices(ramp)
     save_slices(raw / "ct", slices)
@@ -176,25 +164,25 @@ def test_other_objects_and_damaged_files_are_counted_and_the_scan_comes_out(
     (case,) = cases(root)
     volume = nifti.read(root / "data" / "nifti" / f"{case}{nifti.SUFFIX}")
     np.testing.assert_array_equal(volume.hu, ramp.hu)
-    ignored = report(root)["files_ignored"]
+    ignored = report()["files_ignored"]
     assert sum(ignored.values()) == len(OTHER_OBJECTS) + 1 + 3 + 4
     assert ignored["localizer"] == 1
     assert ignored["not_ct_image"] >= len(OTHER_OBJECTS)
-    assert report(root)["set_aside"] == []
+    assert report()["set_aside"] == []
 
 
-def test_truncated_pixels_are_set_aside(root, raw, ramp, as_slices, save_slices, workspace):
+def test_truncated_pixels_are_set_aside(root, raw, ramp, as_slices, save_slices, workspace, report):
     workspace({"convert.select.min_slices": 4, "convert.max_quarantine_share": 1.0})
     save_slices(raw / "sound", as_slices(ramp, "1.2.4"))
     save_slices(raw / "cut", as_slices(ramp))
     file = raw / "cut" / "0003"
     file.write_bytes(file.read_bytes()[:-40])
     convert.run(root)
-    assert report(root)["reasons"] == {"undecodable_pixels": 1}
+    assert report()["reasons"] == {"undecodable_pixels": 1}
 
 
 def test_a_ct_object_without_an_image_is_set_aside(
-    root, raw, ramp, as_slices, save_slices, workspace
+    root, raw, ramp, as_slices, save_slices, workspace, report
 ):
     workspace({"convert.select.min_slices": 4, "convert.max_quarantine_share": 1.0})
     save_slices(raw / "sound", as_slices(ramp, "1.2.4"))
@@ -204,7 +192,7 @@ def test_a_ct_object_without_an_image_is_set_aside(
             delattr(ds, keyword)
     save_slices(raw / "hollow", hollow)
     convert.run(root)
-    assert report(root)["reasons"] == {"missing_attribute": 1}
+    assert report()["reasons"] == {"missing_attribute": 1}
 
 
 def test_two_studies_of_two_patients_in_one_folder_are_two_cases(
@@ -219,7 +207,7 @@ def test_two_studies_of_two_patients_in_one_folder_are_two_cases(
 
 
 def test_two_patients_under_one_series_are_set_aside(
-    root, raw, ramp, as_slices, save_slices, workspace
+    root, raw, ramp, as_slices, save_slices, workspace, report
 ):
     workspace({"convert.select.min_slices": 4, "convert.max_quarantine_share": 1.0})
     save_slices(raw / "sound", as_slices(ramp, "1.2.4"))
@@ -227,11 +215,11 @@ def test_two_patients_under_one_series_are_set_aside(
     mixed[5].PatientID = "patient-2"
     save_slices(raw / "mixed", mixed)
     convert.run(root)
-    assert report(root)["reasons"] == {"mixed_identity": 1}
+    assert report()["reasons"] == {"mixed_identity": 1}
 
 
 def test_a_pixel_format_that_differs_among_slices_is_flagged(
-    root, raw, ramp, as_slices, save_slices
+    root, raw, ramp, as_slices, save_slices, report
 ):
     slices = as_slices(ramp)
     stored = slices[2].pixel_array.copy() - 24
@@ -241,7 +229,7 @@ def test_a_pixel_format_that_differs_among_slices_is_flagged(
     (case,) = cases(root)
     facts = json.loads((root / "data" / "nifti" / f"{case}.json").read_text())
     assert facts["source"]["unusual"] == ["RescaleIntercept"]
-    assert report(root)["unusual"] == {"RescaleIntercept": 1}
+    assert report()["unusual"] == {"RescaleIntercept": 1}
     volume = nifti.read(root / "data" / "nifti" / f"{case}{nifti.SUFFIX}")
     np.testing.assert_array_equal(volume.hu, ramp.hu)
 
@@ -259,12 +247,12 @@ def test_names_that_are_no_utf8_are_names(root, raw, ramp, as_slices, save_slice
     not (DATA / "abdomen").is_dir(),
     reason=f"no real CT for tests: set SYDA_TEST_DATA ({DATA.name}/abdomen is missing)",
 )
-def test_real_archives_are_read_as_they_are(root, raw, workspace):
+def test_real_archives_are_read_as_they_are(root, raw, workspace, report):
     raw.mkdir(parents=True)
     for file in (DATA / "abdomen").glob("*.tar.xz"):
         shutil.copy(file, raw)
     convert.run(root)
-    found = report(root)
+    found = report()
     assert (found["converted"], found["set_aside"]) == (2, [])
     assert (found["excluded"], found["unusual"]) == ({"total": 0}, {})
     contrast = {}
@@ -283,7 +271,7 @@ def test_real_archives_are_read_as_they_are(root, raw, workspace):
 
 
 def test_the_rules_leave_out_and_never_fail_the_stage(
-    root, raw, ramp, as_slices, save_slices, workspace
+    root, raw, ramp, as_slices, save_slices, workspace, report
 ):
     """Ten with contrast against one without: a share that as faults would stop the stage."""
     workspace({"convert.select.min_slices": 4, "convert.select.contrast": "without"})
@@ -292,7 +280,7 @@ def test_the_rules_leave_out_and_never_fail_the_stage(
         save_slices(raw / slices[0].PatientID, slices)
     save_slices(raw / "short", as_slices(ramp, "1.2.9")[:3])
     convert.run(root)
-    found = report(root)
+    found = report()
     assert (found["converted"], found["set_aside"], found["reasons"]) == (1, [], {})
     # one short series of one person: neither its count nor the one that would give it away
     assert found["excluded"] == {
@@ -306,7 +294,7 @@ def test_the_rules_leave_out_and_never_fail_the_stage(
     assert all(entry["id"].startswith("c") for entry in told)
 
 
-def test_each_rule_is_applied(root, raw, ramp, as_slices, save_slices, workspace):
+def test_each_rule_is_applied(root, raw, ramp, as_slices, save_slices, workspace, report):
     save_slices(raw / "kept", as_slices(ramp))  # 8 slices of 5 mm
     for number, (factor, part) in enumerate([(1, "HEAD"), (3, "ABDOMEN"), (0.1, "ABDOMEN")]):
         affine = ramp.affine.copy()
@@ -322,7 +310,7 @@ def test_each_rule_is_applied(root, raw, ramp, as_slices, save_slices, workspace
     select = {"min_slices": 4, "body_parts": ["ABDOMEN"], "min_length_mm": 10.0}
     workspace({f"convert.select.{key}": value for key, value in select.items()})
     convert.run(root)
-    assert report(root)["converted"] == 1
+    assert report()["converted"] == 1
     assert sorted(entry["reason"] for entry in excluded(root)) == [
         "other_body_part",
         "scan_length",
@@ -330,7 +318,7 @@ def test_each_rule_is_applied(root, raw, ramp, as_slices, save_slices, workspace
     ]
 
 
-def test_a_reader_leaves_a_case_out(root, raw, ramp, as_slices, save_slices, workspace):
+def test_a_reader_leaves_a_case_out(root, raw, ramp, as_slices, save_slices, workspace, report):
     for slices in people(ramp, as_slices, 2):
         save_slices(raw / slices[0].PatientID, slices)
     convert.run(root)
@@ -339,7 +327,7 @@ def test_a_reader_leaves_a_case_out(root, raw, ramp, as_slices, save_slices, wor
     convert.run(root)
     assert cases(root) == [second]
     assert excluded(root) == [{"id": first, "reason": "reader_stone", "detail": ""}]
-    assert report(root)["excluded"] == {"reader_stone": "not told", "total": "not told"}
+    assert report()["excluded"] == {"reader_stone": "not told", "total": "not told"}
 
 
 def test_a_readers_case_that_is_not_there_is_wrong_use(

@@ -34,11 +34,6 @@ def root(workspace):
 
 
 @pytest.fixture
-def raw(root):
-    return root / "data" / "raw" / "v0"
-
-
-@pytest.fixture
 def run(root, monkeypatch, capsys):
     """Run the stage; return what it wrote, how many series it computed and its last line."""
     inner, computed = conversion.convert, []

@@ -18,7 +18,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
-from syda.volume import nifti
+from syda.volume import geometry, nifti
 
 AIR_HU = -900
 """Below it a voxel counts as air: lung is denser, about -850 HU (Hounsfield 1980)."""
@@ -136,7 +136,7 @@ def volume_row(
         case,
         **grid,
         **_intensities(voxels, window),
-        orientation="".join(code or "?" for code in nibabel.aff2axcodes(affine)),
+        orientation=geometry.orientation_code(affine),
         sha256=_digest(voxels),
         patient=patient,
         split=split,

@@ -6,6 +6,7 @@ a scan costs one scan. What is taken is hashed again first: a damaged entry is c
 Removing ``.work/memo`` computes everything anew.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -13,7 +14,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,8 +113,11 @@ class Memo:
                 made = {"value": value, "files": _digests(files)}
                 write_json(scratch / _ENTRY, made | {"sha256": _digest(made)})
                 shutil.rmtree(entry, ignore_errors=True)  # a damaged one
-                with suppress(OSError):  # another worker was faster
+                try:
                     scratch.replace(entry)
+                except OSError as error:
+                    if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                        raise  # else another worker was faster
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         return Kept(value, key, reused=False)

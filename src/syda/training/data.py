@@ -25,7 +25,8 @@ class Scans:
         images: ``[cases, 1, S, S, S]`` float32 in [-1, 1].
         longest_sides: L in voxels of the model space's ``spacing_mm``.
         properties: those of :class:`syda.types.Properties`, by name, and
-            ``effective_spacing_mm``, the size of a model voxel; None where one is unknown.
+            ``effective_spacing_mm``, the size of a model voxel; None where one is unknown. The
+            network does not take them yet.
     """
 
     images: Tensor

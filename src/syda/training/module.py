@@ -161,5 +161,5 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
         if broken:
             raise CheckFailed(
                 f"train: {', '.join(broken)} not finite after {self.images_seen} images: lower the "
-                "learning rates or raise train.r1_gamma"
+                "learning rates, or raise train.r1_gamma (train.coarse_r1_gamma at half the side)"
             )

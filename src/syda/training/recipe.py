@@ -13,7 +13,7 @@ class Recipe:
         seed: of weights, latents, noise, augmentation and order.
         images: length of the training.
         coarse_images: how many of these, the first ones, are shown at half the side, where a step
-            costs a fifth and anatomy at large is learnt (Progressive Growing of GANs, 2018).
+            costs a third and anatomy at large is learnt (Progressive Growing of GANs, 2018).
         fade_images: images over which the discriminator's finest block joins after these.
         batch: images a step.
         generator_lr: Adam's learning rate of the generator.

@@ -31,8 +31,8 @@ def to_ras(hu: HU, affine: Affine) -> Volume:
 
 
 def orientation_code(affine: Affine) -> str:
-    """Where the three array axes point, e.g. ``RAS``."""
-    return "".join(nib.orientations.aff2axcodes(affine))
+    """Where the three array axes point, e.g. ``RAS``; ``?`` for one that points nowhere."""
+    return "".join(code or "?" for code in nib.orientations.aff2axcodes(affine))
 
 
 def with_spacing(affine: Affine, spacing: float) -> Affine:

@@ -4,7 +4,8 @@ An input voxel weighs as much as it overlaps with the new one along each axis, w
 scanner with voxels of that size would have measured (partial volume), and averages detail away that
 the new grid cannot hold. A new voxel smaller than the old one counts as large as that: the overlap
 is then linear interpolation. Weights are positive and sum to one, so no value leaves the input's
-range; their centre of mass is the new voxel's centre, so nothing moves.
+range; their centre of mass is the new voxel's centre, so nothing moves. At the faces of the scan a
+new voxel that reaches beyond them is the mean of the part inside.
 """
 
 from collections.abc import Sequence
