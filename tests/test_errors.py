@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from syda.model.conditions import measure
 from syda.model.generator import Generator
 from syda.sampling import weights
 
@@ -22,6 +23,7 @@ NETWORK = {
     "mapping_layers": 2,
     "mapping_lr_multiplier": 0.01,
     "channels": [6, 4],
+    "conditions": 2,
 }
 
 
@@ -76,15 +78,33 @@ def test_a_stage_before_its_input(workspace):
     assert line == "resample: data/nifti does not exist: `dvc repro` makes what comes before"
 
 
-def test_weights_of_another_architecture(workspace):
-    root = workspace()
+def released(root, architecture):
     folder = root / "data/weights"
     folder.mkdir(parents=True)
     torch.manual_seed(0)
     cube = {"size": 8, "spacing_mm": 1.5, "window_min": -1000, "window_max": 1000}
-    source = {"version": "v0", "index_sha256": "0" * 64, "training_cases": 1}
-    description = weights.Description(NETWORK | {"channels": [5, 4]}, cube, [8], source, 1)
+    source = {"version": "v0", "index_sha256": "0" * 64, "training_cases": 3}
+    known = measure([{"body_width_mm": 300.0 + i} for i in range(3)], ["body_width_mm"])
+    told = known.to_json()
+    description = weights.Description(architecture, cube, [8], told, source, 1)
     weights.save(folder, Generator(**NETWORK), description)
+    return root
+
+
+def test_a_property_out_of_range(workspace):
+    root = released(workspace({"generate.properties": {"body_width_mm": -5}}), NETWORK)
+    line = syda(root, "generate", code=2)
+    assert line == "body_width_mm=-5.0: no scan has that, must be above 0"
+
+
+def test_a_property_that_the_model_does_not_know(workspace):
+    root = released(workspace({"generate.properties": {"kidneys": 3}}), NETWORK)
+    line = syda(root, "generate", code=2)
+    assert line.startswith("kidneys: not a property of this model: it knows body_width_mm (")
+
+
+def test_weights_of_another_architecture(workspace):
+    root = released(workspace(), NETWORK | {"channels": [5, 4]})
     line = syda(root, "generate", code=1)
     assert line.startswith("weights: generator.safetensors is not of the architecture in ")
     assert "train again" in line

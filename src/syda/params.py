@@ -92,6 +92,26 @@ class ModelParams(Section):
     """Feature maps at 4, 8, 16, ... voxels a side; the last entry is at ct.size."""
     discriminator_channels: list[int] = Field(min_length=1)
     """The discriminator's, same order."""
+    properties: list[str]
+    """Of a scan, that the generator is asked for and the discriminator is told."""
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        if len(set(self.properties)) < len(self.properties):
+            raise ValueError("properties names one twice")
+        return self
+
+    def networks(self, conditions: int) -> dict[str, dict[str, Any]]:
+        """Keyword arguments of ``generator`` and ``discriminator``.
+
+        Args:
+            conditions: length of the vector of properties.
+        """
+        own = self.model_dump(exclude={"discriminator_channels", "properties"})
+        return {
+            "generator": {**own, "conditions": conditions},
+            "discriminator": {"channels": self.discriminator_channels, "conditions": conditions},
+        }
 
 
 Precision = Literal["float32", "bfloat16"]

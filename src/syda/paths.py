@@ -16,6 +16,7 @@ CONVERT_REPORT = REPORTS / "convert.json"
 PACK_REPORT = REPORTS / "pack.json"
 VALIDATION = REPORTS / "validation"
 CURVES = REPORTS / "train" / "curves.csv"
+PROPERTIES = REPORTS / "train" / "properties.json"
 METRICS = REPORTS / "metrics.json"
 EVALUATION = REPORTS / "evaluation"
 MANIFEST = REPORTS / "manifest"
@@ -28,6 +29,7 @@ DECLARED = MODEL_CARD / "declared.yaml"
 PRIVATE_KEY = Path(".syda/key")
 WORK = Path(".work")
 MEMO = WORK / "memo"
+CHECKPOINTS = WORK / "train"
 MLFLOW = Path(".mlflow")
 
 

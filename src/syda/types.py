@@ -25,6 +25,9 @@ Affine = NDArray[np.float64]
 Tensor32 = NDArray[np.float32]
 """Model-range voxels, ``[C, D, H, W]``."""
 
+EFFECTIVE_SPACING = "effective_spacing_mm"
+"""Name of the size of a model voxel, mm, among the properties."""
+
 Attribute = str | float | bool | None
 """A value that may leave ``convert``: de-identified, or None where the source is silent."""
 

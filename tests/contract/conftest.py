@@ -33,7 +33,7 @@ class _Enough(Exception):  # noqa: N818  (no error: it was heard)
 
 def leaves(value: Any, at: tuple[str, ...] = ()) -> list[str]:
     """Dotted keys of the values in nested mappings."""
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not value:
         return [".".join(at)]
     return [leaf for key, item in value.items() for leaf in leaves(item, (*at, key))]
 

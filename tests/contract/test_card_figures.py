@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from syda.card.libraries import CHECKLIST
 from syda.model.generator import Generator, layer_table
+from syda.params import ModelParams
 
 ROOT = Path(__file__).parents[2]
 CARD = json.loads((ROOT / "model_card/card.json").read_text(encoding="utf-8"))
@@ -61,10 +62,9 @@ def resolve(source):
     return value
 
 
-def network(model):
-    architecture = {key: value for key, value in model.items() if key != "discriminator_channels"}
+def network(model, places):
     with torch.device("meta"):
-        return Generator(**architecture)
+        return Generator(**ModelParams(**model).networks(places)["generator"])
 
 
 def people(artificial):
@@ -77,15 +77,15 @@ DERIVED = {
     ("3.2", "extent_smallest"): lambda side, mm: side * mm,
     ("3.2", "extent_largest"): lambda side, mm: side * mm,
     ("4.1", "blocks"): lambda channels: len(channels) - 1,
-    ("4.1", "weights"): lambda model: sum(p.numel() for p in network(model).parameters()),
+    ("4.1", "weights"): lambda *built: sum(p.numel() for p in network(*built).parameters()),
     ("4.1", "effective_spacing_smallest"): lambda side, mm, n: mm * side / n,
     ("4.1", "effective_spacing_median"): lambda side, mm, n: mm * side / n,
     ("4.1", "effective_spacing_largest"): lambda side, mm, n: mm * side / n,
-    ("4.1", "layers", "output shape"): lambda model: [
-        list(shape) for _, _, shape, _ in layer_table(network(model))
+    ("4.1", "layers", "output shape"): lambda *built: [
+        list(shape) for _, _, shape, _ in layer_table(network(*built))
     ],
-    ("4.1", "layers", "trained numbers"): lambda model: [
-        numbers for *_, numbers in layer_table(network(model))
+    ("4.1", "layers", "trained numbers"): lambda *built: [
+        numbers for *_, numbers in layer_table(network(*built))
     ],
     ("5", "checklist", "dataset name"): lambda version: [f"{version} holdout", f"{version} train"],
     ("5", "checklist", "dataset description"): lambda n, artificial: [
@@ -117,8 +117,8 @@ def test_every_value_of_the_card_is_that_of_its_source():
 def test_the_layers_are_in_their_order():
     rows = CARD["sections"]["4.1"]["tables"]["layers"]
     for column in ("output shape", "trained numbers"):
-        (source,) = rows[0][column]["sources"]
-        expected = DERIVED["4.1", "layers", column](resolve(source))
+        sources = rows[0][column]["sources"]
+        expected = DERIVED["4.1", "layers", column](*map(resolve, sources))
         assert [row[column]["value"] for row in rows] == expected
 
 

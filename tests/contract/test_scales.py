@@ -46,7 +46,7 @@ def test_gpu_128_is_the_checklists_network(scaled):
     for stage in STAGES:
         module = importlib.import_module(f"syda.stages.{stage}")
         params.section(stage, module.Params)
-    generator = Generator(**params.model.model_dump(exclude={"discriminator_channels"}))
+    generator = Generator(**params.model.networks(0)["generator"])
     outputs = {row.name: row.output for row in layer_table(generator)}
     assert outputs["mapping.layers.7"] == (96,)
     assert "mapping.layers.8" not in outputs

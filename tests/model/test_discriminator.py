@@ -4,6 +4,9 @@ import torch
 from syda.model.discriminator import Discriminator, minibatch_deviation
 from syda.model.layers import downsample
 
+NONE = torch.empty(0)
+"""The properties of a discriminator that is told none."""
+
 
 def test_minibatch_deviation_of_known_values():
     """Two pairs: values 0 and 2 have a standard deviation of 1, equal values one of 0."""
@@ -31,32 +34,32 @@ def discriminator() -> Discriminator:
 
 def test_one_logit_a_volume(discriminator):
     x = torch.randn(3, 2, 16, 16, 16)
-    assert discriminator(x).shape == (3,)
-    half = discriminator(x, torch.bfloat16)
+    assert discriminator(x, NONE).shape == (3,)
+    half = discriminator(x, NONE, torch.bfloat16)
     assert half.dtype == torch.float32
-    torch.testing.assert_close(half, discriminator(x), rtol=0.1, atol=0.1)
+    torch.testing.assert_close(half, discriminator(x, NONE), rtol=0.1, atol=0.1)
 
 
 def test_a_joining_block_fades_in_from_the_look_at_half_the_side(discriminator):
     x = torch.randn(2, 2, 16, 16, 16)
-    coarse, fine = discriminator(downsample(x)), discriminator(x)
-    torch.testing.assert_close(discriminator(x, fade=0.0), coarse)
-    torch.testing.assert_close(discriminator(x, fade=1 - 1e-7), fine)
+    coarse, fine = discriminator(downsample(x), NONE), discriminator(x, NONE)
+    torch.testing.assert_close(discriminator(x, NONE, fade=0.0), coarse)
+    torch.testing.assert_close(discriminator(x, NONE, fade=1 - 1e-7), fine)
     assert not torch.allclose(coarse, fine)
 
 
 @pytest.mark.parametrize("side", [4, 8, 16])
 def test_coarser_volumes_enter_at_a_later_block(discriminator, side):
-    assert discriminator(torch.randn(2, 2, side, side, side)).shape == (2,)
+    assert discriminator(torch.randn(2, 2, side, side, side), NONE).shape == (2,)
 
 
 def test_logits_start_near_unit_scale(discriminator):
-    logits = discriminator(torch.randn(32, 2, 16, 16, 16).clamp(-1, 1))
+    logits = discriminator(torch.randn(32, 2, 16, 16, 16).clamp(-1, 1), NONE)
     assert 0.01 < logits.abs().mean() < 3
 
 
 def test_every_weight_gets_a_gradient(discriminator):
-    discriminator(torch.randn(2, 2, 16, 16, 16)).sum().backward()
+    discriminator(torch.randn(2, 2, 16, 16, 16), NONE).sum().backward()
     for name, parameter in discriminator.named_parameters():
         entered = not name.startswith(
             ("from_windows.0", "from_windows.1")
@@ -71,3 +74,17 @@ def test_it_sees_the_image_and_its_tones(discriminator):
     assert torch.equal(image, levels.flatten())
     assert torch.equal(tones, discriminator.tone(levels).flatten())
     assert not torch.allclose(tones, image)
+
+
+def test_properties_add_a_projection(discriminator):
+    """The logit is linear in them: the plain one, and for each its own share."""
+    torch.manual_seed(0)
+    told = Discriminator([6, 5, 4], conditions=3)
+    plain = told.load_state_dict(discriminator.state_dict(), strict=False)
+    assert plain.missing_keys == ["embed.weight", "embed.bias"]
+    x = torch.randn(4, 2, 16, 16, 16)
+    nothing = told(x, torch.zeros(4, 3))
+    torch.testing.assert_close(nothing, discriminator(x, NONE))
+    step = told(x, torch.ones(4, 3)) - nothing
+    assert step.abs().min() > 0
+    torch.testing.assert_close(told(x, 2 * torch.ones(4, 3)) - nothing, 2 * step)

@@ -5,6 +5,8 @@ from syda.model.generator import Generator, layer_table
 from syda.model.layers import downsample, upsample
 
 SMALL = {"latent": 6, "mapping_layers": 2, "mapping_lr_multiplier": 0.5, "channels": [5, 4, 3]}
+NONE = torch.empty(0)
+"""The properties of a generator that is given none."""
 CHECKLIST = {
     "latent": 96,
     "mapping_layers": 8,
@@ -29,7 +31,7 @@ def rng() -> torch.Generator:
 
 
 def test_output_is_a_volume_in_range(generator, rng):
-    image = generator(generator.draw_latents(2, rng), generator.draw_noise(2, rng))
+    image = generator(generator.draw_latents(2, rng), NONE, generator.draw_noise(2, rng))
     assert image.shape == (2, 1, 16, 16, 16)
     assert image.dtype == torch.float32
     assert image.abs().max() <= 1
@@ -44,11 +46,11 @@ def test_noise_has_one_layer_at_four_and_two_at_each_later_side(generator, rng):
 def test_truncation_zero_gives_the_average_and_one_leaves_w_alone(generator, rng):
     generator.measure_average(rng, 64)
     z = generator.draw_latents(3, rng)
-    torch.testing.assert_close(generator.style(z, 0.0), generator.w_average.expand(3, -1))
-    assert torch.equal(generator.style(z, 1.0), generator.mapping(z))
+    torch.testing.assert_close(generator.style(z, NONE, 0.0), generator.w_average.expand(3, -1))
+    assert torch.equal(generator.style(z, NONE, 1.0), generator.mapping(z))
     noise = generator.draw_noise(3, rng)
     same = [n[:1].expand_as(n) for n in noise]
-    images = generator(z, same, truncation=0.0)
+    images = generator(z, NONE, same, truncation=0.0)
     torch.testing.assert_close(images[0], images[1])
 
 
@@ -61,14 +63,14 @@ def test_measured_average_is_the_mean_style(generator):
 def test_where_the_noise_ends_the_volume_is_coarser(generator, rng):
     z, noise = generator.draw_latents(2, rng), generator.draw_noise(2, rng, side=8)
     assert [n.shape[-1] for n in noise] == [4, 8, 8]
-    assert generator(z, noise).shape == (2, 1, 8, 8, 8)
+    assert generator(z, NONE, noise).shape == (2, 1, 8, 8, 8)
 
 
 def test_a_resolution_that_joins_leaves_the_coarser_image_as_it_was(rng):
     generator = Generator(**SMALL)
     z, noise = generator.draw_latents(2, rng), generator.draw_noise(2, rng)
-    coarse = generator.synthesis(generator.style(z), noise[:3]).atanh()
-    fine = generator.synthesis(generator.style(z), noise).atanh()
+    coarse = generator.synthesis(generator.style(z, NONE), noise[:3]).atanh()
+    fine = generator.synthesis(generator.style(z, NONE), noise).atanh()
     assert coarse.any()
     torch.testing.assert_close(fine, upsample(coarse))
 
@@ -81,26 +83,26 @@ def test_the_image_starts_from_the_mean_tone(rng):
     synthesis.start_from(images)
     mean = synthesis.tone(images).mean(dim=0, keepdim=True)
     z, noise = generator.draw_latents(2, rng), generator.draw_noise(2, rng)
-    for volume in generator(z, noise):
+    for volume in generator(z, NONE, noise):
         torch.testing.assert_close(synthesis.tone(volume[None]), mean.clamp(-0.98, 0.98))
-    coarse = synthesis.tone(generator(z, noise[:3]))
+    coarse = synthesis.tone(generator(z, NONE, noise[:3]))
     torch.testing.assert_close(coarse[:1], downsample(mean).clamp(-0.98, 0.98))
 
 
 def test_samples_of_a_batch_do_not_mix(generator, rng):
     z, noise = generator.draw_latents(3, rng), generator.draw_noise(3, rng)
-    alone = generator(z[1:2], [n[1:2] for n in noise])
-    torch.testing.assert_close(generator(z, noise)[1:2], alone, rtol=1e-4, atol=1e-5)
+    alone = generator(z[1:2], NONE, [n[1:2] for n in noise])
+    torch.testing.assert_close(generator(z, NONE, noise)[1:2], alone, rtol=1e-4, atol=1e-5)
 
 
 def test_bfloat16_is_close(generator, rng):
     z, noise = generator.draw_latents(2, rng), generator.draw_noise(2, rng)
-    difference = generator(z, noise, dtype=torch.bfloat16) - generator(z, noise)
+    difference = generator(z, NONE, noise, dtype=torch.bfloat16) - generator(z, NONE, noise)
     assert difference.abs().max() < 0.1
 
 
 def test_every_weight_gets_a_gradient(generator, rng):
-    generator(generator.draw_latents(2, rng), generator.draw_noise(2, rng)).sum().backward()
+    generator(generator.draw_latents(2, rng), NONE, generator.draw_noise(2, rng)).sum().backward()
     assert all(p.grad is not None and p.grad.any() for p in generator.parameters())
 
 
@@ -126,3 +128,54 @@ def test_layer_table_at_the_checklist_scale():
 def test_layer_table_counts_every_weight(generator):
     total = sum(p.numel() for p in generator.parameters())
     assert sum(row.parameters for row in layer_table(generator)) == total
+
+
+@pytest.fixture
+def conditional() -> Generator:
+    torch.manual_seed(0)
+    return Generator(**SMALL, conditions=3)
+
+
+def test_properties_move_w_along_a_line_each(conditional, rng):
+    z = conditional.draw_latents(2, rng)
+    nothing = conditional.style(z, torch.zeros(2, 3))
+    torch.testing.assert_close(nothing, conditional.mapping(z))
+    step = conditional.style(z, torch.eye(3)[:2]) - nothing
+    twice = conditional.style(z, 2 * torch.eye(3)[:2]) - nothing
+    assert step.abs().amin(dim=1).all()
+    torch.testing.assert_close(twice, 2 * step)
+
+
+def test_truncation_leaves_what_is_asked_for(conditional, rng):
+    conditional.measure_average(rng, 64)
+    z, asked = conditional.draw_latents(2, rng), torch.randn(2, 3, generator=rng)
+    expected = conditional.w_average + conditional.mapping.embed(asked)
+    torch.testing.assert_close(conditional.style(z, asked, 0.0), expected)
+
+
+def test_every_weight_of_a_conditional_generator_gets_a_gradient(conditional, rng):
+    for parameter in conditional.parameters():
+        torch.nn.init.normal_(parameter)
+    asked, noise = torch.randn(2, 3, generator=rng), conditional.draw_noise(2, rng)
+    conditional(conditional.draw_latents(2, rng), asked, noise).sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in conditional.parameters())
+
+
+def test_properties_add_one_row_to_the_layer_table(conditional):
+    names = [row.name for row in layer_table(conditional)]
+    without = [row.name for row in layer_table(Generator(**SMALL))]
+    assert [name for name in names if name != "mapping.embed"] == without
+    assert names.index("mapping.embed") == SMALL["mapping_layers"]
+
+
+def test_a_style_for_each_resolution(generator, rng):
+    """One style at all of them is the style itself; another one at the end changes the volume."""
+    z, noise = generator.draw_latents(2, rng), generator.draw_noise(2, rng)
+    w = generator.style(z, NONE)
+    alike = w[:, None].repeat(1, generator.synthesis.levels, 1)
+    torch.testing.assert_close(generator.synthesis(alike, noise), generator.synthesis(w, noise))
+    alike[:, -1] = w.flip(0)
+    mixed = generator.synthesis(alike, noise)
+    assert not torch.allclose(mixed, generator.synthesis(w, noise))
+    coarse = generator.synthesis(alike, noise[:3])
+    torch.testing.assert_close(coarse, generator.synthesis(w, noise[:3]))

@@ -21,6 +21,7 @@ TINY = {
     "pack.holdout_share": 0.5,
     "train.images": 48,
     "train.coarse_images": 16,
+    "train.checkpoint_images": 8,
     "train.log_images": 8,
     "validate.min_std_hu": 1.0,  # an untrained network draws nearly nothing
     "generate.count": 4,

@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 import torch
 
+from syda.model.conditions import measure
 from syda.model.generator import Generator
 from syda.sampling.sampler import Sampler
 from syda.volume.model_space import ModelSpace
+
+SPACE = ModelSpace(8, 1.5, -1000, 1000)
 
 
 @pytest.fixture
@@ -13,7 +16,7 @@ def sampler() -> Sampler:
     generator = Generator(latent=4, mapping_layers=1, mapping_lr_multiplier=0.1, channels=[3, 2])
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter)
-    return Sampler(generator, ModelSpace(8, 1.5, -1000, 1000), [16, 20, 24])
+    return Sampler(generator, SPACE, [16, 20, 24], measure([], []))
 
 
 def test_a_volume_depends_on_its_seed_alone(sampler):
@@ -39,3 +42,50 @@ def test_full_truncation_without_noise_is_the_average_volume(sampler):
             module.noise_strength.data.zero_()
     first, second = (sampler.sample(seed, truncation=0.0) for seed in (1, 2))
     np.testing.assert_array_equal(first.volume.hu, second.volume.hu)
+
+
+@pytest.fixture
+def conditional() -> Sampler:
+    cases = [
+        {"effective_spacing_mm": 3.0 + 0.1 * i, "fat_share": 0.1 + 0.02 * i, "sex": "FM"[i % 2]}
+        for i in range(8)
+    ]
+    conditions = measure(cases, ["effective_spacing_mm", "fat_share", "sex"])
+    torch.manual_seed(0)
+    generator = Generator(
+        latent=4,
+        mapping_layers=1,
+        mapping_lr_multiplier=0.1,
+        channels=[3, 2],
+        conditions=conditions.size,
+    )
+    for parameter in generator.parameters():
+        torch.nn.init.normal_(parameter)
+    return Sampler(generator, SPACE, [16, 20, 24], conditions)
+
+
+def test_properties_are_drawn_and_told(conditional):
+    samples = [conditional.sample(seed) for seed in range(12)]
+    assert len({sample.asked["fat_share"] for sample in samples}) > 6
+    assert {sample.asked["sex"] for sample in samples} == {"F", "M"}
+    for sample in samples:
+        assert sample.asked["effective_spacing_mm"] == 1.5 * sample.longest_side / 8
+        assert sample.volume.spacing == pytest.approx((sample.asked["effective_spacing_mm"],) * 3)
+
+
+def test_what_is_asked_for_is_what_the_generator_gets(conditional):
+    plain = conditional.sample(3)
+    same = conditional.sample(3, asked=plain.asked)
+    np.testing.assert_array_equal(plain.volume.hu, same.volume.hu)
+    fat = conditional.sample(3, asked={"fat_share": 0.24})
+    assert fat.asked["fat_share"] == 0.24
+    assert (fat.volume.hu != plain.volume.hu).any()
+    spacious = conditional.sample(3, asked={"effective_spacing_mm": 6.0})
+    assert spacious.longest_side == 32
+    open_ = conditional.sample(3, asked={"effective_spacing_mm": None})
+    assert open_.longest_side in (16, 20, 24)
+
+
+def test_a_term_that_it_does_not_know_is_refused(conditional):
+    with pytest.raises(ValueError, match="the model knows F, M"):
+        conditional.sample(0, asked={"sex": "X"})

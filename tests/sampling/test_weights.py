@@ -4,10 +4,13 @@ import pytest
 import torch
 
 from syda.errors import CorruptData
+from syda.model.conditions import measure
 from syda.model.generator import Generator
 from syda.sampling import weights
 
 CT = {"size": 8, "spacing_mm": 1.5, "window_min": -1000, "window_max": 1000}
+
+NONE = measure([], []).to_json()
 
 
 @pytest.fixture
@@ -17,7 +20,7 @@ def folder(tmp_path):
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter)
     description = weights.Description(
-        generator.architecture, CT, [10, 12], {"version": "v0"}, images_seen=8
+        generator.architecture, CT, [10, 12], NONE, {"version": "v0"}, images_seen=8
     )
     weights.save(tmp_path, generator, description)
     return tmp_path
@@ -39,6 +42,15 @@ def test_weights_of_another_architecture_are_refused(folder):
     document["architecture"]["channels"] = [3, 3]
     path.write_text(json.dumps(document))
     with pytest.raises(CorruptData, match="not of the architecture"):
+        weights.load(folder)
+
+
+def test_properties_of_another_model_are_refused(folder):
+    path = folder / weights.DESCRIPTION
+    document = json.loads(path.read_text())
+    document["conditions"] = measure([{"x": 1.0}], ["x"]).to_json()
+    path.write_text(json.dumps(document))
+    with pytest.raises(CorruptData, match="names other properties than the weights have"):
         weights.load(folder)
 
 

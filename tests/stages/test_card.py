@@ -43,10 +43,11 @@ PARAMS = {
         "model": {
             "latent": 24, "mapping_layers": 3, "mapping_lr_multiplier": 0.01,
             "channels": [16, 8, 4], "discriminator_channels": [16, 8, 4],
+            "properties": ["body_width_mm", "sex"],
         },
         "train": {
             "seed": 7, "images": 4096,
-            "r1_gamma": 0.375, "coarse_r1_gamma": 0.25, "path_weight": 0.0,
+            "loss": "nonsaturating", "r1_weight": 0.375, "path_weight": 0.0,
         },
     },
     "generate": {"generate": {"seed": 100, "count": 12, "truncation": 1.0, "export": 3}},
@@ -70,7 +71,7 @@ WRITES = {
     "validate-resampled": ["reports/validation/resampled.json"],
     "pack": ["data/records", "reports/pack.json"],
     "validate-records": ["reports/validation/records.json"],
-    "train": ["data/weights"],
+    "train": ["data/weights", "reports/train/properties.json"],
     "generate": ["data/synthetic"],
     "validate-synthetic": ["reports/validation/synthetic.json"],
     "evaluate": ["reports/metrics.json", "reports/evaluation/details.json"],
@@ -139,6 +140,15 @@ def reports():
                 "holdout": {"n": 2, "min": 210, "median": 230, "max": 250},
             },
             "clipped_share": {"train": 0.0021, "holdout": 0.0019},
+        },
+        paths.PROPERTIES: {
+            "places": 4,
+            "numbers": [{
+                "name": "body_width_mm", "mean": 350.0, "deviation": 30.0, "low": 301.5,
+                "high": 398.5, "known": 1.0,
+            }],
+            "terms": [{"name": "sex", "shares": {"F": 0.5, "M": 0.5}, "known": 0.875}],
+            "correlation": [[1.0]],
         },
         **{paths.validation_report(name): validation(name) for name in SETS},
     }  # fmt: skip
@@ -248,7 +258,7 @@ FIELDS = {
     "3.2": "demographics extent_smallest extent_largest",
     "3.3": "protocol",
     "4.1": "layers latent mapping_layers channels size discriminator_channels "
-    "r1_gamma coarse_r1_gamma path_weight",
+    "loss r1_weight path_weight properties",
     "4.2": "hu_min spacing shards tolerance window_min clipped size shadow",
     "4.3": "checklist",
     "4.4": "parameters",
@@ -315,7 +325,8 @@ def test_the_network_is_the_built_one(clean):
 
     _, _, document = clean
     model = PARAMS["train"]["model"]
-    twin = Generator(**{k: v for k, v in model.items() if k != "discriminator_channels"})
+    shape = {k: v for k, v in model.items() if k not in ("discriminator_channels", "properties")}
+    twin = Generator(**shape, conditions=4)
     section = document["sections"]["4.1"]
     assert section["facts"]["weights"]["value"] == sum(p.numel() for p in twin.parameters())
     assert section["tables"]["layers"][-1]["output shape"]["value"] == [1, 16, 16, 16]
@@ -325,7 +336,7 @@ def test_every_parameter_of_every_stage_is_listed(clean):
     _, _, document = clean
     rows = document["sections"]["4.4"]["tables"]["parameters"]
     found = {row["parameter"]: row["value"]["value"] for row in rows}
-    assert found["train.r1_gamma"] == 0.375
+    assert found["train.r1_weight"] == 0.375
     assert found["model.channels"] == [16, 8, 4]
     assert found["ct.size"] == 16
     assert found["convert.max_clamped_share"] == 0.01

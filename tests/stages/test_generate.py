@@ -1,30 +1,47 @@
 import hashlib
 import json
+from dataclasses import asdict
 
 import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from ruamel.yaml import YAML
 
 from syda.errors import CorruptData, UsageError
+from syda.model.conditions import measure
 from syda.model.generator import Generator
 from syda.sampling import weights
 from syda.stages import generate
-from syda.volume import nifti
+from syda.volume import nifti, properties
 
 CT = {"size": 8, "spacing_mm": 1.5, "window_min": -1000, "window_max": 1000}
+
+CONDITIONS = measure(
+    [{"body_width_mm": 300.0 + 10 * i, "fat_share": 0.02 * i} for i in range(11)],
+    ["body_width_mm", "fat_share"],
+)
 
 
 @pytest.fixture
 def root(workspace):
     root = workspace({"generate.seed": 7, "generate.count": 3, "generate.export": 2})
     torch.manual_seed(0)
-    generator = Generator(latent=4, mapping_layers=1, mapping_lr_multiplier=0.1, channels=[3, 2])
+    generator = Generator(
+        latent=4,
+        mapping_layers=1,
+        mapping_lr_multiplier=0.1,
+        channels=[3, 2],
+        conditions=CONDITIONS.size,
+    )
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter)
     folder = root / "data" / "weights"
     folder.mkdir(parents=True)
-    description = weights.Description(generator.architecture, CT, [16, 20], {"version": "v0"}, 8)
+    source = {"version": "v0"}
+    description = weights.Description(
+        generator.architecture, CT, [16, 20], CONDITIONS.to_json(), source, 8
+    )
     weights.save(folder, generator, description)
     return root
 
@@ -43,10 +60,14 @@ def test_a_volume_and_its_json_for_each_seed(root):
         "longest_side": facts["longest_side"],
         "effective_spacing_mm": pytest.approx(1.5 * facts["longest_side"] / 8),
         "nominal_spacing_mm": 1.5,
+        "properties": facts["properties"],
         "truncation": 1.0,
         "weights_sha256": digest.hexdigest(),
     }
     assert facts["longest_side"] in (16, 20)
+    assert facts["properties"]["asked"].keys() == {"body_width_mm", "fat_share"}
+    physical = nifti.read(folder / "physical" / "000008.nii.gz")
+    assert facts["properties"]["measured"] == asdict(properties.measure(physical))
     assert volume.spacing == pytest.approx((facts["effective_spacing_mm"],) * 3)
     assert volume.hu.dtype == np.int16
     assert -1000 <= volume.hu.min() <= volume.hu.max() <= 1000
@@ -88,5 +109,40 @@ def test_broken_weights_leave_no_volumes(root):
     path = root / "data" / "weights" / weights.WEIGHTS
     path.write_bytes(b"broken")
     with pytest.raises(CorruptData):
+        generate.run(root)
+    assert not (root / "data" / "synthetic").exists()
+
+
+def asking(root, properties):
+    yaml = YAML()
+    document = yaml.load((root / "params.yaml").read_text())
+    document["generate"]["properties"] = properties
+    with (root / "params.yaml").open("w") as stream:
+        yaml.dump(document, stream)
+
+
+def test_what_is_asked_for_stands_beside_each_volume(root):
+    asking(root, {"body_width_mm": [340, 350], "fat_share": 0.1})
+    generate.run(root)
+    for path in (root / "data" / "synthetic").glob("*.json"):
+        asked = json.loads(path.read_text())["properties"]["asked"]
+        assert 340 <= asked["body_width_mm"] <= 350
+        assert asked["fat_share"] == 0.1
+
+
+def test_outside_the_training_range_is_a_warning(root, capsys):
+    asking(root, {"body_width_mm": 700})
+    generate.run(root)
+    told = capsys.readouterr().err
+    assert (
+        "warning: generate.properties: body_width_mm=700.0: outside what the training cases" in told
+    )
+
+
+def test_a_property_that_it_does_not_know_is_wrong_use(root):
+    asking(root, {"kidneys": 2})
+    with pytest.raises(
+        UsageError, match="kidneys: not a property of this model: it knows body_wid"
+    ):
         generate.run(root)
     assert not (root / "data" / "synthetic").exists()

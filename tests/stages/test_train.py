@@ -1,20 +1,27 @@
 import csv
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
 from syda import paths
-from syda.errors import CheckFailed, ParamsError
+from syda.errors import CheckFailed, ParamsError, UsageError
 from syda.records import schema, writer
 from syda.sampling import weights
 from syda.stages import train
-from syda.types import Case, Volume
+from syda.training.devices import Place
+from syda.types import Case, Properties, Volume
 
 TINY = {
     "ct.size": 8,
@@ -22,6 +29,7 @@ TINY = {
     "model.mapping_layers": 2,
     "model.channels": [6, 4],
     "model.discriminator_channels": [5, 4],
+    "model.properties": ["effective_spacing_mm", "body_width_mm", "sex"],
     "train.images": 10,
     "train.coarse_images": 4,
     "train.batch": 4,
@@ -41,8 +49,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     records = []
     for number in range(8):
         hu = rng.integers(-1000, 400, (12 + number, 10, 8)).astype(np.int16)
-        case = Case(f"case{number}", f"patient{number}", {})
-        records.append(schema.Record(case, Volume(hu, np.diag([1.5, 1.5, 1.5, 1.0]))))
+        case = Case(f"case{number}", f"patient{number}", {"sex": "FM"[number % 2]})
+        measured = Properties(body_width_mm=300.0 + number if number else None)
+        records.append(schema.Record(case, Volume(hu, np.diag([1.5, 1.5, 1.5, 1.0])), measured))
     folder = root / "data" / "records"
     folder.mkdir(parents=True)
     writer.write(folder, records, holdout_share=0.3, shards=2)
@@ -115,6 +124,17 @@ def test_curves_have_a_line_a_span(trained):
     assert all(np.isfinite(float(value)) for value in lines[0].values())
 
 
+def test_properties_are_told_as_statistics(trained):
+    told = json.loads((trained / "reports/train/properties.json").read_text())
+    released = json.loads((trained / "data/weights/generator.json").read_text())
+    assert told == {"places": released["architecture"]["conditions"], **released["conditions"]}
+    assert [number["name"] for number in told["numbers"]] == [
+        "effective_spacing_mm",
+        "body_width_mm",
+    ]
+    assert released["architecture"]["conditions"] == 2 * 2 + len(told["terms"][0]["shares"])
+
+
 def test_mlflow_has_parameters_curves_tags_and_a_grid(trained):
     from syda.training import tracking
 
@@ -155,3 +175,78 @@ def test_unknown_and_wrong_parameters_are_named(root, with_params):
     with_params(TINY | {"train.batch": 0, "train.precision": "float16"})
     with pytest.raises(ParamsError, match=r"(?s)train\.batch.*train\.precision"):
         train.run(root)
+
+
+def test_a_property_that_no_case_has_is_one_line(root, with_params):
+    with_params(TINY | {"model.properties": ["kidneys"]})
+    with pytest.raises(CheckFailed, match=r"model\.properties: kidneys: no training case has it"):
+        train.run(root)
+
+
+def test_without_properties_the_model_is_unconditional(root, with_params):
+    with_params(TINY | {"model.properties": []})
+    train.run(root)
+    stored = load_file(root / "data/weights/generator.safetensors")
+    assert not any("embed" in name for name in stored)
+
+
+@pytest.mark.slow
+def test_two_processes_train_what_one_does(root, with_params):
+    """Each with half of the batch: weights and curves, the penalties of both sides included."""
+    with_params(
+        TINY | {"train.images": 32, "train.precision": "float32", "train.style_mixing": 0.5}
+    )
+    ended = {}
+    for count in ("1", "2"):
+        command = [sys.executable, "-m", "syda", "train"]
+        environment = {**os.environ, "SYDA_DEVICES": count, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            command, cwd=root, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        ended[count] = load_file(root / "data/weights/generator.safetensors")
+        lines = (root / "reports/train/curves.csv").read_text().splitlines()
+        ended[f"curves of {count}"] = [line.split(",")[:7] for line in lines]
+    assert ended["1"].keys() == ended["2"].keys()
+    for name, value in ended["1"].items():
+        torch.testing.assert_close(ended["2"][name], value, rtol=1e-3, atol=1e-4, msg=name)
+    assert len(ended["curves of 1"]) == 5
+    for one, two in zip(ended["curves of 1"][1:], ended["curves of 2"][1:], strict=True):
+        assert [float(x) for x in two] == pytest.approx([float(x) for x in one], rel=1e-3, abs=1e-4)
+
+
+def test_a_batch_that_cannot_be_shared_is_wrong_use(root, with_params, monkeypatch):
+    with_params(TINY | {"train.batch": 3})
+    monkeypatch.setattr(train.devices, "place", lambda: Place(0, 2, 2))
+    with pytest.raises(UsageError, match=r"train\.batch=3: must be a multiple of 2 processes"):
+        train.run(root)
+
+
+@pytest.mark.slow
+def test_a_training_killed_twice_writes_the_bytes_of_an_undisturbed_one(root, with_params):
+    with_params(TINY | {"train.images": 400, "train.checkpoint_images": 8})
+    train.run(root)
+    expected = sha256(root), (root / "reports/train/curves.csv").read_bytes()
+    killed = []
+    for _ in range(2):
+        process = subprocess.Popen([sys.executable, "-m", "syda", "train"], cwd=root)
+        checkpoints = root / paths.CHECKPOINTS
+        known = set(checkpoints.rglob("*.pt"))
+        while process.poll() is None and len(set(checkpoints.rglob("*.pt")) - known) < 2:
+            time.sleep(0.005)
+        process.kill()
+        killed.append(process.wait())
+        assert any(checkpoints.rglob("*.pt"))
+    assert killed == [-signal.SIGKILL] * 2
+    train.run(root)
+    assert (sha256(root), (root / "reports/train/curves.csv").read_bytes()) == expected
+    assert not (root / paths.CHECKPOINTS).exists() or not any((root / paths.CHECKPOINTS).iterdir())
+    from syda.training import tracking
+
+    client, experiment = tracking.open_store(root / paths.MLFLOW)
+    runs = client.search_runs([experiment], "params.`train.images` = '400'")
+    assert len(runs) == 2  # the undisturbed one, and one for all three parts of the other
+    for run in runs:
+        assert run.info.status == "FINISHED"
+        steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "loss_g")]
+        assert sorted(steps) == [8 * n for n in range(1, 51)]

@@ -2,13 +2,20 @@ import pytest
 import torch
 
 from syda.training.augment import AIR, Augment
+from syda.training.devices import Place
+from syda.training.draws import Draws
 
-NOTHING = {"probability": 1.0, "shift": 0.0, "contrast": 0.0, "cutout": 0.0}
+ONE = Place(0, 1, 1)
+NOTHING = dict.fromkeys(("rotation", "zoom", "shift", "contrast", "noise", "cutout"), 0.0)
+
+
+def drawing(seed: int) -> Draws:
+    return Draws(torch.Generator().manual_seed(seed), ONE)
 
 
 @pytest.fixture
-def rng() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
+def draws() -> Draws:
+    return drawing(0)
 
 
 def volumes(n: int) -> torch.Tensor:
@@ -19,14 +26,14 @@ def volumes(n: int) -> torch.Tensor:
     return x
 
 
-def test_probability_zero_changes_nothing(rng):
+def test_probability_zero_changes_nothing(draws):
     x = volumes(4)
-    assert torch.equal(Augment(0.0, 0.2, 0.5, 0.5)(x, rng), x)
+    assert torch.equal(Augment(8, 0.1, 0.2, 0.5, 0.1, 0.5)(x, 0.0, draws), x)
 
 
-def test_shifts_move_whole_voxels_and_pad_with_air(rng):
+def test_shifts_move_whole_voxels_and_pad_with_air(draws):
     x = volumes(64)
-    y = Augment(**NOTHING | {"shift": 0.25})(x, rng)
+    y = Augment(**NOTHING | {"shift": 0.25})(x, 1.0, draws)
     assert y.shape == x.shape
     torch.testing.assert_close(y.sum(dim=(1, 2, 3, 4)), x.sum(dim=(1, 2, 3, 4)))
     firsts = [(sample[0] > AIR).nonzero().amin(dim=0) for sample in y]
@@ -36,9 +43,9 @@ def test_shifts_move_whole_voxels_and_pad_with_air(rng):
     assert (moved.unique(dim=0).shape[0]) > 30
 
 
-def test_left_and_right_are_never_exchanged(rng):
+def test_left_and_right_are_never_exchanged(draws):
     """A mirrored body would have its liver on the left."""
-    y = Augment(1.0, 0.3, 0.1, 0.2)(volumes(256), rng)
+    y = Augment(8, 0.1, 0.3, 0.1, 0.02, 0.2)(volumes(256), 1.0, draws)
     grid = torch.arange(12.0)
     body, liver = (y > -0.5).float(), (y > 0.2).float()
 
@@ -51,30 +58,71 @@ def test_left_and_right_are_never_exchanged(rng):
     assert (right_of_the_body[seen] > 0).all()
 
 
-def test_contrast_scales_the_distance_from_air(rng):
-    y = Augment(**NOTHING | {"contrast": 0.2})(volumes(64), rng)
+def test_contrast_scales_the_distance_from_air(draws):
+    y = Augment(**NOTHING | {"contrast": 0.2})(volumes(64), 1.0, draws)
     assert torch.equal(y[..., 0, 0, 0], torch.full((64, 1), AIR))
     factor = (y[..., 5, 5, 4] - AIR) / (0.0 - AIR)
     assert 0.8 <= factor.min() < 0.85
     assert 1.15 < factor.max() <= 1.2
 
 
-def test_cutout_replaces_one_cube_by_air(rng):
+def test_cutout_replaces_one_cube_by_air(draws):
     x = torch.zeros(8, 1, 12, 12, 12)
-    y = Augment(**NOTHING | {"cutout": 0.5})(x, rng)
+    y = Augment(**NOTHING | {"cutout": 0.5})(x, 1.0, draws)
     for sample in y[:, 0]:
         cut = (sample == AIR).nonzero()
         assert len(cut) == 6**3
         assert (cut.amax(dim=0) - cut.amin(dim=0)).tolist() == [5, 5, 5]
 
 
-def test_gradients_pass_through(rng):
+def test_gradients_pass_through(draws):
     x = volumes(4).requires_grad_()
-    Augment(1.0, 0.2, 0.2, 0.0)(x, rng).sum().backward()
+    Augment(0.0, 0.0, 0.2, 0.2, 0.0, 0.0)(x, 1.0, draws).sum().backward()
     assert (x.grad[..., 4:8, 4:8, 4:8] > 0).all()
 
 
 def test_same_rng_same_change():
-    augment = Augment(0.7, 0.2, 0.2, 0.4)
-    first, second = (augment(volumes(4), torch.Generator().manual_seed(3)) for _ in range(2))
+    augment = Augment(8, 0.1, 0.2, 0.2, 0.1, 0.4)
+    first, second = (augment(volumes(4), 0.7, drawing(3)) for _ in range(2))
     assert torch.equal(first, second)
+
+
+class Quarter(Draws):
+    """The full turn about the first axis, none about the others."""
+
+    def symmetric(self, n, *shape):
+        return torch.eye(n, shape[0]) if shape else torch.zeros(n)
+
+
+def test_a_quarter_turn_is_exact():
+    """Of a cube about the axis W: D and H change places, the right stays on the right."""
+    x = torch.rand(1, 1, 6, 6, 6, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    y = Augment(**NOTHING | {"rotation": 90.0})(
+        x, 1.0, Quarter(torch.Generator().manual_seed(0), ONE)
+    )
+    turned = torch.rot90(x, 1, (2, 3)), torch.rot90(x, -1, (2, 3))
+    assert any(torch.allclose(y, way, atol=1e-5) for way in turned)
+
+
+def test_zoom_changes_the_volume_of_the_body(draws):
+    x = torch.full((64, 1, 24, 24, 24), AIR)
+    x[..., 8:16, 8:16, 8:16] = 0.0
+    y = Augment(**NOTHING | {"zoom": 0.25})(x, 1.0, draws)
+    share = (y - AIR).sum(dim=(1, 2, 3, 4)) / (x - AIR).sum(dim=(1, 2, 3, 4))
+    assert share.min() == pytest.approx(0.75**3, rel=0.1)
+    assert share.max() == pytest.approx(1.25**3, rel=0.1)
+
+
+def test_what_comes_in_from_outside_is_air(draws):
+    x = torch.zeros(16, 1, 8, 8, 8)
+    y = Augment(**NOTHING | {"rotation": 20.0, "zoom": 0.3})(x, 1.0, draws)
+    assert y.min() < -0.5
+    assert y.min() >= AIR - 1e-5
+    assert y.max() <= 1e-5
+
+
+def test_noise_has_a_deviation_up_to_the_largest(draws):
+    y = Augment(**NOTHING | {"noise": 0.1})(torch.zeros(256, 1, 8, 8, 8), 1.0, draws)
+    deviations = y.std(dim=(1, 2, 3, 4))
+    assert deviations.min() < 0.01
+    assert 0.09 < deviations.max() < 0.11

@@ -4,7 +4,10 @@ from syda.training.curves import Curves
 def test_lines_are_means_over_equal_spans():
     curves = Curves(span=20)
     for step in range(1, 6):
-        curves.add(8 * step, {"loss_g": float(step), **({"r1": 4.0} if step == 1 else {})})
+        finished = curves.add(
+            8 * step, {"loss_g": float(step), **({"r1": 4.0} if step == 1 else {})}
+        )
+        assert finished == (step in (3, 5))
     assert curves.lines == [
         {"images": 24, "loss_g": 2.0, "r1": 4.0},
         {"images": 40, "loss_g": 4.5},
@@ -14,4 +17,7 @@ def test_lines_are_means_over_equal_spans():
 def test_csv_leaves_what_was_not_computed_empty():
     curves = Curves(span=1)
     curves.add(8, {"loss_g": 1 / 3, "loss_d": 2.0, "d_real": 0.0, "d_fake": -1e-9})
-    assert curves.csv() == ("images,loss_g,loss_d,r1,path,d_real,d_fake\n8,0.333333,2,,,0,-1e-09\n")
+    assert curves.csv() == (
+        "images,loss_g,loss_d,r1,path,d_real,d_fake,told_apart,spread,augment\n"
+        "8,0.333333,2,,,0,-1e-09,,,\n"
+    )

@@ -3,7 +3,13 @@ import math
 import pytest
 import torch
 
-from syda.training.losses import discriminator_loss, generator_loss, path_lengths, r1_penalty
+from syda.training.losses import (
+    discriminator_loss,
+    generator_loss,
+    path_lengths,
+    r1_penalty,
+    told_apart,
+)
 
 DOUBLE = torch.float64
 
@@ -12,16 +18,43 @@ def test_losses_of_known_logits():
     real, fake = torch.tensor([0.0, 2.0]), torch.tensor([-1.0, 0.0])
     expected = (math.log(2) + math.log1p(math.exp(-2))) / 2
     expected += (math.log1p(math.exp(-1)) + math.log(2)) / 2
-    assert discriminator_loss(real, fake).item() == pytest.approx(expected)
+    assert discriminator_loss("nonsaturating", real, fake).item() == pytest.approx(expected)
     expected = (math.log1p(math.exp(1)) + math.log(2)) / 2
-    assert generator_loss(fake).item() == pytest.approx(expected)
+    assert generator_loss("nonsaturating", real, fake).item() == pytest.approx(expected)
 
 
 def test_a_confident_discriminator_leaves_the_generator_a_gradient():
     """The point of the non-saturating form."""
     logit = torch.tensor([-30.0], requires_grad=True)
-    generator_loss(logit).backward()
+    generator_loss("nonsaturating", logit, logit).backward()
     assert logit.grad.item() == pytest.approx(-1)
+
+
+def test_minmax_is_one_value_for_both_sides():
+    """What the discriminator minimises, the generator maximises: its part of it, exactly."""
+    real, fake = torch.tensor([0.0, 2.0]), torch.tensor([-1.0, 0.5])
+    both = discriminator_loss("minmax", real, fake)
+    assert both == discriminator_loss("nonsaturating", real, fake)
+    of_real = discriminator_loss("minmax", real, torch.full((2,), -1e9))
+    torch.testing.assert_close(-generator_loss("minmax", real, fake), both - of_real)
+
+
+def test_rpgan_looks_at_differences_alone():
+    real, fake = torch.tensor([0.0, 2.0]), torch.tensor([-1.0, 0.5])
+    expected = (math.log1p(math.exp(-1)) + math.log1p(math.exp(-1.5))) / 2
+    assert discriminator_loss("rpgan", real, fake).item() == pytest.approx(expected)
+    torch.testing.assert_close(
+        discriminator_loss("rpgan", real + 7, fake + 7), discriminator_loss("rpgan", real, fake)
+    )
+    torch.testing.assert_close(
+        generator_loss("rpgan", real, fake), discriminator_loss("rpgan", fake, real)
+    )
+
+
+def test_how_well_real_volumes_are_known():
+    real, fake = torch.tensor([1.0, 2.0, -1.0, 3.0]), torch.tensor([0.0, 5.0, 0.0, 0.0])
+    assert told_apart("nonsaturating", real, fake) == 0.5
+    assert told_apart("rpgan", real, fake) == 0.0
 
 
 def test_r1_of_a_linear_discriminator_is_its_squared_norm():

@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from syda.errors import CheckFailed
+from syda.model.conditions import measure
 from syda.model.discriminator import Discriminator
 from syda.model.generator import Generator
 from syda.training.augment import Augment
-from syda.training.module import Game
+from syda.training.devices import Place
+from syda.training.module import Game, spread
 from syda.training.recipe import Recipe
 
 RECIPE = Recipe(
@@ -18,24 +20,46 @@ RECIPE = Recipe(
     batch=4,
     generator_lr=0.01,
     discriminator_lr=0.01,
-    r1_gamma=1.0,
-    coarse_r1_gamma=1.0,
+    loss="nonsaturating",
+    r1_weight=0.001,
     r1_interval=1,
     path_weight=1.0,
     path_interval=1,
     ema_half_life=8,
     ema_ramp=1.0,
-    augment=Augment(0.5, 0.1, 0.02, 0.3),
+    style_mixing=0.5,
+    property_dropout=0.1,
+    property_blur=0.1,
+    augment=Augment(8.0, 0.1, 0.1, 0.02, 0.02, 0.3),
+    augment_probability=0.5,
+    augment_target=0.0,
+    augment_images=1000,
+    augment_limit=0.8,
+    patience_images=1000,
     bfloat16=False,
+    recompute=False,
+    checkpoint_images=8,
     log_images=4,
+)
+
+
+CONDITIONS = measure(
+    [{"width": 300.0 + 20 * i, "sex": "FM"[i % 2]} for i in range(6)], ["width", "sex"]
 )
 
 
 def game_of(recipe: Recipe) -> Game:
     """A game whose steps run without a trainer."""
     torch.manual_seed(0)
-    generator = Generator(latent=4, mapping_layers=1, mapping_lr_multiplier=0.1, channels=[4, 4, 3])
-    game = Game(generator, Discriminator([4, 4, 3]), recipe)
+    size = CONDITIONS.size
+    generator = Generator(
+        latent=4,
+        mapping_layers=1,
+        mapping_lr_multiplier=0.1,
+        channels=[4, 4, 3],
+        conditions=size,
+    )
+    game = Game(generator, Discriminator([4, 4, 3], size), CONDITIONS, recipe, Place(0, 1, 1))
     optimizers = game.configure_optimizers()
     game.optimizers = lambda: optimizers
     game.manual_backward = lambda loss: loss.backward()
@@ -43,8 +67,10 @@ def game_of(recipe: Recipe) -> Game:
 
 
 @pytest.fixture
-def real() -> torch.Tensor:
-    return torch.rand(4, 1, 16, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+def real() -> tuple[torch.Tensor, torch.Tensor]:
+    images = torch.rand(4, 1, 16, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    told = [CONDITIONS.encode({"width": 300.0 + 20 * i, "sex": "FM"[i % 2]}) for i in range(4)]
+    return images, torch.stack(told)
 
 
 def snapshot(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -88,23 +114,108 @@ def test_coarse_images_leave_the_last_resolution_untouched(real):
 
 def test_a_stronger_penalty_flattens_the_discriminator(real):
     slopes = {}
-    for gamma in (0.0, 1e4):
-        game = game_of(replace(RECIPE, r1_gamma=gamma, generator_lr=1e-9))
+    for weight in (0.0, 10.0):
+        game = game_of(replace(RECIPE, r1_weight=weight, generator_lr=1e-9))
         for _ in range(12):
             game.training_step(real)
-        slopes[gamma] = game.curves.lines[-1]["r1"]
-    assert slopes[1e4] < slopes[0.0] / 2
+        slopes[weight] = game.curves.lines[-1]["r1"]
+    assert slopes[10.0] < slopes[0.0] / 2
 
 
-def test_coarse_volumes_have_a_penalty_weight_of_their_own(real):
-    game = game_of(replace(RECIPE, coarse_images=4, r1_gamma=2.0, coarse_r1_gamma=0.5))
-    assert game.r1_gamma == 0.5
-    while game.images_seen < 4:
-        game.training_step(real)
-    assert game.r1_gamma == 2.0
+def test_gamma_grows_with_the_voxels_and_falls_with_the_batch():
+    game = game_of(replace(RECIPE, r1_weight=0.0002, batch=8))
+    assert game.r1_gamma(torch.empty(8, 1, 128, 128, 128)) == pytest.approx(0.0002 * 128**3 / 8)
+    assert game.r1_gamma(torch.empty(8, 1, 64, 64, 64)) == pytest.approx(0.0002 * 64**3 / 8)
 
 
 def test_what_is_not_finite_stops_the_training(real):
     game = game_of(RECIPE)
     with pytest.raises(CheckFailed, match=r"loss_d.* not finite after 4 images"):
-        game.training_step(real * float("nan"))
+        game.training_step((real[0] * float("nan"), real[1]))
+
+
+@pytest.mark.parametrize("loss", ["minmax", "rpgan"])
+def test_other_forms_of_the_loss_train_both_sides(real, loss):
+    game = game_of(replace(RECIPE, loss=loss))
+    before = snapshot(game.generator), snapshot(game.discriminator)
+    game.training_step(real)
+    for old, module in zip(before, (game.generator, game.discriminator), strict=True):
+        assert any(not torch.equal(old[n], p) for n, p in module.named_parameters())
+
+
+def test_properties_are_left_out_whole_and_numbers_alone_are_blurred():
+    game = game_of(replace(RECIPE, property_dropout=0.25, property_blur=0.5))
+    one = CONDITIONS.encode({"width": 350.0, "sex": "F"})
+    told = game.tell(one.expand(4000, -1))
+    known = told[:, 1] == 1
+    assert known.float().mean().item() == pytest.approx(0.75, abs=0.03)
+    assert not told[~known, 0].any()
+    blur = told[known, 0] - one[0]
+    assert blur.mean().item() == pytest.approx(0, abs=0.04)
+    assert blur.std().item() == pytest.approx(0.5, rel=0.05)
+    sex = told[:, 2:]
+    assert {tuple(row) for row in sex.tolist()} == {(0.0, 0.0), (1.0, 0.0)}
+    assert sex[:, 0].mean().item() == pytest.approx(0.75, abs=0.03)
+
+
+def test_without_dropout_and_blur_properties_are_told_as_they_are(real):
+    game = game_of(replace(RECIPE, property_dropout=0.0, property_blur=0.0))
+    assert torch.equal(game.tell(real[1]), real[1])
+
+
+def test_mixed_styles_change_once_and_share_the_start(real):
+    game = game_of(replace(RECIPE, style_mixing=0.5))
+    styles = game._styles(torch.zeros(400, CONDITIONS.size))
+    assert styles.shape == (400, 3, 4)
+    changes = (styles[:, 1:] != styles[:, :-1]).any(dim=2).sum(dim=1)
+    assert set(changes.tolist()) == {0, 1}
+    assert changes.float().mean().item() == pytest.approx(0.5, abs=0.08)
+    alone = game_of(replace(RECIPE, style_mixing=0.0))._styles(torch.zeros(9, CONDITIONS.size))
+    assert torch.equal(alone[:, 0], alone[:, 2])
+
+
+def test_augmentation_rises_while_real_volumes_are_known_and_stays_in_bounds(real):
+    game = game_of(replace(RECIPE, augment_target=0.6, augment_images=16, augment_limit=0.7))
+    game._adapt(0.9)
+    assert game.augment_probability == pytest.approx(0.75 - 0.05)  # the limit
+    for _ in range(2):
+        game._adapt(0.1)
+    assert game.augment_probability == pytest.approx(0.2)
+    game._adapt(-1.0)
+    assert game.augment_probability == 0.0
+    fixed = game_of(RECIPE)
+    fixed._adapt(1.0)
+    assert fixed.augment_probability == 0.5
+
+
+def test_spread_of_copies_is_none_and_of_the_real_ones_themselves_one(real):
+    images, _ = real
+    assert spread(images[:1].expand(4, -1, -1, -1, -1), images) == 0
+    assert spread(images, images) == 1
+    assert spread(images / 2, images) == pytest.approx(0.5)
+    assert spread(images[:1], images[:1]) == 1
+
+
+def test_computing_feature_maps_twice_changes_no_weight(real):
+    """Both penalties included, which need derivatives of derivatives."""
+    ended = []
+    for recompute in (False, True):
+        game = game_of(replace(RECIPE, recompute=recompute))
+        for _ in range(2):
+            game.training_step(real)
+        ended.append(snapshot(game))
+    assert ended[0].keys() == ended[1].keys()
+    for name, value in ended[0].items():
+        assert torch.equal(value, ended[1][name]), name
+
+
+def test_computing_feature_maps_twice_keeps_fewer(real):
+    def kept(recompute):
+        game, sizes = game_of(replace(RECIPE, recompute=recompute)), []
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda tensor: sizes.append(tensor.numel()) or tensor, lambda tensor: tensor
+        ):
+            game.discriminator(game.discriminator.windows(real[0]), real[1])
+        return sum(sizes)
+
+    assert kept(recompute=True) < kept(recompute=False) / 2

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 
 from syda.training import tracking
-from syda.volume.model_space import ModelSpace
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
 
@@ -17,19 +16,20 @@ def tracker(tmp_path):
         tmp_path / ".mlflow",
         params={"train": {"batch": 4}},
         tags={},
-        space=ModelSpace(8, 1.5, -1000, 1000),
-        longest_sides=[8],
+        sampler=None,
         pictures=0,
+        memory=tmp_path / "run",
     )
 
 
 def watch(tracker):
     """Go through a training of one logged line; no hook may raise."""
     curves = SimpleNamespace(lines=[{"images": 8.0, "loss_g": 1.0}])
-    game, trainer = SimpleNamespace(curves=curves), SimpleNamespace(num_training_batches=1)
-    tracker.on_train_start(trainer, game)
-    tracker.on_train_batch_end(trainer, game, None, None, 0)
-    tracker.on_train_end(trainer, game)
+    recipe = SimpleNamespace(images=8)
+    game = SimpleNamespace(curves=curves, images_seen=8, recipe=recipe)
+    tracker.on_train_start(None, game)
+    tracker.on_train_batch_end(None, game, None, None, 0)
+    tracker.on_train_end(None, game)
 
 
 def warned(capfd):
@@ -84,3 +84,34 @@ def test_a_store_that_answers_has_the_line(tracker, tmp_path, capfd):
     client, experiment = tracking.open_store(tmp_path / ".mlflow")
     (run,) = client.search_runs([experiment])
     assert (run.info.status, run.data.metrics) == ("FINISHED", {"loss_g": 1.0})
+
+
+def test_a_training_that_goes_on_keeps_its_run(tmp_path, capfd):
+    """Lines that the stopped one had logged after its last checkpoint come once."""
+
+    def tracker():
+        return tracking.Tracker(
+            tmp_path / ".mlflow", params={"train": {"batch": 4}}, tags={}, sampler=None, pictures=0,
+            memory=tmp_path / "run",
+        )  # fmt: skip
+
+    curves = SimpleNamespace(lines=[])
+    game = SimpleNamespace(curves=curves, images_seen=0, recipe=SimpleNamespace(images=32))
+    stopped = tracker()
+    stopped.on_train_start(None, game)
+    for images in (8, 16):
+        curves.lines.append({"images": images, "loss_g": float(images)})
+        stopped.on_train_batch_end(None, game, None, None, 0)
+    curves.lines[1:] = []  # the checkpoint knew the first one
+    again = tracker()
+    again.on_train_start(None, game)
+    for images in (16, 24):
+        curves.lines.append({"images": images, "loss_g": float(images)})
+        again.on_train_batch_end(None, game, None, None, 0)
+    again.on_train_end(None, game)
+    assert warned(capfd) == []
+    client, experiment = tracking.open_store(tmp_path / ".mlflow")
+    (run,) = client.search_runs([experiment])
+    assert run.info.status == "FINISHED"
+    history = client.get_metric_history(run.info.run_id, "loss_g")
+    assert sorted((metric.step, metric.value) for metric in history) == [(8, 8), (16, 16), (24, 24)]

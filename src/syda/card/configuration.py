@@ -39,7 +39,9 @@ def sections(inputs: Inputs, network: Network) -> list[Section]:
     reports, manifests = inputs.reports, inputs.manifests
     return [
         Section("4", TITLES["4"]),
-        _algorithm(reports["pack"], manifests["train"], inputs.declared, network),
+        _algorithm(
+            reports["pack"], reports["properties"], manifests["train"], inputs.declared, network
+        ),
         _preprocessing(reports, manifests),
         Section(
             "4.3",
@@ -55,11 +57,15 @@ def sections(inputs: Inputs, network: Network) -> list[Section]:
 
 
 def _algorithm(
-    pack: Document, train: Document, declared: Declarations, network: Network
+    pack: Document,
+    told: Document,
+    train: Document,
+    declared: Declarations,
+    network: Network,
 ) -> Section:
     """The network as it is built from the parameters that the training was given."""
     model, ct = train.value("params", "model"), train.value("params", "ct")
-    built = (train.pointer("params", "model"),)
+    built = (train.pointer("params", "model"), told.pointer("places"))
     facts = {
         "latent": train.fact("Numbers in z and in w", "params", "model", "latent"),
         "mapping_layers": train.fact("Layers from z to w", "params", "model", "mapping_layers"),
@@ -82,9 +88,9 @@ def _algorithm(
         "size": train.fact("Voxels along each side of the output", "params", "ct", "size"),
         "window_min": train.fact("HU at -1", "params", "ct", "window_min", unit="HU"),
         "window_max": train.fact("HU at +1", "params", "ct", "window_max", unit="HU"),
-        "r1_gamma": train.fact("Weight of the R1 penalty", "params", "train", "r1_gamma"),
-        "coarse_r1_gamma": train.fact(
-            "Weight of the R1 penalty at half the side", "params", "train", "coarse_r1_gamma"
+        "loss": train.fact("Form of the loss", "params", "train", "loss"),
+        "r1_weight": train.fact(
+            "Weight of the R1 penalty, x voxels / batch", "params", "train", "r1_weight"
         ),
         "path_weight": train.fact(
             "Weight of path-length regularisation", "params", "train", "path_weight"
@@ -105,7 +111,30 @@ def _algorithm(
         }
         for layer in network.layers
     ]
-    return Section("4.1", TITLES["4.1"], facts, {"layers": rows})
+    return Section("4.1", TITLES["4.1"], facts, {"layers": rows, "properties": _properties(told)})
+
+
+def _properties(told: Document) -> list[Row]:
+    """What the generator is asked for, and the range in which it has seen it."""
+    numbers: list[Row] = [
+        {
+            "property": number["name"],
+            "training cases": told.fact("middle nine tenths, low", "numbers", i, "low"),
+            "to": told.fact("middle nine tenths, high", "numbers", i, "high"),
+            "known in": told.fact("share of the cases", "numbers", i, "known"),
+        }
+        for i, number in enumerate(told.value("numbers"))
+    ]
+    terms: list[Row] = [
+        {
+            "property": term["name"],
+            "training cases": ", ".join(term["shares"]),
+            "to": "as named",
+            "known in": told.fact("share of the cases", "terms", i, "known"),
+        }
+        for i, term in enumerate(told.value("terms"))
+    ]
+    return numbers + terms
 
 
 def _effective_spacing(pack: Document, train: Document, ct: Mapping[str, float]) -> dict[str, Fact]:

@@ -163,7 +163,7 @@ def parameters(manifests: Mapping[str, Document]) -> list[tuple[str, Fact, list[
 
 
 def leaves(value: Any, keys: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """Return the path of keys to each value of nested mappings."""
-    if not isinstance(value, dict):
+    """Return the path of keys to each value of nested mappings; an empty one is a value."""
+    if not isinstance(value, dict) or not value:
         return [keys]
     return [leaf for key, item in value.items() for leaf in leaves(item, (*keys, key))]

@@ -5,7 +5,9 @@ out, and the tones (:mod:`syda.model.tone`), in which fat, muscle and organs dif
 of a block are low-pass filtered before they are halved (Karras et al., StyleGAN2, 2020, section
 4.1); the minibatch standard deviation comes before the last convolution (Karras et al., Progressive
 Growing of GANs, 2018, section 3; here of every feature and not their mean, since with few volumes
-variety is the first thing to be lost).
+variety is the first thing to be lost). Properties enter as a projection: the logit rises where what
+is seen goes with what is told (Miyato and Koyama, cGANs with Projection Discriminator, 2018,
+equation 4).
 Feature maps lie channels-last: plain 3D convolutions are several times faster so on a CPU.
 """
 
@@ -14,9 +16,17 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.distributed.nn.functional import all_gather
 
-from syda.model.layers import RELU_GAIN, EqualizedConv3d, EqualizedLinear, activate, downsample
+from syda.model.layers import (
+    RELU_GAIN,
+    EqualizedConv3d,
+    EqualizedLinear,
+    activate,
+    downsample,
+    run,
+)
 from syda.model.synthesis import START
 from syda.model.tone import Tone
 
@@ -27,17 +37,30 @@ GROUP = 4
 def minibatch_deviation(x: Tensor) -> Tensor:
     """Append each feature's standard deviation over groups of consecutive samples.
 
+    Where several processes share a batch, the groups are those of the whole batch.
+
     Args:
         x: ``[N, C, D, H, W]``; the group is the largest divisor of N up to ``GROUP``.
 
     Returns:
         ``[N, 2 C, D, H, W]``.
     """
-    n = len(x)
+    whole = _of_all_processes(x)
+    n = len(whole)
     group = max(size for size in range(1, GROUP + 1) if n % size == 0)
-    grouped = x.reshape(n // group, group, *x.shape[1:])
+    grouped = whole.reshape(n // group, group, *x.shape[1:])
     deviation = torch.sqrt(grouped.var(dim=1, correction=0) + 1e-8)
-    return torch.cat([x, deviation.repeat_interleave(group, dim=0)], dim=1)
+    deviation = deviation.repeat_interleave(group, dim=0)
+    if whole is not x:
+        deviation = deviation[len(x) * distributed.get_rank() :][: len(x)]
+    return torch.cat([x, deviation], dim=1)
+
+
+def _of_all_processes(x: Tensor) -> Tensor:
+    """The batch of which each process has a part: a part of one or two says nothing of spread."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return x
+    return torch.cat(all_gather(x))  # type: ignore[no-untyped-call]  # has derivatives
 
 
 class DownBlock(nn.Module):
@@ -61,14 +84,17 @@ class Discriminator(nn.Module):
 
     Args:
         channels: feature maps at 4, 8, 16, ... voxels a side, the generator's order.
+        conditions: length of the vector of properties; 0 for none.
 
     Attributes:
         tone: the curve of the second window; a straight line until fitted.
+        recompute: whether a training saves memory by computing feature maps twice.
     """
 
-    def __init__(self, channels: Sequence[int]) -> None:
+    def __init__(self, channels: Sequence[int], conditions: int = 0) -> None:
         super().__init__()
         bottom = channels[0]
+        self.recompute = False
         self.tone = Tone()
         self.from_windows = nn.ModuleList(
             EqualizedConv3d(2, c, 1, gain=RELU_GAIN) for c in channels
@@ -77,18 +103,24 @@ class Discriminator(nn.Module):
         self.conv = EqualizedConv3d(2 * bottom, bottom, 3, gain=RELU_GAIN)
         self.hidden = EqualizedLinear(bottom * START**3, bottom, gain=RELU_GAIN)
         self.logit = EqualizedLinear(bottom, 1)
+        self.embed = EqualizedLinear(conditions, bottom) if conditions else None
 
     def windows(self, image: Tensor) -> Tensor:
         """``[N, 1, S, S, S]`` to what is judged, ``[N, 2, S, S, S]``: image and tones."""
         return torch.cat([image, self.tone(image)], dim=1)
 
     def forward(
-        self, windows: Tensor, dtype: torch.dtype = torch.float32, fade: float = 1.0
+        self,
+        windows: Tensor,
+        conditions: Tensor,
+        dtype: torch.dtype = torch.float32,
+        fade: float = 1.0,
     ) -> Tensor:
         """Judge volumes, of the full side or a coarser one, which enters at a later block.
 
         Args:
             windows: ``[N, 2, S, S, S]`` float32, S = 4, 8, 16, ...: what :meth:`windows` returns.
+            conditions: ``[N, conditions]``, the properties (:mod:`syda.model.conditions`).
             dtype: of the feature maps.
             fade: weight of the finest block against a look at half the side; it grows from 0 to 1
                 after a resolution has joined (Karras et al., 2018, section 2).
@@ -99,15 +131,18 @@ class Discriminator(nn.Module):
         level = (windows.shape[-1] // START).bit_length() - 1
         x = self._enter(windows, level, dtype)
         if level > 0:
-            x = self.blocks[level - 1](x)
+            x = run(self.blocks[level - 1], self.recompute, x)
             if fade < 1:
                 x = torch.lerp(self._enter(downsample(windows), level - 1, dtype), x, fade)
             for block in reversed(self.blocks[: level - 1]):
-                x = block(x)
+                x = run(block, self.recompute, x)
         x = minibatch_deviation(x.float())
         x = activate(self.conv(x)).contiguous().flatten(1)
-        logit: Tensor = self.logit(activate(self.hidden(x)))
-        return logit[:, 0]
+        x = activate(self.hidden(x))
+        logit: Tensor = self.logit(x)[:, 0]
+        if self.embed is not None:
+            logit = logit + (self.embed(conditions) * x).sum(dim=1) / math.sqrt(x.shape[1])
+        return logit
 
     def _enter(self, windows: Tensor, level: int, dtype: torch.dtype) -> Tensor:
         x = windows.to(dtype, memory_format=torch.channels_last_3d)

@@ -18,6 +18,7 @@ class Generator(nn.Module):
         mapping_layers: linear layers from z to w.
         mapping_lr_multiplier: learning rate of the mapping relative to the optimiser's.
         channels: feature maps at 4, 8, 16, ... voxels a side; the last is the volume's side.
+        conditions: length of the vector of properties; 0 for a generator that takes none.
     """
 
     w_average: Tensor
@@ -29,6 +30,7 @@ class Generator(nn.Module):
         mapping_layers: int,
         mapping_lr_multiplier: float,
         channels: Sequence[int],
+        conditions: int = 0,
     ) -> None:
         super().__init__()
         self.architecture: dict[str, Any] = {
@@ -36,29 +38,41 @@ class Generator(nn.Module):
             "mapping_layers": mapping_layers,
             "mapping_lr_multiplier": mapping_lr_multiplier,
             "channels": list(channels),
+            "conditions": conditions,
         }
         self.latent = latent
-        self.mapping = Mapping(latent, mapping_layers, mapping_lr_multiplier)
+        self.mapping = Mapping(latent, mapping_layers, mapping_lr_multiplier, conditions)
         self.synthesis = Synthesis(latent, channels)
         self.register_buffer("w_average", torch.zeros(latent))
 
-    def style(self, z: Tensor, truncation: float = 1.0) -> Tensor:
-        """Styles ``mean + truncation (w - mean)`` of ``[N, latent]`` latents.
+    def style(self, z: Tensor, conditions: Tensor, truncation: float = 1.0) -> Tensor:
+        """Styles ``mean + truncation (w - mean)`` of ``[N, latent]`` latents, and their properties.
 
-        Karras et al., StyleGAN (2019), appendix B: 1 leaves w alone, 0 is the mean.
+        Karras et al., StyleGAN (2019), appendix B: 1 leaves w alone, 0 is the mean. What is asked
+        for is not truncated.
+
+        Args:
+            z: ``[N, latent]``.
+            conditions: ``[N, conditions]``.
+            truncation: of the part that no property decides.
+
+        Returns:
+            ``[N, latent]``.
         """
-        return torch.lerp(self.w_average, self.mapping(z), truncation)
+        w = torch.lerp(self.w_average, self.mapping(z), truncation)
+        return self.mapping.conditioned(w, conditions)
 
     def forward(
         self,
         z: Tensor,
+        conditions: Tensor,
         noise: Sequence[Tensor],
         *,
         truncation: float = 1.0,
         dtype: torch.dtype = torch.float32,
     ) -> Tensor:
-        """``[N, latent]`` and the noise of each layer to ``[N, 1, S, S, S]`` in [-1, 1]."""
-        images: Tensor = self.synthesis(self.style(z, truncation), noise, dtype)
+        """Latents, properties and the noise of each layer to ``[N, 1, S, S, S]`` in [-1, 1]."""
+        images: Tensor = self.synthesis(self.style(z, conditions, truncation), noise, dtype)
         return images
 
     def draw_latents(self, n: int, rng: torch.Generator) -> Tensor:
@@ -81,7 +95,7 @@ class Generator(nn.Module):
 
     @torch.no_grad()
     def measure_average(self, rng: torch.Generator, n: int = 4096) -> None:
-        """Set ``w_average`` to the mean style of n latents."""
+        """Set ``w_average`` to the mean style of n latents, before properties join."""
         self.w_average.copy_(self.mapping(self.draw_latents(n, rng)).mean(dim=0))
 
 
@@ -104,11 +118,12 @@ def layer_table(generator: Generator) -> list[LayerRow]:
         twin = Generator(**generator.architecture)
         noise = [torch.empty(1, 1, s, s, s) for s in twin.synthesis.noise_sides]
         z = torch.empty(1, twin.latent)
+        conditions = torch.empty(1, twin.architecture["conditions"])
     rows: list[LayerRow] = []
     for name, module in twin.named_modules():
         if type(module).__name__ in ("EqualizedLinear", "Constant", "ModulatedConv3d", "ToImage"):
             module.register_forward_hook(_recorder(name, rows))
-    twin(z, noise)
+    twin(z, conditions, noise)
     return [row for row in rows if not row.name.endswith(".style")]
 
 

@@ -6,10 +6,12 @@ Progressive Growing of GANs, 2018, section 4.1). The arithmetic runs in the type
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 LEAK = 0.2
 """Negative slope of every leaky ReLU."""
@@ -80,6 +82,17 @@ class EqualizedConv3d(nn.Module):
         bias = None if self.bias is None else self.bias.to(x.dtype)
         weight = (self.weight * self.weight_scale).to(x.dtype)
         return functional.conv3d(x, weight, bias, padding=self.padding)
+
+
+def run(block: nn.Module, recompute: bool, *inputs: Any) -> Any:
+    """Call a block; with ``recompute`` its feature maps are not kept but computed again backwards.
+
+    Chen et al., Training Deep Nets with Sublinear Memory Cost (2016). Derivatives of any order stay
+    the same.
+    """
+    if not (recompute and torch.is_grad_enabled()):
+        return block(*inputs)
+    return checkpoint(block, *inputs, use_reentrant=False, preserve_rng_state=False)
 
 
 def upsample(x: Tensor) -> Tensor:

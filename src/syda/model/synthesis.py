@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from syda.model.layers import downsample, upsample
+from syda.model.layers import downsample, run, upsample
 from syda.model.modulated_conv import ModulatedConv3d, ToImage
 from syda.model.tone import Tone
 
@@ -63,6 +63,7 @@ class Synthesis(nn.Module):
     Attributes:
         tone: the curve between image values and tones.
         mean: ``[1, 1, S, S, S]``, mean tone of the training volumes; zero until :meth:`start_from`.
+        recompute: whether a training saves memory by computing feature maps twice.
 
     Args:
         latent: length of w.
@@ -74,6 +75,7 @@ class Synthesis(nn.Module):
     def __init__(self, latent: int, channels: Sequence[int]) -> None:
         super().__init__()
         side = START * 2 ** (len(channels) - 1)
+        self.recompute = False
         self.register_buffer("mean", torch.zeros(1, 1, side, side, side))
         self.tone = Tone()
         self.constant = Constant(channels[0])
@@ -89,6 +91,11 @@ class Synthesis(nn.Module):
         self.mean.copy_(self.tone(images).mean(dim=0, keepdim=True))
 
     @property
+    def levels(self) -> int:
+        """Number of resolutions, from 4 voxels a side on."""
+        return 1 + len(self.blocks)
+
+    @property
     def noise_sides(self) -> list[int]:
         """Side of the noise of each style layer, voxels."""
         sides = [START * 2 ** (i + 1) for i in range(len(self.blocks))]
@@ -100,7 +107,7 @@ class Synthesis(nn.Module):
         """One volume a row of w.
 
         Args:
-            w: ``[N, latent]``, float32.
+            w: ``[N, latent]``, or ``[N, levels, latent]``, a style for each resolution; float32.
             noise: for each style layer ``[N, 1, s, s, s]``, standard normal; where the noise ends,
                 the network does, at a coarser volume.
             dtype: of the feature maps; image, styles and demodulation stay float32.
@@ -109,10 +116,12 @@ class Synthesis(nn.Module):
             ``[N, 1, S, S, S]`` float32 in [-1, 1].
         """
         start = self.constant(len(w)).to(dtype, memory_format=torch.channels_last_3d)
-        x = self.conv(start, w, noise[0])
-        image = self.to_image(x, w)
+        styles = w[:, None].expand(-1, self.levels, -1) if w.ndim == 2 else w
+        x = self.conv(start, styles[:, 0], noise[0])
+        image = self.to_image(x, styles[:, 0])
         for i, block in enumerate(self.blocks[: len(noise) // 2]):
-            x, image = block(x, image, w, noise[2 * i + 1 : 2 * i + 3])
+            own = noise[2 * i + 1 : 2 * i + 3]
+            x, image = run(block, self.recompute, x, image, styles[:, i + 1], own)
         return self.tone.inverse(torch.tanh(image + self._start(image.shape[-1])))
 
     def _start(self, side: int) -> Tensor:

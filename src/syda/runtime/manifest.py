@@ -91,6 +91,16 @@ def plain(params: Mapping[str, Section | dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def made_by(stage: str, params: Mapping[str, Section | dict[str, Any]]) -> dict[str, Any]:
+    """What decides a stage's results beside its input: code, libraries, parameters, Python."""
+    return {
+        "code": code_digest(stage)["sha256"],
+        "libraries": direct_dependencies(),
+        "params": plain(params),
+        "python": sys.version,
+    }
+
+
 def _canonical(name: str) -> str:
     """Normal form of a distribution's name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()

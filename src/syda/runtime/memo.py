@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,14 +65,8 @@ class Memo:
             stage: name of the stage.
             params: the sections of params.yaml it was given, or the keys it uses of them.
         """
-        made_by = {
-            "code": manifest.code_digest(stage)["sha256"],
-            "shaping": [manifest.digest_file(SOURCE / "syda" / name) for name in _SHAPING],
-            "libraries": manifest.direct_dependencies(),
-            "params": manifest.plain(params),
-            "python": sys.version,
-        }
-        text = json.dumps(made_by, sort_keys=True)
+        shaping = [manifest.digest_file(SOURCE / "syda" / name) for name in _SHAPING]
+        text = json.dumps({**manifest.made_by(stage, params), "shaping": shaping}, sort_keys=True)
         return cls(root / paths.MEMO / stage, hashlib.sha256(text.encode()).hexdigest())
 
     def case(

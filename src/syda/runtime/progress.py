@@ -9,11 +9,12 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 
-def bar(total: int, label: str, unit: str) -> "tqdm[Any]":
+def bar(total: int, label: str, unit: str, done: int = 0) -> "tqdm[Any]":
     """Return a bar on stderr; in a log file it prints a line every ten seconds at most."""
     live = sys.stderr.isatty()
     return tqdm(
         total=total,
+        initial=done,
         desc=label,
         unit=f" {unit}",
         mininterval=0.1 if live else 10.0,

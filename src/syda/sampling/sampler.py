@@ -1,11 +1,13 @@
 """Synthetic volumes from seeds: the same seed and weights give the same volume."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
+from syda.model.conditions import Conditions, Value
 from syda.model.generator import Generator
-from syda.types import Volume
+from syda.types import EFFECTIVE_SPACING, Volume
 from syda.volume.model_space import ModelSpace
 
 
@@ -16,11 +18,13 @@ class Sample:
     Attributes:
         seed: that it comes from.
         longest_side: L, the scan's longest side in voxels of the model space's ``spacing_mm``.
+        asked: the properties that the generator was given.
         volume: N^3 in HU; its affine carries the effective voxel size ``spacing_mm L / N``.
     """
 
     seed: int
     longest_side: int
+    asked: dict[str, Value]
     volume: Volume
 
 
@@ -30,30 +34,51 @@ class Sampler:
     Args:
         generator: what draws.
         space: the way back to HU.
-        longest_sides: L is drawn from these: those of the training cases.
+        longest_sides: those of the training cases; L is drawn from them, unless the generator is
+            given the size of a voxel.
+        conditions: the properties that the generator is given.
     """
 
-    def __init__(self, generator: Generator, space: ModelSpace, longest_sides: list[int]) -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        space: ModelSpace,
+        longest_sides: list[int],
+        conditions: Conditions,
+    ) -> None:
         self.generator = generator
         self.space = space
         self.longest_sides = longest_sides
+        self.conditions = conditions
 
     @torch.no_grad()
-    def sample(self, seed: int, truncation: float = 1.0) -> Sample:
+    def sample(
+        self, seed: int, truncation: float = 1.0, asked: Mapping[str, Value] | None = None
+    ) -> Sample:
         """Draw one volume.
 
-        L, latent and noise come, in this order, from one random generator of this seed; so a volume
-        does not depend on what else is drawn.
+        L, properties, latent and noise come, in this order, from one random generator of this seed;
+        so a volume does not depend on what else is drawn.
 
         Args:
             seed: of the volume.
             truncation: 1 for the full variety, towards 0 for ever more average volumes.
+            asked: properties; None leaves one open to the generator, those not named are drawn to
+                go with the others.
+
+        Raises:
+            ValueError: a property that the generator cannot be given.
         """
         rng = torch.Generator().manual_seed(seed)
-        choice = int(torch.randint(len(self.longest_sides), (), generator=rng))
+        longest = self.longest_sides[int(torch.randint(len(self.longest_sides), (), generator=rng))]
+        properties = self.conditions.draw(rng, asked or {})
+        if (spacing := properties.get(EFFECTIVE_SPACING)) is not None:
+            longest = max(1, round(float(spacing) * self.space.size / self.space.spacing_mm))
+            properties[EFFECTIVE_SPACING] = self.space.effective_spacing(longest)
         device = self.generator.w_average.device
         z = self.generator.draw_latents(1, rng).to(device)
         noise = [layer.to(device) for layer in self.generator.draw_noise(1, rng)]
-        image = self.generator(z, noise, truncation=truncation).cpu()
-        longest = self.longest_sides[choice]
-        return Sample(seed, longest, self.space.decode(image[0].numpy(), longest))
+        told = self.conditions.encode(properties)[None].to(device)
+        image = self.generator(z, told, noise, truncation=truncation).cpu()
+        volume = self.space.decode(image[0].numpy(), longest)
+        return Sample(seed, longest, properties, volume)

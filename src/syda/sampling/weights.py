@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as serialize
 
 from syda.errors import CorruptData
+from syda.model.conditions import Conditions
 from syda.model.generator import Generator
 from syda.runtime.outputs import write_bytes, write_json
 
@@ -32,6 +33,7 @@ class Description:
         architecture: keyword arguments of :class:`~syda.model.generator.Generator`.
         ct: ``size``, ``spacing_mm``, ``window_min``, ``window_max`` of the model space.
         longest_sides: L of the training cases in voxels of ``spacing_mm``, ascending.
+        conditions: the properties that it is given (:mod:`syda.model.conditions`), as statistics.
         data: ``version``, ``index_sha256`` and ``training_cases`` of the records.
         images_seen: images that the training showed.
     """
@@ -39,6 +41,7 @@ class Description:
     architecture: dict[str, Any]
     ct: dict[str, Any]
     longest_sides: list[int]
+    conditions: dict[str, Any]
     data: dict[str, Any]
     images_seen: int
 
@@ -61,8 +64,9 @@ def load(folder: Path) -> tuple[Generator, Description]:
         description = Description(**json.loads(text))
         with torch.device("meta"):
             generator = Generator(**description.architecture)
+        known = Conditions.from_json(description.conditions)
         state = load_file(folder / WEIGHTS)
-    except (OSError, ValueError, TypeError, SafetensorError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise CorruptData(f"{folder.name}: not a readable generator ({reason})") from error
     try:
@@ -72,6 +76,10 @@ def load(folder: Path) -> tuple[Generator, Description]:
             f"{folder.name}: {WEIGHTS} is not of the architecture in {DESCRIPTION}: put the two "
             "of one training there, or train again"
         ) from error
+    if known.size != description.architecture["conditions"]:
+        raise CorruptData(
+            f"{folder.name}: {DESCRIPTION} names other properties than the weights have"
+        )
     return generator.eval().requires_grad_(False), description
 
 

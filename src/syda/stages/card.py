@@ -9,7 +9,7 @@ from syda import paths
 from syda.card import declared, facts, render, sources
 from syda.card.configuration import Layer, Network
 from syda.model.generator import Generator, layer_table
-from syda.params import Section, load
+from syda.params import ModelParams, Section, load
 from syda.runtime import stage
 from syda.runtime.outputs import write_json, write_text
 
@@ -18,6 +18,7 @@ REPORTS = {
     "details": paths.EVALUATION / "details.json",
     "convert": paths.CONVERT_REPORT,
     "pack": paths.PACK_REPORT,
+    "properties": paths.PROPERTIES,
     "resampled": paths.validation_report("resampled"),
     "records": paths.validation_report("records"),
     "synthetic": paths.validation_report("synthetic"),
@@ -66,7 +67,9 @@ def run(root: Path) -> None:
             {name: sources.read(root, path) for name, path in MANIFESTS.items()},
             declared.read(root, paths.DECLARED),
         )
-        sections = facts.collect(inputs, _network(inputs.manifests["train"]))
+        sections = facts.collect(
+            inputs, _network(inputs.manifests["train"], inputs.reports["properties"])
+        )
         page = render.markdown(
             sections,
             digits=own.significant_digits,
@@ -77,11 +80,10 @@ def run(root: Path) -> None:
         write_json(root / paths.CARD_JSON, render.document(sections, inputs))
 
 
-def _network(train: sources.Document) -> Network:
+def _network(train: sources.Document, properties: sources.Document) -> Network:
     """Build the generator from the parameters that the training was given; nothing is computed."""
-    model = train.value("params", "model")
-    architecture = {key: value for key, value in model.items() if key != "discriminator_channels"}
+    model = ModelParams(**train.value("params", "model"))
     with torch.device("meta"):
-        generator = Generator(**architecture)
+        generator = Generator(**model.networks(properties.value("places"))["generator"])
     layers = [Layer(*row) for row in layer_table(generator)]
     return Network(layers, sum(parameter.numel() for parameter in generator.parameters()))

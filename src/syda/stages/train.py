@@ -1,20 +1,30 @@
 """Stage ``train``: records to the weights of a generator."""
 
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+import torch
 from pydantic import Field, model_validator
 
 from syda import paths
+from syda.errors import CheckFailed, UsageError
+from syda.model import conditions
 from syda.params import Precision, Section, load
 from syda.records.reader import read_split
 from syda.records.writer import INDEX
 from syda.runtime import stage
-from syda.runtime.manifest import digest_file
-from syda.runtime.outputs import replace_folder, write_text
+from syda.runtime.manifest import digest_file, made_by
+from syda.runtime.outputs import replace_folder, write_json, write_text
 from syda.sampling import weights
-from syda.training import data
+from syda.sampling.sampler import Sampler
+from syda.training import data, devices, losses
 from syda.training.augment import Augment
+from syda.training.checkpoint import Checkpoints
 from syda.training.fit import fit
 from syda.training.recipe import Recipe
 from syda.training.tracking import Tracker
@@ -25,11 +35,23 @@ class AugmentParams(Section):
     """Section ``train.augment``: what the discriminator sees is changed at random."""
 
     probability: float = Field(ge=0, le=1)
-    """That a volume undergoes each kind of change."""
+    """That a volume undergoes each kind of change, at the start."""
+    target: float = Field(ge=0, lt=1)
+    """How far the discriminator may tell real volumes apart before that rises; 0 is never."""
+    images: int = Field(ge=1)
+    """Images in which it can go from 0 to 1."""
+    limit: float = Field(ge=0, le=1)
+    """It goes no higher."""
+    rotation: float = Field(ge=0, le=45)
+    """Largest turn about each axis, degrees."""
+    zoom: float = Field(ge=0, lt=1)
+    """Largest relative change of size."""
     shift: float = Field(ge=0, le=0.5)
     """Largest shift along each axis, share of the side."""
     contrast: float = Field(ge=0, lt=1)
     """Largest relative change of the distance from air."""
+    noise: float = Field(ge=0, le=1)
+    """Largest standard deviation of what is added, in the model range."""
     cutout: float = Field(ge=0, le=1)
     """Side of the cube replaced by air, share of the side."""
 
@@ -51,10 +73,10 @@ class Params(Section):
     """Learning rate of the generator."""
     discriminator_lr: float = Field(gt=0)
     """Learning rate of the discriminator."""
-    r1_gamma: float = Field(ge=0)
-    """Weight of the R1 penalty on real images."""
-    coarse_r1_gamma: float = Field(ge=0)
-    """The same while they are shown at half the side."""
+    loss: losses.Form
+    """Form of the adversarial loss."""
+    r1_weight: float = Field(ge=0)
+    """Of the R1 penalty on real images; times voxels over batch it is gamma."""
     r1_interval: int = Field(ge=1)
     """Steps from one R1 penalty to the next."""
     path_weight: float = Field(ge=0)
@@ -65,10 +87,22 @@ class Params(Section):
     """Half-life of the averaged weights, images."""
     ema_ramp: float = Field(gt=0)
     """Upper bound of that half-life, share of the images seen."""
+    style_mixing: float = Field(ge=0, le=1)
+    """Probability that the styles of a volume come from two latents."""
+    property_dropout: float = Field(ge=0, le=1)
+    """Probability that a property is not told."""
+    property_blur: float = Field(ge=0)
+    """Standard deviation of what is added to a number, in those of the training cases."""
+    patience_images: int = Field(ge=1)
+    """Images after which a game that one side has won is stopped."""
     augment: AugmentParams
     """Random changes of what the discriminator sees."""
     precision: Precision
     """Of the feature maps."""
+    recompute: bool
+    """Whether feature maps are computed twice to save memory."""
+    checkpoint_images: int = Field(ge=1)
+    """Images from one checkpoint to the next."""
     log_images: int = Field(ge=1)
     """Images from one point of the curves to the next."""
     pictures: int = Field(ge=0)
@@ -83,50 +117,96 @@ class Params(Section):
     def recipe(self) -> Recipe:
         """What the training needs to know of this."""
         plain = self.model_dump(exclude={"augment", "precision", "pictures"})
-        augment = Augment(**self.augment.model_dump())
-        return Recipe(**plain, augment=augment, bfloat16=self.precision == "bfloat16")
+        when = {"probability", "target", "images", "limit"}
+        return Recipe(
+            **plain,
+            augment=Augment(**self.augment.model_dump(exclude=when)),
+            augment_probability=self.augment.probability,
+            augment_target=self.augment.target,
+            augment_images=self.augment.images,
+            augment_limit=self.augment.limit,
+            bfloat16=self.precision == "bfloat16",
+        )
 
 
 def run(root: Path) -> None:
-    """Write ``data/weights`` and ``reports/train/curves.csv``.
+    """Write ``data/weights``, ``reports/train/curves.csv`` and ``properties.json``.
 
     Raises:
-        CheckFailed: the training diverged, or a record is not at ``ct.spacing_mm``.
+        CheckFailed: the training diverged, a record is not at ``ct.spacing_mm``, or a property is
+            not known of any training case.
         CorruptData: the records cannot be read.
-        UsageError: there are none yet.
+        SydaError: one of several processes failed.
+        UsageError: there are none yet, or the batch cannot be shared among the processes.
     """
     params = load(root)
     own, ct, model = params.section("train", Params), params.ct, params.model
-    with stage.running(
+    if devices.launch("train"):
+        return
+    place = devices.place()
+    if own.batch % place.world:
+        raise UsageError(f"train.batch={own.batch}: must be a multiple of {place.world} processes")
+    told: dict[str, Section | dict[str, Any]] = {
+        "train": own,
+        "ct": ct,
+        "model": model,
+        "data": params.data.only("version"),
+    }
+    frame = stage.running(
         root,
         "train",
         reads=[paths.RECORDS, paths.validation_report("records")],
-        writes=[paths.WEIGHTS, paths.CURVES],
-        params={"train": own, "ct": ct, "model": model, "data": params.data.only("version")},
-    ):
+        writes=[paths.WEIGHTS, paths.CURVES, paths.PROPERTIES],
+        params=told,
+    )
+    with frame if place.first else nullcontext():
         cube = {key: getattr(ct, key) for key in ("size", "spacing_mm", "window_min", "window_max")}
         space = ModelSpace(**cube)
         records = read_split(root / paths.RECORDS, "train", ct.spacing_mm)
-        scans = data.encode(((record.volume, record.properties) for record in records), space)
+        scans = data.encode(((r.volume, r.properties, r.case.attributes) for r in records), space)
+        try:
+            known = conditions.measure(scans.properties, model.properties)
+        except ValueError as error:
+            raise CheckFailed(f"train: model.properties: {error}") from error
         source = {
             "version": params.data.version,
             "index_sha256": digest_file(root / paths.RECORDS / INDEX),
             "training_cases": len(scans.images),
         }
+        checkpoints = Checkpoints(root / paths.CHECKPOINTS / _fingerprint(told, source))
+        if place.first:
+            checkpoints.discard_others()
         tracker = Tracker(
             root / paths.MLFLOW,
             params={"train": own.model_dump(), "ct": ct.model_dump(), "model": model.model_dump()},
             tags={f"data.{key}": str(value) for key, value in source.items()},
-            space=space,
-            longest_sides=scans.longest_sides,
+            sampler=partial(
+                Sampler, space=space, longest_sides=scans.longest_sides, conditions=known
+            ),
             pictures=own.pictures,
+            memory=checkpoints.folder / "mlflow-run",
         )
-        architecture = model.model_dump(exclude={"discriminator_channels"})
-        opponent = {"channels": model.discriminator_channels}
-        game = fit(scans.images, architecture, opponent, own.recipe(), [tracker])
+        networks = model.networks(known.size)
+        game = fit(scans, known, networks, own.recipe(), place, checkpoints, [tracker])
+        if not place.first:
+            return
         description = weights.Description(
-            architecture, cube, sorted(scans.longest_sides), source, game.images_seen
+            networks["generator"],
+            cube,
+            sorted(scans.longest_sides),
+            known.to_json(),
+            source,
+            game.images_seen,
         )
         with replace_folder(root / paths.WEIGHTS) as folder:
             weights.save(folder, game.ema.average, description)
         write_text(root / paths.CURVES, game.curves.csv())
+        write_json(root / paths.PROPERTIES, {"places": known.size, **known.to_json()})
+        checkpoints.clear()
+
+
+def _fingerprint(told: Mapping[str, Section | dict[str, Any]], source: Mapping[str, object]) -> str:
+    """Digest of what decides the weights: a checkpoint of anything else is of no use."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    decides = {**made_by("train", told), "source": dict(source), "device": device}
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()

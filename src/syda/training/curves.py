@@ -4,7 +4,10 @@ import csv
 import io
 from collections.abc import Mapping
 
-COLUMNS = ("images", "loss_g", "loss_d", "r1", "path", "d_real", "d_fake")
+COLUMNS = (
+    *("images", "loss_g", "loss_d", "r1", "path", "d_real", "d_fake"),
+    *("told_apart", "spread", "augment"),
+)
 """Of the CSV; a value that no step of the span computed is left empty."""
 
 
@@ -16,21 +19,29 @@ class Curves:
 
     Attributes:
         lines: finished lines, each a value by column.
+        open: values of the line that is not finished yet.
     """
 
     def __init__(self, span: int) -> None:
         self.span = span
         self.lines: list[dict[str, float]] = []
-        self._open: dict[str, list[float]] = {}
+        self.open: dict[str, list[float]] = {}
 
-    def add(self, images: int, values: Mapping[str, float]) -> None:
-        """Add a step's values; images are those seen so far, the step included."""
+    def add(self, images: int, values: Mapping[str, float]) -> bool:
+        """Add a step's values, and tell whether they finish a line.
+
+        Args:
+            images: seen so far, the step included.
+            values: by column.
+        """
         for name, value in values.items():
-            self._open.setdefault(name, []).append(value)
-        if images // self.span > (self.lines[-1]["images"] // self.span if self.lines else 0):
-            means = {name: sum(several) / len(several) for name, several in self._open.items()}
-            self.lines.append({"images": images, **means})
-            self._open = {}
+            self.open.setdefault(name, []).append(value)
+        if images // self.span <= (self.lines[-1]["images"] // self.span if self.lines else 0):
+            return False
+        means = {name: sum(several) / len(several) for name, several in self.open.items()}
+        self.lines.append({"images": images, **means})
+        self.open = {}
+        return True
 
     def csv(self) -> str:
         """Return the lines as CSV text with a header."""

@@ -13,7 +13,9 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from syda.errors import CheckFailed
-from syda.types import Properties, Volume
+from syda.model.conditions import Conditions, Value
+from syda.training.devices import Place
+from syda.types import EFFECTIVE_SPACING, Attribute, Properties, Volume
 from syda.volume.model_space import ModelSpace
 
 
@@ -24,67 +26,89 @@ class Scans:
     Attributes:
         images: ``[cases, 1, S, S, S]`` float32 in [-1, 1].
         longest_sides: L in voxels of the model space's ``spacing_mm``.
-        properties: those of :class:`syda.types.Properties`, by name, and
-            ``effective_spacing_mm``, the size of a model voxel; None where one is unknown. The
-            network does not take them yet.
+        properties: those of :class:`syda.types.Properties` and the attributes, by name, and
+            ``effective_spacing_mm``, the size of a model voxel; None where one is unknown.
     """
 
     images: Tensor
     longest_sides: list[int]
-    properties: list[dict[str, float | None]]
+    properties: list[dict[str, Value]]
+
+    def told(self, conditions: Conditions) -> Tensor:
+        """The properties as vectors, ``[cases, conditions.size]``."""
+        rows = [conditions.encode(case) for case in self.properties]
+        return torch.stack(rows)
 
 
-def encode(scans: Iterable[tuple[Volume, Properties]], space: ModelSpace) -> Scans:
+def encode(
+    scans: Iterable[tuple[Volume, Properties, dict[str, Attribute]]], space: ModelSpace
+) -> Scans:
     """Bring scans into the model range, their properties beside them.
 
     Args:
-        scans: each at the spacing of the model space.
+        scans: each at the spacing of the model space, what is measured in it, its attributes.
         space: the cube that the network sees.
 
     Raises:
         CheckFailed: there is no scan.
     """
     images, longest_sides = [], []
-    properties: list[dict[str, float | None]] = []
-    for volume, measured in scans:
+    properties: list[dict[str, Value]] = []
+    for volume, measured, attributes in scans:
         image, longest = space.encode(volume)
         images.append(image)
         longest_sides.append(longest)
-        properties.append(
-            {"effective_spacing_mm": space.effective_spacing(longest), **asdict(measured)}
-        )
+        effective = {EFFECTIVE_SPACING: space.effective_spacing(longest)}
+        properties.append({**attributes, **asdict(measured), **effective})
     if not images:
         raise CheckFailed("train: no training volume in the records: add scans to data.version")
     return Scans(torch.from_numpy(np.stack(images)), longest_sides, properties)
 
 
-class Batches(IterableDataset[Tensor]):
+class Batches(IterableDataset[tuple[Tensor, Tensor]]):
     """A fixed number of batches: every volume once, in a new order, before any comes again.
 
     Args:
         images: ``[cases, 1, S, S, S]``.
-        batch: volumes a batch.
+        conditions: ``[cases, C]``, their properties.
+        place: which of several processes this is: it gets its part of each batch.
+        batch: volumes a batch, of all processes together.
         count: batches in all.
         seed: of the order.
+        start: batches that have been shown before.
     """
 
-    def __init__(self, images: Tensor, batch: int, count: int, seed: int) -> None:
+    def __init__(
+        self,
+        images: Tensor,
+        conditions: Tensor,
+        place: Place,
+        *,
+        batch: int,
+        count: int,
+        seed: int,
+        start: int = 0,
+    ) -> None:
         super().__init__()
+        self.place = place
         self.images = images
+        self.conditions = conditions
         self.batch = batch
         self.count = count
         self.seed = seed
+        self.start = start
 
     def __len__(self) -> int:
-        """Batches in all."""
-        return self.count
+        """Batches that are left to show."""
+        return self.count - self.start
 
-    def __iter__(self) -> Iterator[Tensor]:
-        """Yield ``[batch, 1, S, S, S]``."""
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield ``[part, 1, S, S, S]`` and ``[part, C]``."""
         rng = torch.Generator().manual_seed(self.seed)
         queue = torch.empty(0, dtype=torch.int64)
-        for _ in range(self.count):
+        for number in range(self.count):
             while len(queue) < self.batch:
                 queue = torch.cat([queue, torch.randperm(len(self.images), generator=rng)])
-            yield self.images[queue[: self.batch]]
-            queue = queue[self.batch :]
+            shown, queue = self.place.own(queue[: self.batch]), queue[self.batch :]
+            if number >= self.start:
+                yield self.images[shown], self.conditions[shown]

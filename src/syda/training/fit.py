@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -10,10 +10,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from syda.model.conditions import Conditions
 from syda.model.discriminator import Discriminator
 from syda.model.generator import Generator
 from syda.runtime import progress
-from syda.training.data import Batches
+from syda.training import devices
+from syda.training.checkpoint import Checkpoints, Saving
+from syda.training.data import Batches, Scans
 from syda.training.module import Game
 from syda.training.recipe import Recipe
 
@@ -28,11 +31,16 @@ EXPECTED_WARNINGS = (
 class Progress(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
     """A bar over images, with the losses beside it."""
 
-    def __init__(self, images: int) -> None:
-        self._bar = progress.bar(images, "train", "images")
+    def __init__(self, images: int, seen: int) -> None:
+        self._bar = progress.bar(images, "train", "images", seen)
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, game: Game, outputs: Any, batch: Tensor, batch_idx: int
+        self,
+        trainer: pl.Trainer,
+        game: Game,
+        outputs: Any,
+        batch: tuple[Tensor, Tensor],
+        batch_idx: int,
     ) -> None:
         """Move by a batch."""
         if game.curves.lines:
@@ -40,7 +48,7 @@ class Progress(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
             self._bar.set_postfix(
                 G=f"{line['loss_g']:.2f}", D=f"{line['loss_d']:.2f}", refresh=False
             )
-        self._bar.update(len(batch))
+        self._bar.update(game.recipe.batch)
 
     def on_exception(self, *_: Any) -> None:
         """Leave the line of the bar to what is said next."""
@@ -52,36 +60,56 @@ class Progress(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
 
 
 def fit(
-    images: Tensor,
-    architecture: dict[str, Any],
-    opponent: dict[str, Any],
+    scans: Scans,
+    conditions: Conditions,
+    networks: Mapping[str, dict[str, Any]],
     recipe: Recipe,
+    place: devices.Place,
+    checkpoints: Checkpoints,
     callbacks: Sequence[pl.Callback] = (),
 ) -> Game:
-    """Train from scratch, on a GPU where there is one.
+    """Train, on a GPU where there is one, from the newest checkpoint where there is one.
 
     Args:
-        images: ``[cases, 1, S, S, S]`` in the model range.
-        architecture: keyword arguments of the generator.
-        opponent: keyword arguments of the discriminator.
+        scans: what is learnt from.
+        conditions: the properties that both sides are given.
+        networks: keyword arguments of ``generator`` and ``discriminator``.
         recipe: how to train.
+        place: which of several processes this is; each of them calls this.
+        checkpoints: of this very training.
         callbacks: that watch.
 
     Returns:
         The finished game; ``ema.average`` holds the generator to release, with its mean style.
 
     Raises:
-        CheckFailed: a loss became NaN or infinite.
+        CheckFailed: a loss became NaN or infinite, or one side has won for long.
     """
     with torch.random.fork_rng(devices=[]):  # torch's layers draw from its global state
         torch.manual_seed(recipe.seed)
-        generator, discriminator = Generator(**architecture), Discriminator(**opponent)
-    generator.synthesis.start_from(images)
-    discriminator.tone.fit(images)
-    game = Game(generator, discriminator, recipe)
+        generator, discriminator = (
+            Generator(**networks["generator"]),
+            Discriminator(**networks["discriminator"]),
+        )
+    generator.synthesis.start_from(scans.images)
+    discriminator.tone.fit(scans.images)
+    game = Game(generator, discriminator, conditions, recipe, place)
     steps = -(-recipe.images // recipe.batch)
-    batches = Batches(images, recipe.batch, steps, recipe.seed)
-    trainer = _trainer([Progress(steps * recipe.batch), *callbacks])
+    told = scans.told(conditions)
+    state = checkpoints.newest()
+    start = state["steps"] if state else 0
+    batches = Batches(
+        scans.images,
+        told,
+        place,
+        batch=recipe.batch,
+        count=steps,
+        seed=recipe.seed,
+        start=start,
+    )
+    saving = Saving(checkpoints, state, every=recipe.checkpoint_images, writes=place.first)
+    shown = [Progress(steps * recipe.batch, start * recipe.batch), *callbacks]
+    trainer = _trainer(place, [saving, *shown] if place.first else [saving])
     with warnings.catch_warnings():
         for expected in EXPECTED_WARNINGS:
             warnings.filterwarnings("ignore", message=expected)
@@ -91,14 +119,16 @@ def fit(
     return game
 
 
-def _trainer(callbacks: list[pl.Callback]) -> pl.Trainer:
+def _trainer(place: devices.Place, callbacks: list[pl.Callback]) -> pl.Trainer:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     cuda = torch.cuda.is_available()
     # Filling fresh memory is a debugging aid, and a tenth of a CPU step.
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010
     return pl.Trainer(
         accelerator="gpu" if cuda else "cpu",
-        devices=1,
+        devices=place.local,
+        num_nodes=place.world // place.local,
+        strategy="auto" if place.world == 1 else devices.averaged(cuda=cuda),
         max_epochs=1,
         deterministic=not cuda,
         logger=False,

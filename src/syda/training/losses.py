@@ -5,22 +5,51 @@ Logits are high for real volumes. Both penalties need gradients of gradients: th
 """
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+Form = Literal["nonsaturating", "minmax", "rpgan"]
+"""Of the adversarial loss.
 
-def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """``-log s(D(x)) - log(1 - s(D(G(z))))``, the discriminator's side of the min-max game.
+- ``minmax``: the game's own value for both sides (Goodfellow et al., Generative Adversarial Nets,
+  2014, equation 1).
+- ``nonsaturating``: the same discriminator; the generator maximises ``log s(D(G(z)))`` (section 3).
+- ``rpgan``: relativistic pairing, both sides look at ``D(x) - D(G(z))`` (Jolicoeur-Martineau, The
+  Relativistic Discriminator, 2019, section 4; Huang et al., R3GAN, 2024, equation 2).
+"""
 
-    Goodfellow et al., Generative Adversarial Nets (2014), equation 1.
-    """
+
+def discriminator_loss(form: Form, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """``-log s(D(x)) - log(1 - s(D(G(z))))``, or ``-log s(D(x) - D(G(z)))`` for ``rpgan``."""
+    if form == "rpgan":
+        return functional.softplus(fake_logits - real_logits).mean()
     return functional.softplus(-real_logits).mean() + functional.softplus(fake_logits).mean()
 
 
-def generator_loss(fake_logits: Tensor) -> Tensor:
-    """``-log s(D(G(z)))``: the non-saturating form (Goodfellow et al., 2014, section 3)."""
+def told_apart(form: Form, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Mean sign of the logits of real volumes, -1 to 1: how well the discriminator knows them.
+
+    The overfitting measure r_t of Karras et al., ADA (2020), equation 1. The logits of ``rpgan``
+    have no zero; there the differences of the pairs take their place.
+    """
+    return (real_logits - fake_logits if form == "rpgan" else real_logits).sign().mean()
+
+
+def generator_loss(form: Form, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """``-log s(D(G(z)))``, ``log(1 - s(D(G(z))))`` for ``minmax``, the mirror image for ``rpgan``.
+
+    Args:
+        form: of the loss.
+        real_logits: ``[N]``, what ``rpgan`` compares with; the others do not look at it.
+        fake_logits: ``[N]``.
+    """
+    if form == "rpgan":
+        return functional.softplus(real_logits - fake_logits).mean()
+    if form == "minmax":
+        return -functional.softplus(fake_logits).mean()
     return functional.softplus(-fake_logits).mean()
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from syda.training import losses
 from syda.training.augment import Augment
 
 
@@ -18,16 +19,28 @@ class Recipe:
         batch: images a step.
         generator_lr: Adam's learning rate of the generator.
         discriminator_lr: Adam's learning rate of the discriminator.
-        r1_gamma: weight of the R1 penalty; the loss gets gamma / 2 times the penalty.
-        coarse_r1_gamma: the same while volumes are shown at half the side: the penalty sums over
-            voxels, and fewer make a smaller one matter as much.
+        r1_weight: of the R1 penalty: the loss gets gamma / 2 times it, and gamma is this times the
+            voxels of a volume over the batch (the rule of Karras et al., ADA, 2020, appendix C, in
+            voxels for pixels): the penalty sums over voxels, so that finer volumes need more.
         r1_interval: steps from one R1 penalty to the next, which then counts so many times.
         path_weight: weight of path-length regularisation; 0 turns it off.
         path_interval: steps from one path-length regularisation to the next, counted likewise.
         ema_half_life: half-life of the released average, images.
         ema_ramp: upper bound of the half-life as a share of the images seen.
+        loss: form of the adversarial loss.
+        style_mixing: probability that a sample's styles come from two latents.
+        property_dropout: probability that a property is not told.
+        property_blur: standard deviation of what is added to a standardised number.
         augment: what real and synthetic volumes undergo before the discriminator.
+        augment_probability: of each kind of change, at the start.
+        augment_target: how far the discriminator may tell real volumes apart before the changes
+            become more probable; 0 leaves the probability alone.
+        augment_images: images in which the probability can go from 0 to 1.
+        augment_limit: of the probability; above .8 the changes show in what is generated.
+        patience_images: images after which a won or collapsed game is stopped.
         bfloat16: whether feature maps are bfloat16; penalties are float32 in any case.
+        recompute: whether feature maps are computed twice to save memory.
+        checkpoint_images: images from one checkpoint to the next.
         log_images: images from one line of the curves to the next.
     """
 
@@ -38,13 +51,23 @@ class Recipe:
     batch: int
     generator_lr: float
     discriminator_lr: float
-    r1_gamma: float
-    coarse_r1_gamma: float
+    r1_weight: float
     r1_interval: int
     path_weight: float
     path_interval: int
     ema_half_life: float
     ema_ramp: float
+    loss: losses.Form
+    style_mixing: float
+    property_dropout: float
+    property_blur: float
     augment: Augment
+    augment_probability: float
+    augment_target: float
+    augment_images: int
+    augment_limit: float
+    patience_images: int
     bfloat16: bool
+    recompute: bool
+    checkpoint_images: int
     log_images: int

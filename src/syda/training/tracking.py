@@ -20,9 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
 from syda.figures.planes import three_planes
+from syda.model.generator import Generator
+from syda.runtime.outputs import write_text
 from syda.sampling.sampler import Sampler
 from syda.training.module import Game
-from syda.volume.model_space import ModelSpace
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # seconds: a training does not wait
@@ -43,9 +44,9 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
         store: folder of the local store, in the repository.
         params: logged with nested keys joined by dots.
         tags: beside the git commit, which is found here.
-        space: the way of the grids' volumes back to HU.
-        longest_sides: of the training cases, in voxels.
+        sampler: made from a generator, draws the volumes of the grids.
         pictures: grids, evenly spread over the training.
+        memory: file that holds the id of the run until the training has ended.
     """
 
     def __init__(
@@ -54,22 +55,23 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
         *,
         params: Mapping[str, Any],
         tags: Mapping[str, str],
-        space: ModelSpace,
-        longest_sides: list[int],
+        sampler: Callable[[Generator], Sampler],
         pictures: int,
+        memory: Path,
     ) -> None:
         self._store = store
         self._params = dict(flatten(params))
         self._tags = {**tags, **git_tags(store.parent)}
-        self._space = space
-        self._longest_sides = longest_sides
+        self._sampler = sampler
         self._pictures = pictures
-        self._lines = self._grids = 0
+        self._memory = memory
+        self._lines = self._grids = self._logged = 0
         self._on = True
         self._run = ""
 
     def on_train_start(self, trainer: pl.Trainer, game: Game) -> None:
-        """Open a run with parameters and tags."""
+        """Open a run with parameters and tags, or go on with that of a stopped training."""
+        self._grids = self._due(game)
         self._attempt(self._start)
 
     def on_train_batch_end(
@@ -78,11 +80,15 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
         """Log each new line of the curves, and a grid when its time has come."""
         for line in game.curves.lines[self._lines :]:
             self._lines += 1
-            self._attempt(self._log_line, line)
-        share = (batch_idx + 1) / float(trainer.num_training_batches)
-        if share * self._pictures >= self._grids + 1:
+            if line["images"] > self._logged:
+                self._attempt(self._log_line, line)
+        if self._due(game) > self._grids:
             self._grids += 1
             self._attempt(self._log_grid, game)
+
+    def _due(self, game: Game) -> int:
+        """Grids that belong to the images seen."""
+        return int(self._pictures * min(1.0, game.images_seen / game.recipe.images))
 
     def on_train_end(self, trainer: pl.Trainer, game: Game) -> None:
         """Close the run."""
@@ -109,7 +115,14 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
         for noisy in ("mlflow", "alembic"):
             logging.getLogger(noisy).setLevel(logging.CRITICAL)  # told in one line by _attempt
         self._client, experiment = open_store(self._store)
+        if self._memory.exists():
+            self._run = self._memory.read_text(encoding="utf-8")
+            self._client.update_run(self._run, status="RUNNING")
+            known = self._client.get_metric_history(self._run, "loss_g")
+            self._logged = max((metric.step for metric in known), default=0)
+            return
         self._run = self._client.create_run(experiment, tags=self._tags).info.run_id
+        write_text(self._memory, self._run)
         params = [Param(key, str(value)) for key, value in self._params.items()]
         self._client.log_batch(self._run, params=params)
 
@@ -121,7 +134,7 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
         self._client.log_batch(self._run, metrics=metrics)
 
     def _log_grid(self, game: Game) -> None:
-        sampler = Sampler(game.ema.average, self._space, self._longest_sides)
+        sampler = self._sampler(game.ema.average)
         volumes = [sampler.sample(seed).volume for seed in GRID_SEEDS]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{game.images_seen:08d}.png"
@@ -165,7 +178,7 @@ def git_tags(folder: Path) -> dict[str, str]:
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the leaves of nested mappings with their keys joined by dots."""
     for key, value in tree.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value:
             yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

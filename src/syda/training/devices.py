@@ -1,0 +1,115 @@
+"""Several processes, one a device: who they are, what is whose, and how gradients become one.
+
+``torchrun`` or SLURM starts them; ``SYDA_DEVICES=4`` has ``syda train`` start them by itself, on
+this machine, so that ``dvc repro`` stays the command. Every process draws what the whole batch
+needs and takes its own part: N processes compute what one would with the same batch.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from pytorch_lightning.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from pytorch_lightning.strategies import DDPStrategy
+from torch import Tensor, distributed, nn
+
+from syda.errors import SydaError, UsageError
+
+_LOCAL = {
+    TorchElasticEnvironment: "LOCAL_WORLD_SIZE",
+    SLURMEnvironment: "SLURM_NTASKS_PER_NODE",
+}
+"""Variable that holds the number of processes on this machine."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which of the processes this is.
+
+    Attributes:
+        rank: from 0; the first one writes.
+        world: how many there are.
+        local: how many on each machine.
+    """
+
+    rank: int
+    world: int
+    local: int
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes, logs and shows."""
+        return self.rank == 0
+
+    def own(self, whole: Tensor) -> Tensor:
+        """Return this process's part of a whole batch ``[N, ...]``."""
+        part = len(whole) // self.world
+        return whole[self.rank * part : (self.rank + 1) * part]
+
+
+def place() -> Place:
+    """Read from the environment that ``torchrun`` or SLURM made; one process where neither did."""
+    for environment, key in _LOCAL.items():
+        if environment.detect():
+            found = environment()
+            world = found.world_size()
+            local = os.environ.get(key, world)
+            return Place(found.global_rank(), world, int(local))
+    return Place(0, 1, 1)
+
+
+def launch(command: str) -> bool:
+    """Run a command once a device, if ``SYDA_DEVICES`` asks for several and nobody has done so.
+
+    Args:
+        command: of ``syda``.
+
+    Returns:
+        Whether it has run; its processes have then done the work.
+
+    Raises:
+        SydaError: one of the processes failed.
+        UsageError: ``SYDA_DEVICES`` is not a positive integer.
+    """
+    wanted = os.environ.get("SYDA_DEVICES", "1")
+    if not wanted.isdigit() or int(wanted) < 1:
+        raise UsageError(f"SYDA_DEVICES={wanted}: must be a positive integer")
+    if wanted == "1" or place().world > 1:
+        return False
+    run = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", wanted)
+    done = subprocess.run([sys.executable, *run, "-m", "syda", command], check=False)
+    if done.returncode:
+        raise SydaError(f"{command}: one of {wanted} processes failed, its own words are above")
+    return True
+
+
+class Averaged(DDPStrategy):  # type: ignore[misc]  # Lightning is untyped here
+    """Processes and their start from Lightning, gradients averaged by :func:`average`.
+
+    DDP's hooks count on one backward pass a step; here the two sides take turns, and a penalty
+    differentiates twice.
+    """
+
+    def configure_ddp(self) -> None:
+        """Leave the module as it is."""
+
+
+def averaged(*, cuda: bool) -> Averaged:
+    """Return the strategy for processes with a GPU each, or on CPUs."""
+    return Averaged(process_group_backend="nccl" if cuda else "gloo")
+
+
+def average(parameters: Iterable[nn.Parameter]) -> None:
+    """Replace each gradient by its mean over all processes; nothing for a single one."""
+    if not distributed.is_available() or not distributed.is_initialized():
+        return
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(flat)
+    flat /= distributed.get_world_size()
+    parts = torch.split(flat, [gradient.numel() for gradient in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view_as(gradient))

@@ -1,0 +1,199 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from syda.model import conditions
+from syda.training import checkpoint, devices
+from syda.training.augment import Augment
+from syda.training.checkpoint import Checkpoints
+from syda.training.data import Scans
+from syda.training.fit import fit
+from syda.training.recipe import Recipe
+
+RECIPE = Recipe(
+    seed=0,
+    images=48,
+    coarse_images=16,
+    fade_images=16,
+    batch=4,
+    generator_lr=0.01,
+    discriminator_lr=0.01,
+    loss="nonsaturating",
+    r1_weight=0.001,
+    r1_interval=3,
+    path_weight=1.0,
+    path_interval=5,
+    ema_half_life=8,
+    ema_ramp=1.0,
+    style_mixing=0.5,
+    property_dropout=0.1,
+    property_blur=0.1,
+    augment=Augment(8.0, 0.1, 0.1, 0.02, 0.02, 0.3),
+    augment_probability=0.3,
+    augment_target=0.1,
+    augment_images=100,
+    augment_limit=0.8,
+    patience_images=1000,
+    bfloat16=True,
+    recompute=False,
+    checkpoint_images=12,
+    log_images=10,
+)
+CASES = [{"width": 300.0 + 20 * i, "sex": "FM"[i % 2]} for i in range(6)]
+KNOWN = conditions.measure(CASES, ["width", "sex"])
+NETWORKS = {
+    "generator": {
+        "latent": 4,
+        "mapping_layers": 1,
+        "mapping_lr_multiplier": 0.1,
+        "channels": [4, 4, 3],
+        "conditions": KNOWN.size,
+    },
+    "discriminator": {"channels": [4, 4, 3], "conditions": KNOWN.size},
+}
+
+
+@pytest.fixture
+def scans() -> Scans:
+    images = torch.rand(6, 1, 16, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    return Scans(images, [16] * 6, CASES)
+
+
+class KilledError(Exception):
+    """What stops a training here."""
+
+
+class KillAfter:
+    """Ends a training after so many steps, as a kill would: no hook of ours runs afterwards."""
+
+    def __new__(cls, steps: int):
+        import pytorch_lightning as pl
+
+        class Callback(pl.Callback):
+            def on_train_batch_end(self, trainer, game, outputs, batch, batch_idx):
+                if game.steps == steps:
+                    raise KilledError
+
+        return Callback()
+
+
+def train(scans, folder, callbacks=(), recipe=RECIPE):
+    return fit(
+        scans, KNOWN, NETWORKS, recipe, devices.Place(0, 1, 1), Checkpoints(folder), callbacks
+    )
+
+
+def ended(game):
+    state = game.state()
+    parts = ("generator", "discriminator", "ema")
+    weights = {f"{part}.{name}": value for part in parts for name, value in state[part].items()}
+    return weights, game.curves.csv(), state["rng"], state["augment_rng"], game.augment_probability
+
+
+def same(one, other):
+    assert one[0].keys() == other[0].keys()
+    for name, value in one[0].items():
+        assert torch.equal(value, other[0][name]), name
+    assert one[1] == other[1]
+    assert torch.equal(one[2], other[2])
+    assert torch.equal(one[3], other[3])
+    assert one[4] == other[4]
+
+
+@pytest.fixture
+def undisturbed(scans, tmp_path):
+    return ended(train(scans, tmp_path / "undisturbed"))
+
+
+@pytest.mark.parametrize("steps", [2, 3, 4, 8, 11])
+def test_a_stopped_training_ends_with_the_bits_of_an_undisturbed_one(
+    scans, undisturbed, tmp_path, steps, capfd
+):
+    """Before the first checkpoint, at one, while coarse, while the finest block fades in."""
+    with pytest.raises(KilledError):
+        train(scans, tmp_path / "own", [KillAfter(steps)])
+    game = train(scans, tmp_path / "own")
+    told = capfd.readouterr().err
+    assert ("train: goes on after" in told) == (steps >= 3)
+    same(ended(game), undisturbed)
+
+
+def test_a_training_can_be_stopped_again_and_again(scans, undisturbed, tmp_path):
+    for steps in (4, 7, 10):
+        with pytest.raises(KilledError):
+            train(scans, tmp_path / "own", [KillAfter(steps)])
+    same(ended(train(scans, tmp_path / "own")), undisturbed)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(
+    scans, undisturbed, tmp_path, damage, capfd
+):
+    with pytest.raises(KilledError):
+        train(scans, tmp_path / "own", [KillAfter(8)])
+    older, newest = sorted((tmp_path / "own").glob("*.pt"))
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes({"cut": content[:-100], "flipped": content, "empty": b""}[damage])
+    capfd.readouterr()
+    game = train(scans, tmp_path / "own")
+    told = capfd.readouterr().err
+    assert f"warning: train: checkpoint {newest.name} is damaged: taking the one before" in told
+    assert "train: goes on after 12 images" in told
+    same(ended(game), undisturbed)
+    assert older.name.startswith("0000000012-")
+
+
+def test_two_are_kept_and_a_damaged_one_makes_room(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "own")
+    for images in (8, 16, 24):
+        checkpoints.save(images, {"steps": images})
+    first, second = sorted((tmp_path / "own").iterdir())
+    assert [file.name[:10] for file in (first, second)] == ["0000000016", "0000000024"]
+    second.write_bytes(b"cut")
+    assert checkpoints.newest() == {"steps": 16}
+    checkpoints.save(20, {"steps": 20})
+    assert [file.name[:10] for file in sorted((tmp_path / "own").iterdir())] == [
+        "0000000016",
+        "0000000020",
+    ]
+    checkpoints.save(20, {"steps": 20})
+    assert checkpoints.newest() == {"steps": 20}
+
+
+def test_the_checkpoints_of_other_trainings_go(tmp_path):
+    other, own = Checkpoints(tmp_path / "other"), Checkpoints(tmp_path / "own")
+    for checkpoints in (other, own):
+        checkpoints.save(8, {"steps": 2})
+    own.discard_others()
+    assert [path.name for path in tmp_path.iterdir()] == ["own"]
+    assert own.newest() == {"steps": 2}
+    own.clear()
+    assert own.newest() is None
+
+
+def test_a_checkpoint_runs_no_code(tmp_path):
+    """Whatever its name says: it is read as tensors and plain values alone."""
+
+    class Evil:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "ran",)
+
+    import io
+    import pickle
+
+    buffer = io.BytesIO()
+    torch.save({"x": Evil()}, buffer)
+    content = buffer.getvalue()
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / checkpoint._name(8, content)).write_bytes(content)
+    with pytest.raises(pickle.UnpicklingError):
+        Checkpoints(tmp_path / "own").newest()
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_checkpoint_is_not_written_at_the_end(scans, tmp_path):
+    train(scans, tmp_path / "own", recipe=replace(RECIPE, images=24, checkpoint_images=24))
+    assert not (tmp_path / "own").exists()

@@ -1,0 +1,65 @@
+import subprocess
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from syda.errors import SydaError, UsageError
+from syda.training import devices
+from syda.training.devices import Place
+
+TORCHRUN = {
+    "TORCHELASTIC_RUN_ID": "none", "RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1",
+    "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "1",
+}  # fmt: skip
+SLURM = {
+    "SLURM_NTASKS": "8", "SLURM_PROCID": "5", "SLURM_LOCALID": "1", "SLURM_JOB_NAME": "syda",
+    "SLURM_NTASKS_PER_NODE": "4", "SLURM_JOB_ID": "7",
+}  # fmt: skip
+
+
+def test_alone_is_the_first_of_one():
+    assert devices.place() == Place(0, 1, 1)
+    assert devices.place().first
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"), [(TORCHRUN, Place(3, 4, 2)), (SLURM, Place(5, 8, 4))]
+)
+def test_launchers_say_which_process_this_is(monkeypatch, told, expected):
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert devices.place() == expected
+    assert not devices.place().first
+
+
+def test_a_batch_is_shared_in_the_order_of_the_ranks():
+    whole = torch.arange(6)
+    assert [Place(rank, 3, 3).own(whole).tolist() for rank in range(3)] == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_one_device_launches_nothing(monkeypatch):
+    monkeypatch.setattr(subprocess, "run", None)
+    assert not devices.launch("train")
+
+
+def test_a_process_that_was_launched_launches_no_more(monkeypatch):
+    for name, value in TORCHRUN.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SYDA_DEVICES", "2")
+    monkeypatch.setattr(subprocess, "run", None)
+    assert not devices.launch("train")
+
+
+def test_a_failed_process_fails_the_command(monkeypatch):
+    monkeypatch.setenv("SYDA_DEVICES", "2")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=1))
+    with pytest.raises(SydaError, match="train: one of 2 processes failed"):
+        devices.launch("train")
+
+
+@pytest.mark.parametrize("wanted", ["0", "two", "-1"])
+def test_a_wrong_number_is_wrong_use(monkeypatch, wanted):
+    monkeypatch.setenv("SYDA_DEVICES", wanted)
+    with pytest.raises(UsageError, match=f"SYDA_DEVICES={wanted}: must be a positive integer"):
+        devices.launch("train")
