@@ -19,6 +19,7 @@ def space() -> FeatureSpace:
 def test_the_id_is_that_of_the_definition(space: FeatureSpace) -> None:
     # Golden: a changed definition is another space, and this line is changed on purpose.
     assert space.id == "imagenet-efflite0-8df8ead7"
+    assert space.vector_id == "imagenet-efflite0-04282aff"
     assert FeatureSpace(Grid(32, -1000, 1000)).id != space.id
     assert FeatureSpace(Grid(16, -1000, 1000)).id == space.id
 
@@ -59,12 +60,13 @@ def test_features_are_unit_vectors_of_the_known_maps(space: FeatureSpace) -> Non
     generator = torch.Generator().manual_seed(0)
     volumes = torch.rand(2, 16, 16, 16, generator=generator) - 0.5
     with torch.inference_mode():
-        taps = space.features(volumes, Slice("axial", 8))
-    assert [tuple(t.shape[1:]) for t in taps] == [
+        features = space.features(volumes, Slice("axial", 8))
+    assert [tuple(t.shape[1:]) for t in features.taps] == [
         (channels, 96 >> level, 96 >> level)
         for level, channels in enumerate(TAPS.values(), start=1)
     ]
-    for maps in taps:
+    assert features.head.shape == (2, 1280)
+    for maps in features.taps:
         torch.testing.assert_close(maps.norm(dim=1), torch.ones_like(maps[:, 0]))
 
 

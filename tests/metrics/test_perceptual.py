@@ -6,7 +6,8 @@ import torch
 
 from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
 from syda.metrics.feature_space import FeatureSpace
-from syda.metrics.perceptual import PerceptualDistance, distances
+from syda.metrics.perception import Perception, look
+from syda.metrics.perceptual import PerceptualDistance
 
 GRID = Grid(16, -1000, 1000)
 MakeVolumes = Callable[..., np.ndarray]
@@ -26,7 +27,7 @@ def blurred(image: np.ndarray, times: int) -> np.ndarray:
 
 def test_distances_are_a_metric_like_matrix(space: FeatureSpace, smooth: MakeVolumes) -> None:
     images = smooth(3, 16)
-    matrix = distances(space, images[[0, 1, 2, 0]])
+    matrix = look(space, images[[0, 1, 2, 0]]).distances
     np.testing.assert_array_equal(matrix, matrix.T)
     np.testing.assert_array_equal(matrix.diagonal(), 0)
     assert matrix[0, 3] == pytest.approx(0, abs=1e-5)
@@ -39,9 +40,9 @@ def test_the_matrix_product_equals_the_definition(space: FeatureSpace, smooth: M
     terms = []
     with torch.inference_mode():
         for cut in space.slices():
-            for maps in space.features(volumes, cut):
+            for maps in space.features(volumes, cut).taps:
                 terms.append((maps[0] - maps[1]).square().sum(dim=0).mean().item())
-    assert distances(space, images)[0, 1] == pytest.approx(np.mean(terms), abs=1e-5)
+    assert look(space, images).distances[0, 1] == pytest.approx(np.mean(terms), abs=1e-5)
 
 
 def test_more_noise_and_more_blur_are_further_away(
@@ -51,7 +52,7 @@ def test_more_noise_and_more_blur_are_further_away(
     noise = np.random.default_rng(0).standard_normal(image.shape)
     noisy = [np.clip(image + sd * noise, -1, 1) for sd in (0.01, 0.03, 0.1)]
     soft = [blurred(image, times) for times in (1, 2, 4)]
-    matrix = distances(space, np.stack([image, *noisy, *soft]).astype(np.float32))
+    matrix = look(space, np.stack([image, *noisy, *soft]).astype(np.float32)).distances
     assert 0 < matrix[0, 1] < matrix[0, 2] < matrix[0, 3]
     assert 0 < matrix[0, 4] < matrix[0, 5] < matrix[0, 6]
 
@@ -66,7 +67,7 @@ def test_artefacts_lie_above_the_real_distance(
     noise = np.random.default_rng(0).normal(0, 0.15, (3, 16, 16, 16))  # 150 HU
     noisy = np.clip(smooth(3, 16, seed=3) + noise, -1, 1).astype(np.float32)
     synthetic = as_cohort("synthetic", noisy)
-    metric = PerceptualDistance(GRID)
+    metric = PerceptualDistance(Perception(GRID))
     figures = metric.measure(Cohorts(synthetic, real), Sampling(0, 10, 100))
     assert metric.about.key.startswith("perceptual_imagenet-efflite0-")
     train, holdout = figures["train"].summary(), figures["holdout"].summary()
@@ -75,6 +76,6 @@ def test_artefacts_lie_above_the_real_distance(
     assert train["difference_low"] > 0
     assert holdout["difference_low"] > 0
     together = np.concatenate([synthetic.images, *(cohort.images for cohort in real.values())])
-    matrix = distances(FeatureSpace(GRID), together)
+    matrix = look(FeatureSpace(GRID), together).distances
     assert train["synthetic"] == pytest.approx(matrix[:3, 3:7].mean(), abs=1e-5)
     assert holdout["real"] == pytest.approx(matrix[7:, 7:].sum() / 6, abs=1e-5)

