@@ -2,19 +2,22 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
+from scipy.stats import spearmanr
 
 from syda import paths
 from syda.errors import CheckFailed, CorruptData, UsageError
 from syda.records import split, writer
 from syda.records.schema import Record
+from syda.runtime.outputs import write_json
 from syda.stages import evaluate
-from syda.types import Case, Volume
-from syda.volume import nifti
+from syda.types import Case, Properties, Volume
+from syda.volume import nifti, properties
 from syda.volume.model_space import ModelSpace
 
 SPACE = ModelSpace(16, 1.5, -1000, 1000)
@@ -51,7 +54,10 @@ def write_records(folder: Path, train: int = 4, holdout: int = 3) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     names = patients("train", train) + patients("holdout", holdout)
-    records = [Record(Case(f"case-{n}", name, {}), scan(n)) for n, name in enumerate(names)]
+    records = [
+        Record(Case(f"case-{n}", name, {}), scan(n), properties.measure(scan(n)))
+        for n, name in enumerate(names)
+    ]
     writer.write(folder, records, holdout_share=0.3333, shards=2)
 
 
@@ -74,6 +80,7 @@ def root(workspace: Callable[..., Path]) -> Path:
         image, longest = SPACE.encode(scan(100 + seed))
         name = f"{seed:06d}{nifti.SUFFIX}"
         nifti.write(root / paths.SYNTHETIC / name, SPACE.decode(image, longest))
+    tell(root, [{}] * 5, [{}] * 5)
     report = root / paths.validation_report("synthetic")
     report.parent.mkdir(parents=True)
     report.write_text("{}")
@@ -81,6 +88,13 @@ def root(workspace: Callable[..., Path]) -> Path:
     curves.parent.mkdir(parents=True)
     curves.write_text("images,loss_g,loss_d\n100,1,2\n200,2,1\n")
     return root
+
+
+def tell(root: Path, asked: list[dict[str, object]], measured: list[dict[str, object]]) -> None:
+    """Write what each synthetic volume was asked for and shows."""
+    for seed, (wanted, shown) in enumerate(zip(asked, measured, strict=True)):
+        facts = {"synthetic": True, "properties": {"asked": wanted, "measured": shown}}
+        write_json(root / paths.SYNTHETIC / f"{seed:06d}.json", facts)
 
 
 def written(root: Path) -> dict[str, bytes]:
@@ -107,7 +121,8 @@ def test_metrics_are_nested_by_split_and_metric(root: Path) -> None:
     assert set(metrics) == {"n", "train", "holdout"}
     for side, real_pairs in (("train", 5), ("holdout", 3)):
         perceptual = next(key for key in metrics[side] if key.startswith("perceptual_imagenet"))
-        assert set(metrics[side]) == {"hu_w1", "ms_ssim_3d_L1_k7_s1.5_dr2", perceptual}
+        kid = next(key for key in metrics[side] if key.startswith("kid_poly3_imagenet"))
+        assert set(metrics[side]) == {"hu_w1", "ms_ssim_3d_L1_k7_s1.5_dr2", perceptual, kid}
         for figure in metrics[side].values():
             assert set(figure) == FIGURES
             difference = figure["synthetic"] - figure["real"]
@@ -116,6 +131,61 @@ def test_metrics_are_nested_by_split_and_metric(root: Path) -> None:
         similarity = metrics[side]["ms_ssim_3d_L1_k7_s1.5_dr2"]
         assert (similarity["n_synthetic"], similarity["n_real"]) == (5, real_pairs)
         assert metrics[side][perceptual]["n_synthetic"] == 5 * metrics["n"][side]
+        other = {"train": "holdout", "holdout": "train"}[side]
+        assert metrics[side][kid]["n_synthetic"] == 5
+        assert metrics[side][kid]["n_real"] == metrics["n"][other]
+
+
+def test_properties_asked_for_stand_beside_what_the_cube_costs(root: Path) -> None:
+    write_records(root / paths.RECORDS, holdout=4)
+    widths, lengths = [30.0, 33.0, 36.0, 39.0, 42.0], [18.0, 17.0, 16.0, 15.0, 14.0]
+    asked = [{"body_width_mm": width, "sex": "F", "noise_hu": None} for width in widths]
+    measured = [
+        asdict(Properties(body_width_mm=width + 3, scan_length_mm=length))
+        for width, length in zip(widths, lengths, strict=True)
+    ]
+    tell(root, asked, measured)
+    evaluate.run(root)
+    metrics = json.loads((root / paths.METRICS).read_text())
+    before, after = [], []
+    for n in range(4, 8):  # the held-out ones
+        before.append(properties.measure(scan(n)).body_width_mm)
+        cube = SPACE.decode(*SPACE.encode(scan(n)))
+        after.append(properties.measure(SPACE.physical(cube)).body_width_mm)
+    assert metrics["properties"] == {
+        "body_width_mm": {
+            "n": 5, "mae": 3, "rho": 1, "rho_low": 1, "rho_high": 1,
+            "mae_real": pytest.approx(np.abs(np.subtract(after, before)).mean(), abs=1e-5),
+            "rho_real": pytest.approx(spearmanr(before, after).statistic),
+        }
+    }  # fmt: skip
+    details = json.loads((root / evaluate.DETAILS).read_text())["properties"]
+    assert details["figures"]["body_width_mm"]["unit"] == "mm"
+    assert details["figures"]["body_width_mm"]["real"]["mae"]["n"] == 4
+    assert details["protocol"]["fewest_volumes"] == 4
+
+
+@pytest.mark.parametrize("facts", [{}, {"properties": {}}, {"properties": {"asked": {}}}])
+def test_a_generator_that_is_asked_for_nothing_reports_nothing(
+    facts: dict[str, object], root: Path
+) -> None:
+    for seed in range(5):
+        write_json(root / paths.SYNTHETIC / f"{seed:06d}.json", facts)
+    evaluate.run(root)
+    assert "properties" not in json.loads((root / paths.METRICS).read_text())
+    assert "properties" not in json.loads((root / evaluate.DETAILS).read_text())
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"properties": 3}', '{"properties": null}'])
+def test_a_synthetic_volume_that_nothing_describes_is_refused(
+    content: str | None, root: Path
+) -> None:
+    path = root / paths.SYNTHETIC / "000003.json"
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(CorruptData, match=r"data/synthetic/000003\.json.*generate again"):
+        evaluate.run(root)
 
 
 def test_details_name_protocols_and_volumes(root: Path) -> None:

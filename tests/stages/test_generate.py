@@ -63,6 +63,7 @@ def test_a_volume_and_its_json_for_each_seed(root):
         "properties": facts["properties"],
         "truncation": 1.0,
         "weights_sha256": digest.hexdigest(),
+        "properties": {"asked": {}, "measured": facts["properties"]["measured"]},
     }
     assert facts["longest_side"] in (16, 20)
     assert facts["properties"]["asked"].keys() == {"body_width_mm", "fat_share"}
@@ -79,6 +80,19 @@ def test_exports_are_at_the_true_spacing(root):
     assert {path.name for path in folder.iterdir()} == {"000007.nii.gz", "000008.nii.gz"}
     for path in folder.iterdir():
         assert nifti.read(path).spacing == pytest.approx((1.5, 1.5, 1.5))
+
+
+def test_measured_properties_are_those_of_the_volume_at_its_true_size(root):
+    generate.run(root)
+    folder = root / "data" / "synthetic"
+    for seed in ("000007", "000008"):
+        measured = json.loads((folder / f"{seed}.json").read_text())["properties"]["measured"]
+        exported = nifti.read(folder / "physical" / f"{seed}.nii.gz")
+        expected = asdict(properties.measure(exported))
+        assert measured == {name: pytest.approx(value) for name, value in expected.items()}
+        assert measured["scan_length_mm"] == pytest.approx(exported.hu.shape[2] * 1.5)
+    other = json.loads((folder / "000009.json").read_text())["properties"]  # not exported
+    assert other["measured"].keys() == expected.keys()
 
 
 def test_every_volume_says_that_it_is_synthetic(root):

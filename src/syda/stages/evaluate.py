@@ -12,12 +12,24 @@ diff`` reads as one row a figure (the values of the example are made up)::
           "difference": 0.115,         # synthetic - real
           "difference_low": 0.093,     # 95 % interval of the difference
           "difference_high": 0.137,
-          "n_synthetic": 400,          # pairs (hu_w1: volumes) behind "synthetic"
-          "n_real": 210                # pairs (hu_w1: volumes) behind "real"
+          "n_synthetic": 400,          # pairs (hu_w1, kid: volumes) behind "synthetic"
+          "n_real": 210                # pairs (hu_w1, kid: volumes) behind "real"
         },
+        "kid_poly3_imagenet-efflite0-1a2b3c4d": {...},
         "perceptual_imagenet-efflite0-1a2b3c4d": {...}
       },
       "train": {...},                  # the same keys against the training split
+      "properties": {                  # asked for and measured; absent where none was asked for
+        "body_width_mm": {
+          "rho": 0.91,                 # Spearman's, asked against measured
+          "rho_low": 0.82,             # 95 % interval
+          "rho_high": 0.96,
+          "rho_real": 0.99,            # of held-out scans, before against after the model's cube
+          "mae": 9.4,                  # mean absolute error, mm
+          "mae_real": 2.1,
+          "n": 64                      # volumes
+        }
+      },
       "n": {"holdout": 21, "synthetic": 64, "train": 43}
     }
 
@@ -25,11 +37,13 @@ A metric's key carries its protocol (:mod:`syda.metrics.registry`): another prot
 and never a delta. ``reports/evaluation/details.json`` holds, at ``metrics.<key>``, the metric's
 ``title``, ``unit``, ``aim`` (``match``: as near to real as can be; ``lower``: the lower the better,
 ``real`` is the floor), ``source`` and ``protocol``; at ``figures.<split>.<key>`` the spread behind
-each figure; at ``volumes`` the names of what was measured; at ``sampling`` the seed and counts.
+each figure; at ``properties`` protocol, units and spread of those; at ``volumes`` the names of what
+was measured; at ``sampling`` the seed and counts.
 """
 
 import csv
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import islice
@@ -42,10 +56,11 @@ from pydantic import Field
 from syda import paths
 from syda.errors import CheckFailed, CorruptData
 from syda.figures import charts, planes
-from syda.metrics import hu_histogram, registry
+from syda.metrics import hu_histogram, properties, registry
 from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
 from syda.metrics.estimate import Figure, rounded
 from syda.metrics.metric import Metric
+from syda.metrics.properties import Answers, Control
 from syda.params import Section, load
 from syda.records import reader
 from syda.records.split import SPLITS, Split
@@ -54,6 +69,7 @@ from syda.runtime.outputs import write_json, write_text
 from syda.types import Tensor32, Volume
 from syda.volume import nifti
 from syda.volume.model_space import ModelSpace
+from syda.volume.properties import measure as measure_properties
 
 DETAILS = paths.EVALUATION / "details.json"
 PICTURE = paths.EVALUATION / "synthetic.png"
@@ -89,7 +105,8 @@ def run(root: Path) -> None:
 
     Raises:
         CheckFailed: fewer than two synthetic volumes, or a split of fewer than two patients.
-        CorruptData: a synthetic volume is not of the model's size, or the curves are unreadable.
+        CorruptData: a synthetic volume is not of the model's size, or its JSON or the curves are
+            unreadable.
     """
     params = load(root)
     own, ct = params.section("evaluate", Params), params.ct
@@ -103,7 +120,8 @@ def run(root: Path) -> None:
         }
         cohorts = Cohorts(_synthetic(root / paths.SYNTHETIC, space), real)
         _check(cohorts)
-        _measure(root, registry.build(grid), cohorts, own)
+        controls = _controls(root, cohorts, space, own)
+        _measure(root, registry.build(grid), cohorts, controls, own)
         _draw(root, space, own.shown)
         _draw_histograms(root, cohorts, grid)
         charts.training_curves(charts.read_curves(root / paths.CURVES), root / CURVES_CHART)
@@ -149,19 +167,63 @@ def _check(cohorts: Cohorts) -> None:
             )
 
 
-def _measure(root: Path, metrics: Sequence[Metric], cohorts: Cohorts, own: Params) -> None:
-    sampling = Sampling(own.seed, own.pairs, own.bootstrap)
+def _sampling(own: Params) -> Sampling:
+    return Sampling(own.seed, own.pairs, own.bootstrap)
+
+
+def _controls(root: Path, cohorts: Cohorts, space: ModelSpace, own: Params) -> dict[str, Control]:
+    """Properties asked for against those measured; nothing if none was asked for."""
+    told = [_told(root / paths.SYNTHETIC / f"{name}.json") for name in cohorts.synthetic.names]
+    synthetic = Answers(
+        cohorts.synthetic, [one["asked"] for one in told], [one["measured"] for one in told]
+    )
+    if not synthetic.names:
+        return {}
+    asked, measured = [], []
+    for record in reader.read_split(root / paths.RECORDS, "holdout", space.spacing_mm):
+        returned = space.physical(_as_model_sees(record.volume, space))
+        asked.append(asdict(record.properties))
+        measured.append(asdict(measure_properties(returned)))
+    real = Answers(cohorts.real["holdout"], asked, measured)
+    return properties.measure(synthetic, real, _sampling(own))
+
+
+def _told(path: Path) -> dict[str, dict[str, Any]]:
+    """Properties that a synthetic volume was asked for and shows, from the JSON beside it."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8")).get("properties", {})
+        return {key: dict(told.get(key, {})) for key in ("asked", "measured")}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise CorruptData(
+            f"{paths.SYNTHETIC / path.name}: no description of a volume ({error}): generate again"
+        ) from error
+
+
+def _measure(
+    root: Path,
+    metrics: Sequence[Metric],
+    cohorts: Cohorts,
+    controls: dict[str, Control],
+    own: Params,
+) -> None:
     figures: dict[str, dict[str, Figure]] = {split: {} for split in cohorts.real}
     for metric in metrics:
-        for split, figure in metric.measure(cohorts, sampling).items():
+        for split, figure in metric.measure(cohorts, _sampling(own)).items():
             figures[split][metric.about.key] = figure
-    counts = {cohort.label: len(cohort) for cohort in cohorts.all()}
-    summaries = {
+    numbers: dict[str, Any] = {
         split: {key: figure.summary() for key, figure in of_split.items()}
         for split, of_split in figures.items()
     }
-    write_json(root / paths.METRICS, {**summaries, "n": counts})
-    write_json(root / DETAILS, _details(metrics, cohorts, figures, own))
+    numbers["n"] = {cohort.label: len(cohort) for cohort in cohorts.all()}
+    details = _details(metrics, cohorts, figures, own)
+    if controls:
+        numbers["properties"] = {name: control.summary() for name, control in controls.items()}
+        details["properties"] = {
+            "protocol": properties.PROTOCOL,
+            "figures": {name: control.detail() for name, control in controls.items()},
+        }
+    write_json(root / paths.METRICS, numbers)
+    write_json(root / DETAILS, details)
 
 
 def _details(

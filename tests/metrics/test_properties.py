@@ -1,0 +1,149 @@
+from collections.abc import Callable
+from dataclasses import asdict, fields
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from syda.metrics.cohorts import Cohort, Sampling
+from syda.metrics.properties import (
+    UNITS,
+    Answers,
+    Values,
+    measure,
+    percentiles,
+    weighted_spearman,
+)
+from syda.types import Properties
+
+SAMPLING = Sampling(1, 10, 400)
+MakeCohort = Callable[..., Cohort]
+Make = Callable[..., Answers]
+
+
+@pytest.fixture
+def answers(as_cohort: MakeCohort) -> Make:
+    def make(asked: list[Values], measured: list[Values], label: str = "synthetic") -> Answers:
+        return Answers(as_cohort(label, np.zeros((len(asked), 1, 1, 1))), asked, measured)
+
+    return make
+
+
+def column(name: str, values: object) -> list[Values]:
+    return [{name: value} for value in values]
+
+
+def test_every_property_of_an_image_has_a_unit() -> None:
+    assert list(UNITS) == [field.name for field in fields(Properties)]
+
+
+def test_a_table_made_by_hand(answers: Make) -> None:
+    asked = column("body_width_mm", [300, 310, 320, 330, 340])
+    synthetic = answers(asked, column("body_width_mm", [301, 306, 323, 338, 335]))
+    real = answers(asked, column("body_width_mm", [298, 312, 318, 332, 342]), "holdout")
+    control = measure(synthetic, real, SAMPLING)["body_width_mm"]
+    summary = control.summary()
+    # ranks 1 2 3 5 4: rho = 1 - 6 (0 + 0 + 0 + 1 + 1) / (5 (25 - 1))
+    assert summary["rho"] == pytest.approx(0.9)
+    assert summary["mae"] == pytest.approx((1 + 4 + 3 + 8 + 5) / 5)
+    assert (summary["rho_real"], summary["mae_real"], summary["n"]) == (1, 2, 5)
+    assert summary["rho_low"] < 0.9 < summary["rho_high"] <= 1
+    detail = control.detail()
+    assert detail["unit"] == "mm"
+    assert detail["synthetic"]["mae"]["spread"] == {"bias": pytest.approx(0.6), "max": 8}
+    assert detail["synthetic"]["mae"]["low"] < 4.2 < detail["synthetic"]["mae"]["high"]
+    assert detail["real"]["rho"]["n"] == 5
+
+
+def test_a_generator_that_does_the_opposite(answers: Make) -> None:
+    asked = column("noise_hu", [1, 2, 3, 4])
+    backwards = answers(asked, column("noise_hu", [4, 3, 2, 1]))
+    summary = measure(backwards, answers(asked, asked), SAMPLING)["noise_hu"].summary()
+    assert (summary["rho"], summary["rho_low"], summary["rho_high"]) == (-1, -1, -1)
+    assert summary["mae"] == 2
+
+
+def test_a_generator_that_obeys_has_rho_1(answers: Make) -> None:
+    asked = np.random.default_rng(0).uniform(0.1, 0.4, 20)
+    obedient = answers(column("fat_share", asked), column("fat_share", 2 * asked**2))
+    exact = answers(column("fat_share", asked), column("fat_share", asked), "holdout")
+    summary = measure(obedient, exact, SAMPLING)["fat_share"].summary()
+    assert [summary[key] for key in ("rho", "rho_low", "rho_high")] == [1, 1, 1]
+    assert summary["mae"] == pytest.approx(np.abs(2 * asked**2 - asked).mean(), abs=1e-6)
+    assert (summary["rho_real"], summary["mae_real"]) == (1, 0)
+
+
+def test_a_generator_that_does_not_listen_straddles_0(answers: Make) -> None:
+    rng = np.random.default_rng(1)
+    straddles = 0
+    for _ in range(100):
+        asked, measured = rng.normal(size=(2, 24))
+        deaf = answers(column("noise_hu", asked), column("noise_hu", measured))
+        summary = measure(deaf, deaf, SAMPLING)["noise_hu"].summary()
+        straddles += summary["rho_low"] < 0 < summary["rho_high"]
+    assert straddles >= 90
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_whole_weights_are_repeated_values(ties: bool) -> None:
+    rng = np.random.default_rng(2)
+    x, y = rng.integers(0, 4, (2, 9)) * 1.0 if ties else rng.normal(size=(2, 9))
+    counts = rng.integers(1, 5, 9)
+    expected = [
+        stats.spearmanr(np.repeat(x, n), np.repeat(y, n)).statistic
+        for n in (np.ones(9, int), counts)
+    ]
+    found = weighted_spearman(x, y, np.stack([np.ones(9), counts]))
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_what_was_not_asked_or_not_measured_gives_nothing(answers: Make) -> None:
+    def names(asked: list[Values], measured: list[Values]) -> list[str]:
+        return list(measure(answers(asked, measured), answers([], []), SAMPLING))
+
+    everything = [asdict(Properties(*map(float, range(n, n + 6)))) for n in range(5)]
+    assert names([{}] * 5, everything) == []
+    assert names(everything, [{}] * 5) == []
+    assert names(everything, everything) == list(UNITS)
+    four = column("noise_hu", [1.0, 2.0, 3.0, None, 5.0])
+    assert names(four, everything) == ["noise_hu"]
+    assert names(everything, four) == ["noise_hu"]
+    assert names(column("noise_hu", [1.0, 2.0, None, None, 5.0]), everything) == []
+    assert names(column("noise_hu", ["1", "2", "3", "4", True]), everything) == []
+    assert names(column("sex", "FMFMF"), column("sex", "FMFMF")) == []
+
+
+def test_volumes_without_a_value_are_left_out_of_both_figures(answers: Make) -> None:
+    asked = column("noise_hu", [10, 20, 30, 40, 99, None])
+    measured = column("noise_hu", [11, 21, 31, 41, None, 7])
+    control = measure(answers(asked, measured), answers(asked, measured), SAMPLING)["noise_hu"]
+    assert control.summary() == {
+        "n": 4, "mae": 1, "mae_real": 1, "rho": 1, "rho_low": 1, "rho_high": 1, "rho_real": 1,
+    }  # fmt: skip
+
+
+def test_no_rank_correlation_of_equal_values_and_no_floor_of_too_few(answers: Make) -> None:
+    same = answers(column("noise_hu", [10] * 4), column("noise_hu", [9, 12, 10, 10]))
+    few = answers(column("noise_hu", [1, 2, 3]), column("noise_hu", [1, 2, 3]), "holdout")
+    control = measure(same, few, SAMPLING)["noise_hu"]
+    assert control.summary() == {"n": 4, "mae": 0.75}
+    assert control.detail()["synthetic"]["rho"] is None
+    assert control.detail()["real"] is None
+
+
+def test_volumes_of_one_patient_weigh_alike(as_cohort: MakeCohort) -> None:
+    """Resampled together: the interval is that of four patients, not of eight scans."""
+    values = column("noise_hu", [1, 5, 3, 8] * 2)
+    measured = column("noise_hu", [2, 4, 5, 6] * 2)
+    empty = np.zeros((8, 1, 1, 1))
+
+    def width(patients: list[str] | None) -> float:
+        answers = Answers(as_cohort("holdout", empty, patients), values, measured)
+        detail = measure(answers, answers, SAMPLING)["noise_hu"].detail()
+        return detail["real"]["mae"]["standard_error"]
+
+    assert width(list("abcdabcd")) > 1.2 * width(None)
+
+
+def test_percentiles_leave_two_and_a_half_percent_on_each_side() -> None:
+    assert percentiles(np.linspace(-1, 1, 401)) == pytest.approx((-0.95, 0.95))
