@@ -13,6 +13,10 @@ from syda.stages import card
 
 REPOSITORY = Path(__file__).parents[2]
 MS_SSIM, PERCEPTUAL = "ms_ssim_3d_L3_k7_s1.5_dr2", "perceptual_space-1a2b3c4d"
+CONTROL = {
+    "rho": 0.8123456, "rho_low": 0.6234567, "rho_high": 0.9345678, "rho_real": 0.9912345,
+    "mae": 12.345678, "mae_real": 3.4567891, "n": 12,
+}  # fmt: skip
 
 CT = {
     "spacing_mm": 1.5, "hu_min": -1024, "hu_max": 3071,
@@ -491,3 +495,34 @@ def test_no_original_figure_is_shown_as_ours(clean):
     for line in page.splitlines():
         if re.search(r"\b(0\.19|24\.34)\b", line):
             assert re.search("historical|original|section 5", line), line
+
+
+def with_properties(contents, **figures):
+    contents[paths.METRICS]["properties"] = figures
+    contents[paths.EVALUATION / "details.json"]["properties"] = {
+        "protocol": {"rho": "Spearman's", "fewest_volumes": 4},
+        "figures": {name: {"unit": "mm" if name.endswith("_mm") else "1"} for name in figures},
+    }
+
+
+def test_properties_asked_for_stand_beside_their_floor(root):
+    few = {"n": 4, "mae": 0.0123456}  # all asked alike, and too few held-out scans
+    fill(root, lambda contents: with_properties(contents, body_width_mm=CONTROL, fat_share=few))
+    page, document = run(root)
+    wide, fat = document["sections"]["5"]["tables"]["properties"]
+    assert wide["property"] == "body_width_mm"
+    assert wide["rank correlation"]["value"] == CONTROL["rho"]
+    assert wide["rank correlation"]["sources"] == [
+        "reports/metrics.json#/properties/body_width_mm/rho"
+    ]
+    assert wide["unit of the error"]["value"] == "mm"
+    assert fat["rank correlation"] == fat["mean absolute error, real baseline"] == "not defined"
+    assert "| 0.8123 | 0.6235 | 0.9346 | 0.9912 | 12.35 | 3.457 | 12 | mm |" in page
+    assert "| fewest\\_volumes | 4 |" in page
+    assert "was not asked for properties" not in page
+
+
+def test_a_generator_that_was_asked_for_nothing_says_so(clean):
+    _, page, document = clean
+    assert document["sections"]["5"]["tables"]["properties"] == []
+    assert "The generator was not asked for properties of the image" in page

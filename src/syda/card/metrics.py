@@ -1,4 +1,4 @@
-"""Section 5, metrics: the checklist's table, and every metric beside its real baseline.
+"""Section 5, metrics: the checklist's table, every metric beside its real baseline, and properties.
 
 Nothing here knows a protocol: the keys of metrics.json are walked, the evaluation's details say
 what each means. The checklist's two columns are the keys that begin with ``ms_ssim`` and with
@@ -32,6 +32,16 @@ _FIGURES = {
     "n_real": "n real",
 }
 
+_CONTROL = {
+    "rho": "rank correlation",
+    "rho_low": "95 % interval, low",
+    "rho_high": "95 % interval, high",
+    "rho_real": "rank correlation, real baseline",
+    "mae": "mean absolute error",
+    "mae_real": "mean absolute error, real baseline",
+    "n": "n",
+}
+
 
 def section(reports: Mapping[str, Document], declared: Declarations) -> Section:
     """Return section 5.
@@ -58,6 +68,8 @@ def section(reports: Mapping[str, Document], declared: Declarations) -> Section:
         "checklist": [*rows, _historical(declared)],
         "meaning": [_meaning(details, key) for key in _keys(metrics)],
         "protocol": _protocol(details, _keys(metrics)),
+        "properties": _properties(metrics, details),
+        "properties_protocol": _properties_protocol(metrics, details),
     }
     tables |= {f"figures_{split}": _figures(metrics, details, split) for split in SPLITS}
     return Section("5", TITLES["5"], facts, tables)
@@ -133,14 +145,14 @@ def _meaning(details: Document, key: str) -> Row:
     return {
         "metric": _title(details, key),
         "a good figure is": Fact("a good figure is", AIMS[aim], "derived", (pointer,)),
-        "unit": _unit(details, key),
+        "unit": _unit(details, "metrics", key, "unit"),
         "definition": details.fact("definition", "metrics", key, "source"),
         "key in metrics.json": key,
     }
 
 
-def _unit(details: Document, key: str) -> Fact:
-    fact = details.fact("unit", "metrics", key, "unit")
+def _unit(details: Document, *keys: str) -> Fact:
+    fact = details.fact("unit", *keys)
     if fact.value != "1":
         return fact
     return Fact("unit", "none, a bare number", "derived", fact.sources, note="the unit 1")
@@ -155,4 +167,26 @@ def _protocol(details: Document, keys: list[str]) -> list[Row]:
         }
         for key in keys
         for choice in leaves(details.value("metrics", key, "protocol"))
+    ]
+
+
+def _properties(metrics: Document, details: Document) -> list[Row]:
+    """Asked against measured, a row a property; none where the generator was asked for nothing."""
+    return [
+        {"property": name}
+        | {
+            label: metrics.fact(label, "properties", name, key) if key in figures else "not defined"
+            for key, label in _CONTROL.items()
+        }
+        | {"unit of the error": _unit(details, "properties", "figures", name, "unit")}
+        for name, figures in sorted(metrics.content.get("properties", {}).items())
+    ]
+
+
+def _properties_protocol(metrics: Document, details: Document) -> list[Row]:
+    if "properties" not in metrics.content:
+        return []
+    return [
+        {"choice": choice, "value": details.fact("value", "properties", "protocol", choice)}
+        for choice in sorted(details.value("properties", "protocol"))
     ]
