@@ -63,7 +63,6 @@ def test_a_volume_and_its_json_for_each_seed(root):
         "properties": facts["properties"],
         "truncation": 1.0,
         "weights_sha256": digest.hexdigest(),
-        "properties": {"asked": {}, "measured": facts["properties"]["measured"]},
     }
     assert facts["longest_side"] in (16, 20)
     assert facts["properties"]["asked"].keys() == {"body_width_mm", "fat_share"}
