@@ -9,6 +9,8 @@ from syda.training import tracking
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
 
+NONE = tracking.Grids(0, None, [], None)
+
 
 @pytest.fixture
 def tracker(tmp_path):
@@ -16,8 +18,7 @@ def tracker(tmp_path):
         tmp_path / ".mlflow",
         params={"train": {"batch": 4}},
         tags={},
-        sampler=None,
-        pictures=0,
+        grids=NONE,
         memory=tmp_path / "run",
     )
 
@@ -91,7 +92,7 @@ def test_a_training_that_goes_on_keeps_its_run(tmp_path, capfd):
 
     def tracker():
         return tracking.Tracker(
-            tmp_path / ".mlflow", params={"train": {"batch": 4}}, tags={}, sampler=None, pictures=0,
+            tmp_path / ".mlflow", params={"train": {"batch": 4}}, tags={}, grids=NONE,
             memory=tmp_path / "run",
         )  # fmt: skip
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,13 +20,12 @@ from syda.runtime import stage
 from syda.runtime.manifest import digest_file, made_by
 from syda.runtime.outputs import replace_folder, write_json, write_text
 from syda.sampling import weights
-from syda.sampling.sampler import Sampler
 from syda.training import data, devices, losses
 from syda.training.augment import Augment
 from syda.training.checkpoint import Checkpoints
 from syda.training.fit import fit
 from syda.training.recipe import Recipe
-from syda.training.tracking import Tracker
+from syda.training.tracking import Grids, Tracker
 from syda.volume.model_space import ModelSpace
 
 
@@ -180,10 +178,7 @@ def run(root: Path) -> None:
             root / paths.MLFLOW,
             params={"train": own.model_dump(), "ct": ct.model_dump(), "model": model.model_dump()},
             tags={f"data.{key}": str(value) for key, value in source.items()},
-            sampler=partial(
-                Sampler, space=space, longest_sides=scans.longest_sides, conditions=known
-            ),
-            pictures=own.pictures,
+            grids=Grids(own.pictures, space, scans.longest_sides, known),
             memory=checkpoints.folder / "mlflow-run",
         )
         networks = model.networks(known.size)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
 from syda.figures.planes import three_planes
-from syda.model.generator import Generator
+from syda.model.conditions import Conditions
 from syda.runtime.outputs import write_text
 from syda.sampling.sampler import Sampler
 from syda.training.module import Game
+from syda.volume.model_space import ModelSpace
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # seconds: a training does not wait
@@ -37,6 +39,23 @@ GRID_SEEDS = range(6)
 """Of the volumes in a sample grid: the same ones throughout the training."""
 
 
+@dataclass(frozen=True)
+class Grids:
+    """Pictures of what the averaged generator draws, evenly spread over the training.
+
+    Attributes:
+        count: of them.
+        space: the way of their volumes back to HU.
+        longest_sides: of the training cases, in voxels.
+        conditions: the properties that the generator is given.
+    """
+
+    count: int
+    space: ModelSpace
+    longest_sides: list[int]
+    conditions: Conditions
+
+
 class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
     """Logs a training to MLflow.
 
@@ -44,8 +63,7 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
         store: folder of the local store, in the repository.
         params: logged with nested keys joined by dots.
         tags: beside the git commit, which is found here.
-        sampler: made from a generator, draws the volumes of the grids.
-        pictures: grids, evenly spread over the training.
+        grids: pictures of volumes on the way.
         memory: file that holds the id of the run until the training has ended.
     """
 
@@ -55,15 +73,13 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
         *,
         params: Mapping[str, Any],
         tags: Mapping[str, str],
-        sampler: Callable[[Generator], Sampler],
-        pictures: int,
+        grids: Grids,
         memory: Path,
     ) -> None:
         self._store = store
         self._params = dict(flatten(params))
         self._tags = {**tags, **git_tags(store.parent)}
-        self._sampler = sampler
-        self._pictures = pictures
+        self._pictures = grids
         self._memory = memory
         self._lines = self._grids = self._logged = 0
         self._on = True
@@ -88,7 +104,7 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
 
     def _due(self, game: Game) -> int:
         """Grids that belong to the images seen."""
-        return int(self._pictures * min(1.0, game.images_seen / game.recipe.images))
+        return int(self._pictures.count * min(1.0, game.images_seen / game.recipe.images))
 
     def on_train_end(self, trainer: pl.Trainer, game: Game) -> None:
         """Close the run."""
@@ -134,7 +150,8 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
         self._client.log_batch(self._run, metrics=metrics)
 
     def _log_grid(self, game: Game) -> None:
-        sampler = self._sampler(game.ema.average)
+        grids = self._pictures
+        sampler = Sampler(game.ema.average, grids.space, grids.longest_sides, grids.conditions)
         volumes = [sampler.sample(seed).volume for seed in GRID_SEEDS]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{game.images_seen:08d}.png"
