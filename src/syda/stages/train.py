@@ -197,6 +197,7 @@ def run(root: Path) -> None:
             weights.save(folder, game.ema.average, description)
         write_text(root / paths.CURVES, game.curves.csv())
         write_json(root / paths.PROPERTIES, {"places": known.size, **known.to_json()})
+        tracker.register(weights.digest(root / paths.WEIGHTS))
         checkpoints.clear()
 
 

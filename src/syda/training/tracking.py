@@ -7,9 +7,11 @@ the training goes on: what the pipeline needs is in its own files. Runs go to
 
 import logging
 import os
+import resource
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
+from syda import paths
 from syda.figures.planes import three_planes
 from syda.model.conditions import Conditions
 from syda.runtime.outputs import write_text
@@ -35,6 +39,8 @@ from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
 EXPERIMENT = "syda-train"
+MODEL = "syda"
+"""Name in the registry, that of the artifact in dvc.yaml."""
 GRID_SEEDS = range(6)
 """Of the volumes in a sample grid: the same ones throughout the training."""
 
@@ -82,12 +88,14 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
         self._pictures = grids
         self._memory = memory
         self._lines = self._grids = self._logged = 0
+        self._last = (0.0, 0)
         self._on = True
         self._run = ""
 
     def on_train_start(self, trainer: pl.Trainer, game: Game) -> None:
         """Open a run with parameters and tags, or go on with that of a stopped training."""
         self._grids = self._due(game)
+        self._last = time.monotonic(), game.images_seen
         self._attempt(self._start)
 
     def on_train_batch_end(
@@ -101,6 +109,26 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
         if self._due(game) > self._grids:
             self._grids += 1
             self._attempt(self._log_grid, game)
+
+    def register(self, sha256: str) -> None:
+        """Register the released weights as a version of the model, which says where they are.
+
+        DVC keeps them; a version of the registry holds the digest, the data and the run.
+
+        Args:
+            sha256: of the weights file.
+        """
+        self._attempt(self._register, sha256)
+
+    def _register(self, sha256: str) -> None:
+        if not self._client.search_registered_models(f"name='{MODEL}'"):
+            self._client.create_registered_model(MODEL)
+        self._client.create_model_version(
+            MODEL,
+            source=f"runs:/{self._run}/weights",
+            run_id=self._run,
+            tags={**self._tags, "dvc.path": paths.WEIGHTS.as_posix(), "weights.sha256": sha256},
+        )
 
     def _due(self, game: Game) -> int:
         """Grids that belong to the images seen."""
@@ -144,10 +172,22 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
 
     def _log_line(self, line: Mapping[str, float]) -> None:
         images = int(line["images"])
+        values = {**line, **self._usage(images)}
         metrics = [
-            Metric(name, value, 0, images) for name, value in line.items() if name != "images"
+            Metric(name, value, 0, images) for name, value in values.items() if name != "images"
         ]
         self._client.log_batch(self._run, metrics=metrics)
+
+    def _usage(self, images: int) -> dict[str, float]:
+        """What the training takes of the machine since the last line."""
+        now, (then, before) = time.monotonic(), self._last
+        self._last = now, images
+        used = {"system/images_per_second": (images - before) / max(now - then, 1e-9)}
+        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        used["system/peak_memory_mb"] = kilobytes * 1024 / 1e6
+        if torch.cuda.is_available():
+            used["system/peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 1e6
+        return used
 
     def _log_grid(self, game: Game) -> None:
         grids = self._pictures
