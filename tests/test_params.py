@@ -4,7 +4,7 @@ import pytest
 
 from syda import params
 from syda.errors import ParamsError
-from syda.params import SHARED, STAGES, CtParams, Section, load
+from syda.params import BESIDE, SHARED, STAGES, CtParams, Section, load
 
 CT = (
     "ct: {spacing_mm: 1.5, hu_min: -1024, hu_max: 3071, "
@@ -100,7 +100,7 @@ def test_each_stage_names_its_own_faults_with_those_of_the_whole(write, stage):
 def test_missing_sections_are_named(write):
     write(text=CT)
     assert refused(write.root) == sorted(
-        f"params.yaml: {name}: missing section" for name in {*SHARED, *STAGES} - {"ct"}
+        f"params.yaml: {name}: missing section" for name in {*SHARED, *STAGES, *BESIDE} - {"ct"}
     )
 
 
@@ -164,6 +164,18 @@ def test_channels_must_lead_to_the_size(workspace):
 def test_sections_are_frozen(repository):
     with pytest.raises(ValueError, match="frozen"):
         params.load(repository).ct.size = 3
+
+
+def test_changed_values_are_checked_and_leave_the_rest_alone(repository):
+    loaded = load(repository)
+    other = loaded.changed({"train.generator_lr": 0.1, "train.augment.zoom": 0.5})
+    found, before = (one.section("train", own("train")) for one in (other, loaded))
+    assert (found.generator_lr, found.augment.zoom) == (0.1, 0.5)
+    assert (before.generator_lr, before.augment.zoom) == (0.004, 0.08)
+    with pytest.raises(ParamsError, match=r"params\.yaml:\d+: train\.batch: must be greater"):
+        loaded.changed({"train.batch": -1}).section("train", own("train"))
+    with pytest.raises(ParamsError, match=r"params\.yaml: train\.bach, lr: unknown key"):
+        loaded.changed({"train.bach": 1, "lr": 1, "train.batch": 1})
 
 
 def test_every_section_of_the_repository_is_right(repository):

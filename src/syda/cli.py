@@ -163,6 +163,19 @@ def card() -> None:
 
 
 @app.command()
+def tune() -> None:
+    """Search for parameters that train better (section tune); print what to run with them.
+
+    It is no stage: it leaves a study in .work/tune and runs in MLflow, and goes on where it was
+    stopped.
+    """
+    from syda.tuning import study
+
+    for line in study.run(Path.cwd()):
+        typer.echo(line)
+
+
+@app.command()
 def verify(
     allow_missing: Annotated[
         bool,

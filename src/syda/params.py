@@ -6,8 +6,9 @@ pydantic in strict mode; there are no defaults in Python. Every fault that a sta
 in one error, each on a line of its own that begins with file and line.
 """
 
+import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
@@ -35,6 +36,9 @@ STAGES = (
     "card",
 )
 """Sections of one stage each, by its name."""
+
+BESIDE = ("tune",)
+"""Sections of commands that are no stage: nothing that the pipeline makes depends on them."""
 
 
 class Section(BaseModel):
@@ -177,7 +181,7 @@ class Source:
     def sections(self) -> None:
         """Hold the file's sections against those that there are."""
         present = {path[0] for path in self.lines if len(path) == 1}
-        known = {*SHARED, *STAGES}
+        known = {*SHARED, *STAGES, *BESIDE}
         self.faults.update(Fault(0, name, "missing section") for name in known - present)
         self.faults.update(
             Fault(self.lines[name,], name, "unknown section") for name in present - known
@@ -225,6 +229,27 @@ class Params:
         if faults or found is None:
             raise ParamsError("\n".join(map(str, sorted(faults))))
         return found
+
+    def changed(self, values: Mapping[str, Any]) -> "Params":
+        """Return these parameters with some values replaced; the file stays as it is.
+
+        Args:
+            values: by dotted key; each is checked when its section is asked for.
+
+        Raises:
+            ParamsError: a key is not in the file; all such are named.
+        """
+        paths_of = {key: tuple(key.split(".")) for key in values}
+        missing = [key for key, path in paths_of.items() if path not in self.source.lines]
+        if missing:
+            raise ParamsError(f"{paths.PARAMS}: {', '.join(missing)}: unknown key")
+        document = copy.deepcopy(self._document)
+        for key, (*around, last) in paths_of.items():
+            place = document
+            for name in around:
+                place = place[name]
+            place[last] = values[key]
+        return Params(document, self.source)
 
     def _check(self, name: str, cls: type[SectionT], faults: set[Fault]) -> SectionT | None:
         """Return the section, or add to the faults; a missing one is already among them."""

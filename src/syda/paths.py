@@ -30,6 +30,7 @@ PRIVATE_KEY = Path(".syda/key")
 WORK = Path(".work")
 MEMO = WORK / "memo"
 CHECKPOINTS = WORK / "train"
+TUNE = WORK / "tune"
 MLFLOW = Path(".mlflow")
 
 

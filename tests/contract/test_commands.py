@@ -18,6 +18,7 @@ COMMANDS = {
     "syda phantom": ["VERSION"],
     "syda resample": [],
     "syda train": [],
+    "syda tune": [],
     "syda validate": ["--output", "SET|FOLDER"],
     "syda verify": ["--allow-missing"],
 }

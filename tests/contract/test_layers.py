@@ -1,4 +1,7 @@
-"""The house: cli -> stages, integrity -> domain packages -> types, errors; no arrow runs up."""
+"""The house: cli -> tuning -> stages -> domain packages -> types, errors; no arrow runs up.
+
+Beside the stages, under the command line as they are: integrity.
+"""
 
 import ast
 import sys
@@ -15,7 +18,17 @@ MODULES = {
 }
 GROUND = {"types", "errors"}
 """Everybody may know these; they know nobody."""
-NOT_DOMAIN = {"cli", "integrity", "stages", "runtime", "params", "paths", "__main__", *GROUND}
+NOT_DOMAIN = {
+    "cli",
+    "integrity",
+    "tuning",
+    "stages",
+    "runtime",
+    "params",
+    "paths",
+    "__main__",
+    *GROUND,
+}
 DOMAIN_MAY_RUN = {"syda.runtime.progress", "syda.runtime.outputs"}
 
 
@@ -108,6 +121,14 @@ def test_what_checks_a_repository_is_called_by_the_command_line_alone():
     assert users == {"cli", "integrity"}
 
 
+def test_what_searches_is_called_by_the_command_line_alone():
+    """It stands on the stage whose parameters it tries; no stage depends on it."""
+    users = {room(module) for module in MODULES for used in own(module) if room(used) == "tuning"}
+    assert users == {"cli", "tuning"}
+    stages = {used for module in in_room("tuning") for used in own(module)}
+    assert {used for used in stages if room(used) == "stages"} == {"syda.stages.train"}
+
+
 def test_the_command_line_starts_without_a_stage():
     """A stage's imports take seconds; --help must not."""
     tree = ast.parse(MODULES["syda.cli"].read_text(encoding="utf-8"))
@@ -125,7 +146,11 @@ def test_the_model_imports_torch_alone():
 
 @pytest.mark.parametrize(
     ("package", "module"),
-    [("mlflow", "syda.training.tracking"), ("great_expectations", "syda.expectations.runner")],
+    [
+        ("mlflow", "syda.training.tracking"),
+        ("great_expectations", "syda.expectations.runner"),
+        ("optuna", "syda.tuning.study"),
+    ],
 )
 def test_one_module_imports(package, module):
     assert [name for name in MODULES if package in others(name)] == [module]

@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "syda"
 DVC = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 KEYS = params.load(ROOT).source.lines
+AXES = ("tune", "space")
+"""Each axis below stands in one line, and ``space`` says what its keys mean."""
 
 
 def body(stage):
@@ -38,9 +40,10 @@ def test_stages_have_the_same_names_everywhere():
     sections = {path[0] for path in KEYS if len(path) == 1}
     commands = {c.callback.__name__ for c in app.registered_commands}
     assert list(DVC) == [s for s in params.STAGES if s in DVC]  # the order that dvc.yaml has
-    assert set(params.STAGES) == modules == set(DVC) == sections - set(params.SHARED)
+    others = {*params.SHARED, *params.BESIDE}
+    assert set(params.STAGES) == modules == set(DVC) == sections - others
     assert len(params.STAGES) == len(set(params.STAGES))
-    assert modules <= commands
+    assert modules | set(params.BESIDE) <= commands
 
 
 def test_a_stage_is_one_command_without_options(stage):
@@ -82,19 +85,25 @@ def test_dvc_and_the_manifest_know_the_same_parameters(stage, stages, told):
 
 
 def test_every_parameter_is_some_stages(told):
+    """Or, as the keys of a section beside the pipeline, no stage's: they rerun nothing."""
     used = set.union(*(one.params for one in told.values()))
-    assert {".".join(path) for path in KEYS} - {".".join(p[:-1]) for p in KEYS} == used
+    every = {".".join(path) for path in KEYS} - {".".join(p[:-1]) for p in KEYS}
+    beside = {key for key in every if key.split(".")[0] in params.BESIDE}
+    assert every - beside == used
+    assert {key.split(".")[0] for key in beside} == set(params.BESIDE)
 
 
 def test_every_key_has_a_comment():
     text = (ROOT / "params.yaml").read_text(encoding="utf-8").split("\n")
-    lines = {line: ".".join(path) for path, line in KEYS.items()}
-    assert len(lines) == len(KEYS)  # a line each
+    own = {path: line for path, line in KEYS.items() if path[:2] != AXES or len(path) <= 3}
+    lines = {line: ".".join(path) for path, line in own.items()}
+    assert len(lines) == len(own)  # a line each
     bare = [key for n, key in lines.items() if not re.search(r"\s# \w.{3,}", text[n - 1])]
     assert not bare
-    for section in (*params.SHARED, *params.STAGES):
-        kind = "shared" if section in params.SHARED else "stage"
-        assert f"# {kind}: " in text[KEYS[(section,)] - 1]
+    kinds = {"shared": params.SHARED, "stage": params.STAGES, "beside": params.BESIDE}
+    for kind, sections in kinds.items():
+        for section in sections:
+            assert f"# {kind}: " in text[KEYS[(section,)] - 1]
 
 
 def test_paths_are_those_of_the_code(stages):

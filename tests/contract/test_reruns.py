@@ -9,7 +9,7 @@ import networkx as nx
 import pytest
 from ruamel.yaml import YAML
 
-from syda.params import STAGES
+from syda.params import BESIDE, STAGES
 from syda.runtime.closure import UNTRACKED, modules_of
 
 SRC = Path(__file__).parents[2] / "src"
@@ -27,7 +27,7 @@ NO_PROCESSING = {
     "syda/training/tracking.py",
     "syda/types.py",
 }
-"""Rerun nothing; nor do syda/runtime, syda/integrity and the docstring of a package."""
+"""Rerun nothing; nor do syda/runtime, integrity and tuning, and the docstring of a package."""
 
 
 CLOSURES = {stage: set(modules_of(stage).values()) for stage in STAGES}
@@ -100,7 +100,8 @@ def test_a_changed_file_reruns_the_stages_that_import_it_and_no_other(touch, fil
 
 def test_the_exceptions_are_these():
     """Each other file, package docstrings apart, is behind some stage."""
-    rooms = {file for file in FILES if file.startswith(("syda/runtime/", "syda/integrity/"))}
+    below = ("syda/runtime/", "syda/integrity/", "syda/tuning/")
+    rooms = {file for file in FILES if file.startswith(below)}
     docstrings = {file for file in FILES if file.endswith("__init__.py")}
     assert {file for file in FILES if not behind(file)} == NO_PROCESSING | rooms | docstrings
     named = {file.removesuffix(".py").replace("/", ".") for file in NO_PROCESSING}
@@ -117,6 +118,7 @@ def test_the_exceptions_are_these():
         ("syda/training/tracking.py", set()),
         ("syda/expectations/*.py", None),
         ("syda/runtime/*.py", set()),
+        ("syda/tuning/*.py", set()),
     ],
 )
 def test_what_never_retrains(touch, with_what_follows, pattern, first):
@@ -164,12 +166,14 @@ PARAMETERS = [
     ("generate.seed", 9),
     ("evaluate.pairs", 3),
     ("card.significant_digits", 3),
+    ("tune.trials", 3),
 ]
 
 
 def test_a_key_of_each_section_is_tried(told):
     tried = {key.split(".")[0] for key, _ in PARAMETERS}
-    assert tried == {key.split(".")[0] for one in told.values() for key in one.params}
+    given = {key.split(".")[0] for one in told.values() for key in one.params}
+    assert tried == given | set(BESIDE)
 
 
 @pytest.mark.parametrize(("key", "value"), PARAMETERS)

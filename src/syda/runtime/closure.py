@@ -42,8 +42,13 @@ def modules_of(stage: str) -> dict[str, Path]:
     Args:
         stage: name of a module of ``syda.stages``.
     """
+    return modules_from(f"syda.stages.{stage}")
+
+
+def modules_from(module: str) -> dict[str, Path]:
+    """Return a module and every ``syda`` module it leads to, by name, sorted."""
     found: dict[str, Path] = {}
-    waiting = [f"syda.stages.{stage}"]
+    waiting = [module]
     while waiting:
         name = waiting.pop()
         file = SOURCE.joinpath(*name.split(".")).with_suffix(".py")

@@ -51,9 +51,18 @@ def together(digests: Iterable[tuple[str, str]]) -> str:
 
 def code_digest(stage: str) -> dict[str, Any]:
     """sha256 of each module behind a stage (:mod:`syda.runtime.closure`), and of them all."""
+    return _digest_modules(closure.modules_of(stage))
+
+
+def code_digest_from(module: str) -> str:
+    """sha256 of a module and of all that it leads to, for work that is no stage."""
+    sha256: str = _digest_modules(closure.modules_from(module))["sha256"]
+    return sha256
+
+
+def _digest_modules(modules: Mapping[str, Path]) -> dict[str, Any]:
     files = {
-        file.relative_to(closure.SOURCE).as_posix(): digest_file(file)
-        for file in closure.modules_of(stage).values()
+        file.relative_to(closure.SOURCE).as_posix(): digest_file(file) for file in modules.values()
     }
     return {"sha256": together(files.items()), "files": files}
 

@@ -2,11 +2,25 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 T = TypeVar("T")
+
+_hidden: ContextVar[bool] = ContextVar("hidden", default=False)
+
+
+@contextmanager
+def hidden() -> Iterator[None]:
+    """Show no bars of what runs in the block: it is a small part of longer work with its own."""
+    token = _hidden.set(True)
+    try:
+        yield
+    finally:
+        _hidden.reset(token)
 
 
 def bar(total: int, label: str, unit: str, done: int = 0) -> "tqdm[Any]":
@@ -20,6 +34,7 @@ def bar(total: int, label: str, unit: str, done: int = 0) -> "tqdm[Any]":
         mininterval=0.1 if live else 10.0,
         ncols=None if live else 80,
         dynamic_ncols=live,
+        disable=_hidden.get(),
     )
 
 

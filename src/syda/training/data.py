@@ -4,7 +4,7 @@ Records are encoded once into one tensor: a few hundred volumes of 128^3 in floa
 gigabytes, of 32^3 some megabytes, and no step waits for a disk.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -38,6 +38,14 @@ class Scans:
         """The properties as vectors, ``[cases, conditions.size]``."""
         rows = [conditions.encode(case) for case in self.properties]
         return torch.stack(rows)
+
+    def only(self, cases: Sequence[int]) -> "Scans":
+        """Return some of the cases, by index."""
+        return Scans(
+            self.images[cases],
+            [self.longest_sides[i] for i in cases],
+            [self.properties[i] for i in cases],
+        )
 
 
 def encode(

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytorch_lightning as pl
 import torch
@@ -37,10 +37,13 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # minutes for a s
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 EXPERIMENT = "syda-train"
 MODEL = "syda"
 """Name in the registry, that of the artifact in dvc.yaml."""
+SEARCHES = "syda-tune"
+"""Experiment of the studies."""
 GRID_SEEDS = range(6)
 """Of the volumes in a sample grid: the same ones throughout the training."""
 
@@ -62,7 +65,30 @@ class Grids:
     conditions: Conditions
 
 
-class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
+class _Watcher:
+    """What is told to MLflow as long as it answers."""
+
+    watched = "training"
+
+    def __init__(self) -> None:
+        self._on = True
+
+    def _attempt(self, work: Callable[..., None], *args: Any) -> None:
+        """Do it; the first failure is told, and MLflow left alone from then on."""
+        if not self._on:
+            return
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # MLflow's towards SQLAlchemy
+                work(*args)
+        except (MlflowException, SQLAlchemyError, OSError) as error:
+            self._on = False
+            reason = str(error).partition("\n")[0]
+            line = f"warning: {self.watched} goes on without MLflow: {reason}"
+            tqdm.write(line, file=sys.stderr)
+
+
+class Tracker(_Watcher, pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
     """Logs a training to MLflow.
 
     Args:
@@ -82,6 +108,7 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
         grids: Grids,
         memory: Path,
     ) -> None:
+        super().__init__()
         self._store = store
         self._params = dict(flatten(params))
         self._tags = {**tags, **git_tags(store.parent)}
@@ -89,7 +116,6 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
         self._memory = memory
         self._lines = self._grids = self._logged = 0
         self._last = (0.0, 0)
-        self._on = True
         self._run = ""
 
     def on_train_start(self, trainer: pl.Trainer, game: Game) -> None:
@@ -142,22 +168,7 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
         """Close the run as failed."""
         self._attempt(self._finish, "FAILED")
 
-    def _attempt(self, work: Callable[..., None], *args: Any) -> None:
-        """Do it; the first failure is told, and MLflow left alone from then on."""
-        if not self._on:
-            return
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # MLflow's towards SQLAlchemy
-                work(*args)
-        except (MlflowException, SQLAlchemyError, OSError) as error:
-            self._on = False
-            reason = str(error).partition("\n")[0]
-            tqdm.write(f"warning: training goes on without MLflow: {reason}", file=sys.stderr)
-
     def _start(self) -> None:
-        for noisy in ("mlflow", "alembic"):
-            logging.getLogger(noisy).setLevel(logging.CRITICAL)  # told in one line by _attempt
         self._client, experiment = open_store(self._store)
         if self._memory.exists():
             self._run = self._memory.read_text(encoding="utf-8")
@@ -204,8 +215,92 @@ class Tracker(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
             self._client.set_terminated(self._run, status)
 
 
-def open_store(folder: Path) -> tuple[MlflowClient, str]:
-    """Return a client and the id of the experiment; create store and experiment where new."""
+class Search(_Watcher):
+    """Logs a study of `syda tune`: a run of its own, and one below it for each trial.
+
+    A study that goes on finds its run by the study's identity. Enter it before the first trial.
+
+    Args:
+        store: folder of the local store, in the repository.
+        study: identity.
+        params: of the study's run, logged with nested keys joined by dots.
+    """
+
+    watched = "the search"
+
+    def __init__(self, store: Path, study: str, params: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._store = store
+        self._study = study
+        self._params = dict(flatten(params))
+        self._trial = ""
+
+    def __enter__(self) -> Self:
+        self._attempt(self._start)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._attempt(self._finish, "KILLED" if kind else "FINISHED")
+
+    def begin(self, number: int, values: Mapping[str, Any]) -> None:
+        """Open the run of a trial, with its number and its values by dotted key."""
+        self._attempt(self._begin, number, values)
+
+    def judged(self, images: int, value: float) -> None:
+        """Log the objective of the open trial after so many images."""
+        self._attempt(self._judged, images, value)
+
+    def end(self, status: str, reason: str = "") -> None:
+        """Close the run of the trial: FINISHED, or KILLED for a reason."""
+        self._attempt(self._end, status, reason)
+
+    def _start(self) -> None:
+        self._client, self._experiment = open_store(self._store, SEARCHES)
+        found = self._client.search_runs([self._experiment], f"tags.study = '{self._study}'")
+        if found:
+            self._run = found[0].info.run_id
+            self._client.update_run(self._run, "RUNNING")
+            below = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self._run}'"
+            for left in self._client.search_runs(
+                [self._experiment], f"{below} and attributes.status = 'RUNNING'"
+            ):
+                self._client.set_terminated(left.info.run_id, "KILLED")
+            return
+        tags = {"study": self._study, **git_tags(self._store.parent)}
+        name = f"study {self._study}"
+        self._run = self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id
+        self._log_params(self._run, self._params)
+
+    def _begin(self, number: int, values: Mapping[str, Any]) -> None:
+        tags = {MLFLOW_PARENT_RUN_ID: self._run}
+        name = f"trial {number}"
+        run = self._client.create_run(self._experiment, tags=tags, run_name=name)
+        self._trial = run.info.run_id
+        self._log_params(self._trial, values)
+
+    def _log_params(self, run: str, values: Mapping[str, Any]) -> None:
+        params = [Param(key, str(value)) for key, value in values.items()]
+        self._client.log_batch(run, params=params)
+
+    def _judged(self, images: int, value: float) -> None:
+        self._client.log_metric(self._trial, "objective", value, step=images)
+
+    def _end(self, status: str, reason: str) -> None:
+        if reason:
+            self._client.set_tag(self._trial, "reason", reason)
+        self._client.set_terminated(self._trial, status)
+        self._trial = ""
+
+    def _finish(self, status: str) -> None:
+        if self._trial:
+            self._client.set_terminated(self._trial, status)
+        self._client.set_terminated(self._run, status)
+
+
+def open_store(folder: Path, name: str = EXPERIMENT) -> tuple[MlflowClient, str]:
+    """Return a client and the id of an experiment; create store and experiment where new."""
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)  # a fault is told in one line
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     artifacts = None
     if uri is None:
@@ -214,10 +309,10 @@ def open_store(folder: Path) -> tuple[MlflowClient, str]:
         uri = f"sqlite:///{folder / 'mlflow.db'}"
         artifacts = (folder / "artifacts").as_uri()
     client = MlflowClient(tracking_uri=uri)
-    experiment = client.get_experiment_by_name(EXPERIMENT)
+    experiment = client.get_experiment_by_name(name)
     if experiment is not None:
         return client, experiment.experiment_id
-    return client, client.create_experiment(EXPERIMENT, artifact_location=artifacts)
+    return client, client.create_experiment(name, artifact_location=artifacts)
 
 
 def git_tags(folder: Path) -> dict[str, str]:
