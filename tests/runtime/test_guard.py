@@ -87,7 +87,9 @@ def test_workers_die_with_their_killed_parent(moment):
 
 @LINUX
 @pytest.mark.parametrize("shell", ["bash", "dash"])
-def test_a_stage_dies_with_its_killed_dvc_whatever_shell_lies_between(tmp_path, shell):
+@pytest.mark.parametrize("origin", [".", "origin"], ids=["repro", "a queued experiment"])
+def test_a_stage_dies_with_its_killed_dvc_whatever_shell_lies_between(tmp_path, shell, origin):
+    """A queued experiment runs in a copy of the repository, and DVC_ROOT names the original."""
     stage = (
         "import os, time; from syda.runtime import guard; guard.die_with_dvc(); "
         "print(os.getpid(), flush=True); time.sleep(300)"
@@ -100,7 +102,7 @@ def test_a_stage_dies_with_its_killed_dvc_whatever_shell_lies_between(tmp_path, 
         "pathlib.Path('.dvc/tmp/rwlock').write_text(json.dumps(lock))",
         f"subprocess.run([{shell!r}, '-c', {command!r}])",
     )
-    environment = os.environ | {"DVC_STAGE": "train", "DVC_ROOT": str(tmp_path)}
+    environment = os.environ | {"DVC_STAGE": "train", "DVC_ROOT": str(tmp_path / origin)}
     with python(*dvc, env=environment, cwd=tmp_path) as process:
         pid = int(first_line(process))
         assert alive(pid)

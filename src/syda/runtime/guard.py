@@ -90,7 +90,7 @@ def die_with_dvc() -> None:
     """
     if "DVC_STAGE" not in os.environ or not Path("/proc/self/stat").exists():
         return
-    holders = _holders(Path(os.environ["DVC_ROOT"]))
+    holders = _holders(Path.cwd())  # of a queued experiment DVC_ROOT is what it was copied from
 
     def last() -> None:
         while not holders.isdisjoint(_ancestors()):
@@ -108,7 +108,7 @@ def wait_for_dvc() -> None:
     """
     if "DVC_STAGE" not in os.environ:
         return
-    lock = Path(os.environ["DVC_ROOT"], ".dvc", "tmp", "lock")
+    lock = Path.cwd() / ".dvc" / "tmp" / "lock"
     if lock.exists():
         with lock.open("rb") as stream:
             fcntl.flock(stream, fcntl.LOCK_SH)
