@@ -1,11 +1,18 @@
+import functools
 import json
+import operator
+import shlex
+from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 
 from syda.errors import ParamsError
 from syda.params import load
 from syda.tuning import space
 from syda.tuning.study import Params
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 class Lowest:
@@ -126,6 +133,29 @@ def test_the_present_values_are_proposed_if_they_lie_inside(spaced):
     }
     assert space.present(*spaced(axes, {"train.generator_lr": 0.1}.items())) is None
     assert space.present(*spaced(axes, {"train.loss": "rpgan"}.items())) is None
+
+
+def test_dvc_reads_from_a_command_what_was_meant(workspace):
+    values = {
+        "train.loss": "minmax",
+        "train.generator_lr": 0.0031,
+        "train.r1_weight": 1e-05,
+        "train.batch": 8,
+        "train.recompute": True,
+        "train.augment.zoom": 0.1,
+        "model.channels": [8, 8, 8, 8],
+        "model.properties": ["sex"],
+    }
+    words = shlex.split(space.command(values))
+    assert words[:3] == ["dvc", "exp", "run"]
+    root = workspace()
+    apply_overrides(root / "params.yaml", words[4::2])
+    params = load(root)
+    for key, value in values.items():
+        name, *inner = key.split(".")
+        found = params.section(name, space.SECTIONS[name]).model_dump()
+        assert functools.reduce(operator.getitem, inner, found) == value
+    assert params.section("tune", Params) == load(REPOSITORY).section("tune", Params)
 
 
 def test_a_command_is_safe_in_a_shell():
