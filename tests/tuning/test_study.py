@@ -80,6 +80,7 @@ def test_a_study_ends_with_a_command_of_keys_that_exist(root, monkeypatch):
     shutil.rmtree(root / "copy")
     after = {path.relative_to(root) for path in root.rglob("*") if path.is_file()}
     assert {path.parts[0] for path in after - before} == {".work", ".mlflow"}
+    assert [path.suffix for path in (root / paths.TUNE).iterdir()] == [".db"]  # no checkpoint
     assert [number for number, _, _ in trials(root)] == [0, 1, 2]
 
 
