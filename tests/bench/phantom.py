@@ -1,8 +1,8 @@
 """An analytic body whose value is known at every point: blurred balls in a blurred ball of water.
 
 ``f = sum of a_i Phi((R_i - |x - c_i|) / s)``, Phi the normal distribution function: sharp balls
-seen through a scanner of resolution s. It can be sampled on any grid, so each contender is judged
-on its own one.
+seen through a scanner of resolution s, and within the numbers that a scanner writes. It can be
+sampled on any grid, so each contender is judged on its own one.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from syda.types import Affine, Volume
 BLUR_MM = 0.6
 """s: a scanner's point spread, 1.4 mm at half its height."""
 AIR = -1000.0
-_REACH = 6 * BLUR_MM
+BOUNDS_HU = (-1024, 3071)
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,14 @@ def balls(seed: int, half_extent: NDArray[np.float64]) -> list[Ball]:
     return found
 
 
-def sample(body: list[Ball], affine: Affine, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def sample(
+    body: list[Ball], affine: Affine, shape: tuple[int, ...], blur_mm: float = BLUR_MM
+) -> NDArray[np.float32]:
     """Values at the voxel centres of an axis-aligned grid, HU."""
     axes = [affine[a, a] * np.arange(shape[a]) + affine[a, 3] for a in range(3)]
     out = np.full(shape, AIR, np.float32, order="F")
     for ball in body:
-        reach = ball.radius + _REACH
+        reach = ball.radius + 6 * blur_mm
         inside = [
             np.flatnonzero(np.abs(at - c) < reach) for at, c in zip(axes, ball.centre, strict=True)
         ]
@@ -56,8 +58,8 @@ def sample(body: list[Ball], affine: Affine, shape: tuple[int, ...]) -> NDArray[
         box = tuple(slice(found[0], found[-1] + 1) for found in inside)
         for k, height in enumerate(z):  # a plane at a time keeps the memory small
             distance = np.sqrt(x[:, None] ** 2 + y[None, :] ** 2 + height**2)
-            out[box][:, :, k] += ball.step * ndtr((ball.radius - distance) / BLUR_MM)
-    return out
+            out[box][:, :, k] += ball.step * ndtr((ball.radius - distance) / blur_mm)
+    return np.clip(out, *BOUNDS_HU, out=out)
 
 
 def grid(shape: tuple[int, ...], spacing: tuple[float, ...]) -> Affine:
@@ -76,7 +78,7 @@ def scan(
     rng = np.random.default_rng(1)
     for k in range(shape[2]):
         values[:, :, k] += rng.normal(0, noise_hu, shape[:2]) if noise_hu else 0
-    return Volume(np.clip(np.rint(values), -1024, 3071).astype(np.int16), affine)
+    return Volume(np.clip(np.rint(values), *BOUNDS_HU).astype(np.int16), affine)
 
 
 def write(volume: Volume, folder: Path, seed: str = "bench") -> None:
