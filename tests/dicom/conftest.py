@@ -52,8 +52,8 @@ def as_volume() -> Callable[..., Volume]:
         wrapped = [s if isinstance(s, Slice) else Slice(s, s) for s in slices]
         (acquisition,) = acquisitions.separate(wrapped, 3)
         found = stack.arrange(acquisition.slices, 3, fill)
-        hu = pixels.read_hu(found.slices, -1024, 3071).hu
-        return geometry.to_ras(*regrid.to_grid(hu, found))
+        planes = pixels.Planes(found.slices, -1024, 3071)
+        return geometry.to_ras(*regrid.to_grid(planes, found))
 
     return as_volume
 

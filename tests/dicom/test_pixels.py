@@ -1,4 +1,5 @@
 import contextlib
+from types import SimpleNamespace
 
 import gdcm
 import numpy as np
@@ -12,7 +13,9 @@ from syda.dicom.reject import Reason, SetAside
 
 
 def hu_of(*slices):
-    return pixels.read_hu([Slice(ds, ds) for ds in slices], -1024, 3071)
+    planes = pixels.Planes([Slice(ds, ds) for ds in slices], -1024, 3071)
+    hu = np.stack(list(planes), axis=-1)
+    return SimpleNamespace(hu=hu, clamped_share=planes.clamped_share)
 
 
 def reason_of(ds):

@@ -182,7 +182,7 @@ def test_a_fault_for_want_of_memory_is_tried_again(
     run()
     save_slices(raw / "b", as_slices(ramp, "1.2.2"))
     with monkeypatch.context() as patch:
-        patch.setattr(pixels, "read_hu", starved)
+        patch.setattr(pixels, "decode", starved)
         files, _, said = run()
     assert said == "convert: 1 cases reused, 0 new, 1 set aside"
     assert json.loads(files["reports/convert.json"])["reasons"] == {"damaged": 1}

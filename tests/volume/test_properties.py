@@ -198,8 +198,8 @@ def test_a_real_abdomen_is_plausible(tmp_path):
         tar.extractall(tmp_path, filter="data")
     files = [path for path in sorted(tmp_path.rglob("*")) if path.is_file()]
     stacked = stack.arrange(series.read_slices(files), 16, fill_one_missing_slice=False)
-    hu = pixels.read_hu(stacked.slices, -1024, 3071).hu
-    volume = geometry.to_ras(*regrid.to_grid(hu, stacked))
+    planes = pixels.Planes(stacked.slices, -1024, 3071)
+    volume = geometry.to_ras(*regrid.to_grid(planes, stacked))
     found = properties.measure(to_spacing(volume, 1.5))
     assert 340 < found.body_width_mm < 365
     assert 225 < found.body_depth_mm < 250

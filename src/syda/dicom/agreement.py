@@ -26,7 +26,7 @@ def unusual(slices: Sequence[Slice]) -> list[str]:
 
     Those of :data:`PIXEL_FORMAT` whose values differ among the slices, and ``PixelData`` where it
     is longer than the image: readers pass over the rest. To be asked before
-    :func:`syda.dicom.pixels.read_hu`, which takes the pixels away.
+    :class:`syda.dicom.pixels.Planes` is read, which takes the pixels away.
     """
     found = [k for k in PIXEL_FORMAT if len({header.text(one.header, k) for one in slices}) > 1]
     sources = {id(one.source): one.source for one in slices}  # frames share one

@@ -91,10 +91,11 @@ def _convert(
             )
             selection.check_geometry(found.step, found.length, settings.rules)
             unusual = agreement.unusual(found.slices)
-            hu, clamped_share = pixels.read_hu(found.slices, settings.hu_min, settings.hu_max)
+            planes = pixels.Planes(found.slices, settings.hu_min, settings.hu_max)
+            hu, affine = regrid.to_grid(planes, found)
+            clamped_share = planes.clamped_share
             if clamped_share > settings.max_clamped_share:
                 raise SetAside(Reason.OUT_OF_RANGE, f"{clamped_share:.4f} of the voxels")
-            hu, affine = regrid.to_grid(hu, found)
             volume = geometry.to_ras(hu, affine)
             described = attributes.describe(
                 [one.header for one in found.slices], found.step, found.length

@@ -4,8 +4,9 @@ Source: DICOM PS3.3 C.11.1.1.2 (Modality LUT: HU = stored x RescaleSlope + Resca
 C.7.5.1.1.2 (pixel padding).
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,47 +38,49 @@ DECODERS = {
 decoded by the same code everywhere, or set aside."""
 
 
-class Pixels(NamedTuple):
-    """Voxels of a series.
+@dataclass
+class Planes:
+    """HU of slices, a plane at a time; padding becomes air, the rest is clamped and counted.
+
+    A slice gives its packed pixels away as it is decoded, and no plane is kept, so that a long scan
+    is in memory once: it can be read once.
 
     Attributes:
-        hu: ``[column, row, slice]`` int16, within the bounds.
-        clamped_share: share of measured voxels that lay outside the bounds.
-    """
-
-    hu: HU
-    clamped_share: float
-
-
-def read_hu(slices: Sequence[Slice], hu_min: int, hu_max: int) -> Pixels:
-    """Decode every slice; padding becomes air, the rest is clamped to the bounds and counted.
-
-    A slice gives its packed pixels away as it is decoded, so that a long scan is in memory once:
-    it cannot be read again.
-
-    Args:
         slices: in order, all of one size.
         hu_min: lower bound, HU.
         hu_max: upper bound, HU.
-
-    Raises:
-        SetAside: pixels cannot be decoded, or there is no rescale slope or intercept.
+        clamped: measured voxels so far that lay outside the bounds.
+        measured: voxels so far that are no padding.
     """
-    rows, columns = decode(slices[0]).shape  # a size that only the header claims takes no memory
-    hu = np.empty((columns, rows, len(slices)), np.int16, order="F")
-    clamped = measured = 0
-    for number, one in enumerate(slices):
-        stored = decode(one)
-        values = _rescaled(one, stored)
-        padding = (values < NOT_MEASURED_BELOW_HU) | _tagged_padding(one, stored)
-        outside = ((values < hu_min) | (values > hu_max)) & ~padding
-        clamped += int(outside.sum())
-        measured += padding.size - int(padding.sum())
-        values[padding] = AIR_HU
-        hu[:, :, number] = np.rint(np.clip(values, hu_min, hu_max)).T
-        if one.header is one.source:
-            del one.header.PixelData
-    return Pixels(hu, clamped / measured if measured else 0.0)
+
+    slices: Sequence[Slice]
+    hu_min: int
+    hu_max: int
+    clamped: int = 0
+    measured: int = 0
+
+    def __iter__(self) -> Iterator[HU]:
+        """Yield each slice as ``[column, row]`` int16, within the bounds.
+
+        Raises:
+            SetAside: pixels cannot be decoded, or there is no rescale slope or intercept.
+        """
+        for one in self.slices:
+            stored = decode(one)
+            values = _rescaled(one, stored)
+            padding = (values < NOT_MEASURED_BELOW_HU) | _tagged_padding(one, stored)
+            outside = ((values < self.hu_min) | (values > self.hu_max)) & ~padding
+            self.clamped += int(outside.sum())
+            self.measured += padding.size - int(padding.sum())
+            values[padding] = AIR_HU
+            if one.header is one.source:
+                del one.header.PixelData
+            yield np.rint(np.clip(values, self.hu_min, self.hu_max)).T.astype(np.int16)
+
+    @property
+    def clamped_share(self) -> float:
+        """Share of measured voxels that lay outside the bounds."""
+        return self.clamped / self.measured if self.measured else 0.0
 
 
 def same_pixels(one: Slice, other: Slice) -> bool:

@@ -18,7 +18,7 @@ ISOTROPY_TOLERANCE_MM = 1e-3
 def to_ras(hu: HU, affine: Affine) -> Volume:
     """Flip and transpose an array so that its axes run closest to +R, +A, +S.
 
-    No voxel is interpolated and none changes its world position.
+    No voxel is interpolated, none changes its world position, and none is copied.
 
     Args:
         hu: ``[a, b, c]`` in any orientation.
@@ -27,7 +27,7 @@ def to_ras(hu: HU, affine: Affine) -> Volume:
     orientation = nib.orientations.io_orientation(affine)
     reordered = nib.orientations.apply_orientation(hu, orientation)
     moved: Affine = affine @ nib.orientations.inv_ornt_aff(orientation, hu.shape)
-    return Volume(np.ascontiguousarray(reordered), moved)
+    return Volume(reordered, moved)
 
 
 def orientation_code(affine: Affine) -> str:

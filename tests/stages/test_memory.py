@@ -1,0 +1,89 @@
+"""Peak resident memory of the process that does one case's work: 512 x 512 x 800 voxels."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pydicom
+import pytest
+
+from syda.types import Volume
+from syda.volume import nifti
+
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
+
+BOUND = 1.5e9
+SHAPE = (512, 512, 800)
+PIXEL_MM, SLICE_MM = 0.75, 1.0
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from syda.params import load
+from syda.runtime.memo import Memo
+
+params, source, out = Path(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
+config, memo = load(params), Memo(out / "memo", "test")
+out.mkdir()
+if sys.argv[1] == "convert":
+    from syda.stages import convert
+
+    settings = config.section("convert", convert.Params).settings(config.ct)
+    files = sorted(source.iterdir())
+    kept = convert.convert_series(convert.Task("1.2.3", files, out, b"key", settings, memo))
+    assert kept.value[0]["reason"] is None, kept.value
+else:
+    from syda.stages import resample
+
+    resample.resample_case(resample.Task(source, out, config.ct.spacing_mm, memo))
+unit = 1 if sys.platform == "darwin" else 1024
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+"""
+
+
+@pytest.fixture
+def peak(workspace, tmp_path):
+    """Do one case's work in a process of its own; return its peak in bytes."""
+    root = workspace()
+
+    def peak(stage, source):
+        command = [sys.executable, "-c", MEASURE, stage, root, source, tmp_path / "out"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+        print(f"\n{stage}: {int(done.stdout) / 1e9:.2f} GB")  # noqa: T201
+        return int(done.stdout)
+
+    return peak
+
+
+@pytest.fixture
+def planes():
+    """Noise, another piece of it a plane: it packs as badly as a scan does."""
+    noise = np.random.default_rng(0).normal(0, 20, SHAPE[:2]).astype(np.int16)
+    return (np.roll(noise, 7 * k, axis=0) for k in range(SHAPE[2]))
+
+
+@pytest.mark.parametrize("degrees", [0, 30], ids=["upright", "tilted"])
+def test_convert(degrees, tmp_path, planes, make_slice, peak):
+    """Gantries tilt by 30 degrees at most: over 800 slices the grid gets 616 rows more than 512."""
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    lean = np.tan(np.radians(degrees))
+    for k, plane in enumerate(planes):
+        place = (-190.0, -190 + k * SLICE_MM * lean, k * SLICE_MM)
+        ds = make_slice(plane, place, spacing=(PIXEL_MM, PIXEL_MM), number=k + 1)
+        pydicom.dcmwrite(folder / f"{k:04d}", ds, enforce_file_format=True)
+    assert peak("convert", folder) < BOUND
+    (case,) = nifti.case_files(tmp_path / "out")
+    grown = int(np.ceil(799 * SLICE_MM * lean / PIXEL_MM))
+    assert nifti.read_header(case)[0] == (512, 512 + grown, 800)
+
+
+def test_resample(tmp_path, planes, peak):
+    hu = np.empty(SHAPE, np.int16, order="F")
+    for k, plane in enumerate(planes):
+        hu[:, :, k] = plane
+    source = tmp_path / "c1.nii.gz"
+    nifti.write(source, Volume(hu, np.diag([PIXEL_MM, PIXEL_MM, SLICE_MM, 1.0])))
+    source.with_name("c1.json").write_text("{}")
+    assert peak("resample", source) < BOUND
+    assert nifti.read_header(tmp_path / "out" / "c1.nii.gz")[0] == (256, 256, 533)
