@@ -1,17 +1,22 @@
 """A dask cluster on the loopback: one scheduler, two workers, one of them killed."""
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from functools import partial
 
+import numpy as np
 import pytest
 
 from syda.errors import SydaError, UsageError
 from syda.runtime import cluster, engine
+from syda.types import Volume
+from syda.volume import nifti
 
 distributed = pytest.importorskip("distributed", reason="needs the extra `cluster`")
 
@@ -90,6 +95,61 @@ def test_a_killed_worker_costs_nothing_but_its_case(running):
     found = [next(results), next(results)]
     victim.send_signal(signal.SIGKILL)
     assert found + list(results) == [n**2 for n in range(30)]
+
+
+def syda(root, *words, **environment):
+    """Start a command as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "syda", *words],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(cluster.closure.SOURCE), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def taken(root):
+    """Read and remove what ``resample`` wrote and kept: its files, and its manifest.
+
+    But for ``packages``, those that the stage's own process imported: dask brings jinja2.
+    """
+    files = {file.name: file.read_bytes() for file in (root / "data/resampled").iterdir()}
+    made = json.loads((root / "reports/manifest/resample.json").read_text())
+    del made["packages"]
+    for folder in ("data/resampled", "reports", ".work"):
+        shutil.rmtree(root / folder)
+    return files, made
+
+
+def test_a_stage_that_loses_a_worker_writes_the_bytes_of_a_local_run(running, workspace):
+    root, count = workspace(), 16
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        hu = rng.normal(40, 300, (192, 160, 64)).astype(np.int16)
+        volume = Volume(hu, np.diag([0.8, 0.9, 2.5, 1.0]))
+        nifti.write(root / f"data/nifti/c{number}.nii.gz", volume)
+        (root / f"data/nifti/c{number}.json").write_text(f'{{"case": {number}}}')
+    local = syda(root, "resample", SYDA_SCHEDULER="")
+    said, _ = local.communicate()
+    assert local.returncode == 0, said
+    expected = taken(root)
+    assert len(expected[0]) == 2 * count
+
+    victim = running.worker()
+    running.worker()
+    stage = syda(root, "resample")
+    store = root / ".work" / "memo" / "resample"
+    while (done := len([*store.glob("[0-9a-f]*")])) < count // 2:
+        assert stage.poll() is None, stage.communicate()[0]
+        time.sleep(0.01)
+    victim.send_signal(signal.SIGKILL)
+    said, _ = stage.communicate()
+    print(f"\nkilled after {done} of {count} cases\n{said}")  # noqa: T201
+    assert done < count
+    assert victim.wait() == -signal.SIGKILL
+    assert stage.returncode == 0, said
+    assert taken(root) == expected
 
 
 def test_no_scheduler_is_one_line(monkeypatch):
