@@ -8,13 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from syda.dicom import archive, intake
 from syda.errors import SydaError, UsageError
 from syda.runtime import cluster, engine
+from syda.stages import convert
 from syda.types import Volume
 from syda.volume import nifti
 
@@ -150,6 +154,70 @@ def test_a_stage_that_loses_a_worker_writes_the_bytes_of_a_local_run(running, wo
     assert victim.wait() == -signal.SIGKILL
     assert stage.returncode == 0, said
     assert taken(root) == expected
+
+
+CANARY = "Canary^Johanna"
+
+
+def traces(running):
+    """Lines of the cluster's logs with the name, in any case of letters."""
+    logs = [log.read_text() for log in running.folder.glob("*.log")]
+    assert len(logs) == len(running.processes)
+    return [line for log in logs for line in log.splitlines() if CANARY.lower() in line.lower()]
+
+
+def test_no_log_tells_what_a_task_that_fails_was_given(running, tmp_path):
+    running.worker()
+    with distributed.Client(running.address) as client:  # what dask tells by itself
+        client.submit(warnings.warn, CANARY).result()
+        with pytest.raises(ValueError, match="invalid literal"):
+            client.submit(int, CANARY).result()
+    told = traces(running)
+    assert {"Exception", "UserWarning"} <= {word for line in told for word in re.split(r"\W", line)}
+
+    with pytest.raises(ValueError, match=re.escape(CANARY)) as error:
+        list(engine.each(int, [CANARY], "read", "numbers"))
+    (note,) = error.value.__notes__
+    assert note.startswith("On the worker:\n")
+    assert CANARY not in note
+    gone = tmp_path / f"{CANARY}.dcm"
+    with pytest.raises(FileNotFoundError) as missing:
+        list(engine.each(Path.read_bytes, [gone], "read", "files"))
+    assert missing.value.filename == str(gone)
+    list(engine.each(warnings.warn, [f"{CANARY} {n}" for n in range(4)], "warn", "times"))
+    assert traces(running) == told
+
+
+def test_no_log_tells_a_name_of_raw_data(
+    running, workspace, ramp, as_slices, save_slices, monkeypatch
+):
+    """A sound series, a cut one, a broken archive, and a file that is gone when it is read."""
+    changes = {"data.version": "v0", "convert.select.min_slices": 4}
+    root = workspace(changes | {"convert.max_quarantine_share": 1.0})
+    raw = root / "data" / "raw" / "v0" / CANARY
+    save_slices(raw / "sound", as_slices(ramp))
+    cut = as_slices(ramp, "1.2.4")
+    for ds in cut:
+        ds.PatientName = ds.PatientID = CANARY
+        ds.PixelData = ds.PixelData[:-40]
+    save_slices(raw / "cut", cut)
+    for file in [*raw.rglob("0*")]:
+        file.rename(file.with_name(f"{CANARY}{file.name}.dcm"))
+    (raw / f"{CANARY}.zip").write_bytes(b"PK\x03\x04" + CANARY.encode() * 9)
+    running.worker()
+    convert.run(root)
+    report = (root / "reports" / "convert.json").read_text()
+    for reason in ("undecodable_pixels", "archive_unreadable"):
+        assert f'"{reason}"' in report
+    assert traces(running) == []
+
+    listed = intake.files(raw)
+    monkeypatch.setattr(intake, "files", lambda folder: listed)
+    monkeypatch.setattr(archive, "is_archive", lambda file: False)
+    listed[0].unlink()
+    with pytest.raises(SydaError, match=r"a file or folder in data/raw/v0 cannot be read"):
+        convert.run(root)
+    assert traces(running) == []
 
 
 def test_no_scheduler_is_one_line(monkeypatch):

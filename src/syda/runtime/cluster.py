@@ -1,9 +1,17 @@
-"""The executor of a running dask cluster, for per-case work on many machines."""
+"""Per-case work on a running dask cluster of many machines.
+
+A worker's log tells what a task that fails was given and what it raised, and warnings; paths and
+headers of raw data may hold a person's name. So a task's argument shows nothing of itself, one that
+fails returns its error, which is raised here, and no warning is shown.
+"""
 
 import sys
-from collections.abc import Iterator
-from concurrent.futures import Executor
-from contextlib import contextmanager
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from syda.errors import SydaError, UsageError
 from syda.runtime import closure, manifest
@@ -12,13 +20,36 @@ _PATIENCE = 10
 """Seconds that a scheduler has to answer."""
 
 
-@contextmanager
-def executor(address: str, label: str) -> Iterator[Executor]:
-    """Yield the executor of a cluster. A worker that is lost has its cases computed by another.
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class _Call(Generic[T, R]):
+    """A call that does not tell of what."""
+
+    work: Callable[[T], R] = field(repr=False)
+    item: T = field(repr=False)
+
+
+def _answer(call: _Call[Any, R]) -> tuple[R | None, Exception | None]:
+    warnings.simplefilter("ignore")  # for good: a block that mutes them is not safe among threads
+    try:
+        return call.work(call.item), None
+    except Exception as error:
+        # The way there, which is lost when an error travels; the error's own text is no part of it.
+        error.add_note("On the worker:\n" + "".join(traceback.format_tb(error.__traceback__)))
+        return None, error
+
+
+def each(address: str, label: str, work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+    """Yield ``work(item)`` for each item, in order. Another worker does what a lost one had.
 
     Args:
         address: of the scheduler, e.g. ``tcp://host:8786``.
         label: of the work, for messages.
+        work: a picklable function.
+        items: its arguments.
 
     Raises:
         SydaError: the scheduler does not answer, has no worker, or its workers die of the work.
@@ -42,7 +73,12 @@ def executor(address: str, label: str) -> Iterator[Executor]:
     with client:
         _expect_same(client.run(made_by), address, label)
         try:
-            yield client.get_executor(pure=False)
+            calls = [_Call(work, item) for item in items]
+            with closing(client.get_executor(pure=False).map(_answer, calls)) as answers:
+                for result, fault in answers:
+                    if fault is not None:
+                        raise fault
+                    yield result
         except KilledWorker as error:
             raise SydaError(
                 f"{label}: workers of {address} died of one case again and again, most often for "

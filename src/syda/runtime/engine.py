@@ -56,8 +56,8 @@ def each(work: Callable[[T], R], items: Sequence[T], label: str, unit: str) -> I
         UsageError: the cluster's code is another, or its client is not installed.
     """
     if scheduler := os.environ.get("SYDA_SCHEDULER"):
-        with cluster.executor(scheduler, label) as distributed:
-            yield from progress.track(distributed.map(work, items), len(items), label, unit)
+        results = cluster.each(scheduler, label, work, items)
+        yield from progress.track(results, len(items), label, unit)
         return
     count = min(workers(), len(items))
     if count <= 1:
