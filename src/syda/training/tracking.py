@@ -23,7 +23,6 @@ import torch
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from syda import paths
 from syda.figures.planes import three_planes
 from syda.model.conditions import Conditions
 from syda.runtime.outputs import write_text
@@ -42,6 +41,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 EXPERIMENT = "syda-train"
 MODEL = "syda"
 """Name in the registry, that of the artifact in dvc.yaml."""
+KEPT_AT = "data/weights"
+"""Its path there."""
 SEARCHES = "syda-tune"
 """Experiment of the studies."""
 GRID_SEEDS = range(6)
@@ -153,7 +154,7 @@ class Tracker(_Watcher, pl.Callback):  # type: ignore[misc]  # Lightning is unty
             MODEL,
             source=f"runs:/{self._run}/weights",
             run_id=self._run,
-            tags={**self._tags, "dvc.path": paths.WEIGHTS.as_posix(), "weights.sha256": sha256},
+            tags={**self._tags, "dvc.path": KEPT_AT, "weights.sha256": sha256},
         )
 
     def _due(self, game: Game) -> int:
