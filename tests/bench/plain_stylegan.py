@@ -2,9 +2,9 @@
 
 Karras et al., Analyzing and Improving the Image Quality of StyleGAN (2020): modulated convolution
 as one grouped convolution with filters of each sample's own (section 2.2), skip generator, residual
-discriminator (section 4.1); trilinear resampling in float32 and contiguous memory, both penalties
-at every step. Widths and names of weights are SYDA's, so that its weights can be loaded; layers
-that are the same in both are SYDA's own.
+discriminator (section 4.1); trilinear upsampling, a strided blur, float32, contiguous memory, both
+penalties at every step. Widths and names of weights are SYDA's, so that its weights can be loaded;
+layers that are the same in both are SYDA's own.
 """
 
 import math
@@ -40,14 +40,12 @@ def upsample(x: Tensor) -> Tensor:
 
 
 def downsample(x: Tensor) -> Tensor:
-    """Halve D, H and W: ``interpolate`` alone would alias, so [1, 2, 1] / 4 comes before it."""
-    taps = torch.tensor([0.25, 0.5, 0.25], device=x.device)
+    """Halve D, H and W: ``interpolate`` would alias, so a strided blur with [1, 3, 3, 1] / 8."""
     channels = x.shape[1]
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device) / 8
+    kernel = (taps[:, None, None] * taps[:, None] * taps).expand(channels, 1, 4, 4, 4)
     x = functional.pad(x, (1,) * 6, mode="replicate")
-    for shape in ((3, 1, 1), (1, 3, 1), (1, 1, 3)):
-        kernel = taps.reshape(shape).expand(channels, 1, *shape)
-        x = functional.conv3d(x, kernel, groups=channels)
-    return functional.interpolate(x, scale_factor=0.5, mode="trilinear")
+    return functional.conv3d(x, kernel, stride=2, groups=channels)
 
 
 class ModulatedConv3d(modulated_conv.ModulatedConv3d):

@@ -1,0 +1,415 @@
+"""``make bench``: a training step and a sample of SYDA's networks beside other ways to write them.
+
+Writes reports/benchmarks/model.md; ``--quick`` prints a page of tiny sizes instead. Figures are
+medians of rounds in which every contender runs once, in turn, in one process, after a round that
+does not count: a noisy machine slows them all.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from unittest import mock
+
+import torch
+from torch import Tensor
+
+from syda.model import modulated_conv
+from syda.model.conditions import Value, measure
+from syda.model.discriminator import Discriminator
+from syda.model.generator import Generator
+from syda.model.synthesis import START
+from syda.params import ModelParams, load
+from syda.runtime.outputs import write_text
+from syda.stages import train
+from syda.training.devices import Place
+from syda.training.module import Game
+from syda.training.recipe import Recipe
+
+from . import plain_stylegan as plain
+from .convolutions import Alone, record
+
+ROOT = Path(__file__).parents[2]
+REPORT = ROOT / "reports" / "benchmarks" / "model.md"
+PATH_WEIGHT = 2.0
+"""params.yaml turns path-length regularisation off at 32^3; the scale gpu-128 has this."""
+FIGURES = ("step", "penalised", "sample")
+
+PLAIN_AIM, SAMPLE_AIM, CONVOLUTION_AIM = 3.0, 15.0, 0.5
+
+
+@dataclass(frozen=True)
+class Size:
+    """What is measured: feature maps at 4, 8, 16, ... voxels a side, images a step, rounds."""
+
+    channels: tuple[int, ...]
+    batch: int
+    rounds: int
+
+    @property
+    def side(self) -> int:
+        """Voxels."""
+        return START * 2 ** (len(self.channels) - 1)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes of the CPU's tables, of the GPU's, and the generator of the one sample."""
+
+    cpu: tuple[Size, ...]
+    gpu: Size
+    sample: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Something to be timed.
+
+    Attributes:
+        title: in the table.
+        work: by figure; one that is left out is not measured.
+        interval: steps from one with penalties to the next.
+    """
+
+    title: str
+    work: dict[str, Callable[[], object]]
+    interval: int
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds an image: a step without and with penalties, the mean of all steps, a sample."""
+
+    step: float
+    penalised: float | None
+    average: float | None
+    sample: float
+
+
+def full() -> Plan:
+    """The sizes of the report; the smallest is that of params.yaml."""
+    params = load(ROOT)
+    batch = params.section("train", train.Params).batch
+    checklist = (512, 512, 256, 128, 64, 32)
+    return Plan(
+        cpu=(
+            Size(tuple(params.model.channels), batch, rounds=5),
+            Size((48, 32, 32, 16, 16), batch, rounds=3),
+        ),
+        gpu=Size(checklist, batch, rounds=5),
+        sample=checklist,
+    )
+
+
+QUICK = Plan(cpu=(Size((16, 16), 2, 1),), gpu=Size((16, 16), 2, 1), sample=(16, 16))
+"""Runs the same code in seconds; its figures mean nothing."""
+
+
+def recipe_of(size: Size) -> Recipe:
+    """That of params.yaml with both penalties, which fall due together, at the full side."""
+    recipe = load(ROOT).section("train", train.Params).recipe()
+    return replace(
+        recipe,
+        batch=size.batch,
+        coarse_images=0,
+        path_weight=PATH_WEIGHT,
+        path_interval=recipe.r1_interval,
+        patience_images=10**9,
+    )
+
+
+def model_of(size: Size) -> ModelParams:
+    """That of params.yaml with other feature maps."""
+    channels = list(size.channels)
+    update = {"channels": channels, "discriminator_channels": channels}
+    return load(ROOT).model.model_copy(update=update)
+
+
+def volumes(size: Size, device: torch.device) -> Tensor:
+    """A batch in the model range."""
+    rng = torch.Generator().manual_seed(1)
+    shape = (size.batch, 1, size.side, size.side, size.side)
+    return (torch.rand(shape, generator=rng) * 2 - 1).to(device)
+
+
+def syda(title: str, form: Callable[..., Tensor], size: Size, device: torch.device) -> Contender:
+    """SYDA's own training step and sample.
+
+    Args:
+        title: in the table.
+        form: of the modulated convolution.
+        size: of the networks.
+        device: that they run on.
+    """
+    recipe, model = recipe_of(size), model_of(size)
+    cases: list[dict[str, Value]] = [
+        {name: "FM"[i % 2] if name == "sex" else float(i) for name in model.properties}
+        for i in range(8)
+    ]
+    conditions = measure(cases, model.properties)
+    networks = model.networks(conditions.size)
+    generator = Generator(**networks["generator"])
+    discriminator = Discriminator(**networks["discriminator"])
+    real = volumes(size, device)
+    generator.synthesis.start_from(real.cpu())
+    discriminator.tone.fit(real.cpu())
+    game = Game(generator, discriminator, conditions, recipe, Place(0, 1, 1)).to(device)
+    game.on_fit_start()
+    optimizers = game.configure_optimizers()
+    game.optimizers = lambda: optimizers
+    game.manual_backward = lambda loss: loss.backward()
+    told = torch.stack([conditions.encode(cases[i % 8]) for i in range(size.batch)]).to(device)
+
+    def step(first: int) -> None:
+        game.steps = first  # the step 0 has penalties, the step 1 has none
+        with mock.patch.object(modulated_conv, "modulated_conv3d", form):
+            game.training_step((real, told))
+
+    @torch.no_grad()
+    def sample() -> None:
+        z, noise = generator.draw_latents(1, game.rng), generator.draw_noise(1, game.rng)
+        with mock.patch.object(modulated_conv, "modulated_conv3d", form):
+            generator(z, told[:1], noise)
+
+    work = {"step": partial(step, 1), "penalised": partial(step, 0), "sample": sample}
+    return Contender(title, work, recipe.r1_interval)
+
+
+def plain_stylegan(size: Size, device: torch.device) -> Contender:
+    """The plain one, of the same width."""
+    recipe, model = recipe_of(size), model_of(size)
+    shape = model.model_dump(exclude={"discriminator_channels", "properties"})
+    generator = plain.Generator(**shape).to(device)
+    discriminator = plain.Discriminator(size.channels).to(device)
+    real = volumes(size, device)
+    gamma = recipe.r1_weight * real[0].numel() / size.batch
+    training = plain.Training(generator, discriminator, gamma, PATH_WEIGHT, recipe.generator_lr)
+
+    @torch.no_grad()
+    def sample() -> None:
+        generator.images(generator.styles(1))
+
+    work = {
+        "step": partial(training.step, real, penalties=False),
+        "penalised": partial(training.step, real),
+        "sample": sample,
+    }
+    return Contender("plain 3D StyleGAN2", work, interval=1)
+
+
+def convolutions(of: Contender, device: torch.device) -> Contender:
+    """The same convolutions as another contender's, without penalties, and nothing else."""
+    work = {figure: Alone(record(of.work[figure]), device) for figure in ("step", "sample")}
+    return Contender("SYDA's convolutions alone", work, of.interval)
+
+
+def contenders(size: Size, device: torch.device) -> dict[str, Contender]:
+    """All that are compared; the plain one in float32 is no contender on a GPU."""
+    torch.manual_seed(0)
+    ours = syda("SYDA", modulated_conv.modulated_conv3d, size, device)
+    found = {
+        "syda": ours,
+        "grouped": syda("SYDA, grouped convolution", plain.grouped_conv3d, size, device),
+    }
+    if device.type == "cpu":
+        found["plain"] = plain_stylegan(size, device)
+    return found | {"convolutions": convolutions(ours, device)}
+
+
+def timed(work: Callable[[], object], device: torch.device) -> float:
+    """Seconds on the wall."""
+    start = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def race(size: Size, device: torch.device) -> dict[str, tuple[str, Times]]:
+    """Time all contenders, in turn; title and times of each."""
+    field = contenders(size, device)
+    seconds: dict[tuple[str, str], list[float]] = {}
+    for turn in range(1 + size.rounds):
+        start = time.perf_counter()
+        for name, contender in field.items():
+            for figure, work in contender.work.items():
+                seconds.setdefault((name, figure), []).append(timed(work, device))
+        took = time.perf_counter() - start
+        print(f"bench: {size.side}^3, round {turn} of {size.rounds}: {took:.1f} s", flush=True)
+    return {
+        name: (contender.title, times(size, name, contender, seconds))
+        for name, contender in field.items()
+    }
+
+
+def times(
+    size: Size, name: str, contender: Contender, seconds: dict[tuple[str, str], list[float]]
+) -> Times:
+    """Medians of all rounds but the first."""
+    step, penalised, sample = (
+        statistics.median(seconds[name, figure][1:]) if figure in contender.work else None
+        for figure in FIGURES
+    )
+    if penalised is None:
+        return Times(step / size.batch, None, None, sample)
+    average = step + (penalised - step) / contender.interval
+    return Times(step / size.batch, penalised / size.batch, average / size.batch, sample)
+
+
+def table(raced: dict[str, tuple[str, Times]]) -> list[str]:
+    """Ratios to SYDA first, milliseconds an image second."""
+    shown = ("average", "step", "penalised", "sample")
+    ours = raced["syda"][1]
+    lines = [
+        "| contender | average step | without penalties | with penalties | sample "
+        "| average step, ms | without penalties, ms | with penalties, ms | sample, ms |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for title, found in raced.values():
+        own = [getattr(found, figure) for figure in shown]
+        ratios = [
+            "-" if seconds is None else f"{seconds / getattr(ours, figure):.2f}"
+            for figure, seconds in zip(shown, own, strict=True)
+        ]
+        absolute = ["-" if seconds is None else f"{1000 * seconds:.1f}" for seconds in own]
+        lines.append(f"| {title} | {' | '.join(ratios + absolute)} |")
+    return lines
+
+
+def aim(text: str, reached: float, unit: str, met: bool) -> str:
+    """A line of the table of aims."""
+    return f"| {text} | {reached:.2f} {unit} | {'met' if met else 'not met'} |"
+
+
+def aims(side: int, raced: dict[str, tuple[str, Times]]) -> list[str]:
+    """What was aimed at on the CPU beside what was reached."""
+    ours, grouped, other = (raced[name][1] for name in ("syda", "grouped", "plain"))
+    lines = []
+    for figure, what in (("average", "training"), ("sample", "sampling")):
+        mine = getattr(ours, figure)
+        faster = getattr(other, figure) / mine
+        text = f"{what} at {side}^3, {PLAIN_AIM:g} times as fast as the plain one"
+        lines.append(aim(text, faster, "times", faster >= PLAIN_AIM))
+        faster = getattr(grouped, figure) / mine
+        text = f"{what} at {side}^3, not slower than the grouped form"
+        lines.append(aim(text, faster, "times", faster >= 1))
+    return lines
+
+
+def one_sample(channels: Sequence[int]) -> dict[str, float]:
+    """What ``bench.sample`` finds, in a process of its own.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    command = [sys.executable, "-m", "bench.sample", *map(str, channels)]
+    env = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}"}
+    done = subprocess.run(command, env=env, cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def on_gpu(size: Size, device: torch.device) -> tuple[list[str], list[str]]:
+    """The section of the GPU and the lines of its aims; only that there is none where so."""
+    if device.type == "cuda" and not torch.cuda.is_available():
+        return ["There is no GPU here: nothing was measured on one."], []
+    try:
+        raced = race(size, device)
+    except torch.OutOfMemoryError:
+        return [f"Too little GPU memory for a batch of {size.batch} at {size.side}^3."], []
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name()
+    share = raced["convolutions"][1].step / raced["syda"][1].step
+    text = f"GPU: training at {size.side}^3, {CONVOLUTION_AIM:g} of its convolutions' speed"
+    lines = [aim(text, share, "of it", share >= CONVOLUTION_AIM)]
+    faster = raced["grouped"][1].average / raced["syda"][1].average
+    text = f"GPU: training at {size.side}^3, not slower than the grouped form"
+    lines.append(aim(text, faster, "times", faster >= 1))
+    return [f"{name}, {described(size)}.", "", *table(raced)], lines
+
+
+def described(size: Size) -> str:
+    """A size in words."""
+    maps = ", ".join(map(str, size.channels))
+    return f"feature maps {maps}, batch {size.batch}, medians of {size.rounds} rounds"
+
+
+def cpu_name() -> str:
+    """The model of the processor."""
+    listed = Path("/proc/cpuinfo")
+    lines = listed.read_text().splitlines() if listed.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def page(plan: Plan, gpu: torch.device) -> str:
+    """Measure everything and return the report."""
+    cpu = torch.device("cpu")
+    tables, reached = [], []
+    for size in plan.cpu:
+        raced = race(size, cpu)
+        tables += [f"## {size.side}^3", "", f"CPU, {described(size)}.", "", *table(raced), ""]
+        reached += aims(size.side, raced)
+    large, more = on_gpu(plan.gpu, gpu)
+    sample = one_sample(plan.sample)
+    side = Size(plan.sample, 1, 1).side
+    text = f"one sample at {side}^3 in at most {SAMPLE_AIM:g} s"
+    reached.append(aim(text, sample["wall_s"], "s", sample["wall_s"] <= SAMPLE_AIM))
+    lines = [
+        "# Training and sampling",
+        "",
+        f"{cpu_name()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads; Python "
+        f"{platform.python_version()}, torch {torch.__version__}. Every contender runs once a "
+        "round, in turn.",
+        "Compare rows, not machines.",
+        "",
+        "| aim | reached | |",
+        "| --- | --- | --- |",
+        *reached,
+        *more,
+        "",
+        "First the time over SYDA's own (2 is twice as long), then milliseconds an image. A step",
+        "trains discriminator and generator. The average step is what a training pays: SYDA's",
+        f"penalties, R1 and path length, come every {recipe_of(plan.gpu).r1_interval} steps, the "
+        "plain one's at each. SYDA",
+        "trains in the precision of params.yaml, penalties aside, and samples in float32, one",
+        "volume at a time. The grouped convolution is the same network with the other form of",
+        "modulation. The plain 3D StyleGAN2 of equal width follows the papers: grouped",
+        "convolution, contiguous memory, float32, trilinear upsampling, a strided blur, synthetic",
+        "volumes anew for each side; its forward pass is SYDA's for the same weights",
+        "(tests/bench/test_plain_stylegan.py).",
+        "",
+        *tables,
+        f"## One sample at {side}^3",
+        "",
+        f"CPU, feature maps {', '.join(map(str, plan.sample))}, float32, from seed to HU: "
+        f"{sample['wall_s']:.3g} s,",
+        f"{sample['cpu_s']:.3g} s of CPU; the first one of a process {sample['first_s']:.3g} s. "
+        f"Peak memory of that process {sample['memory_mb']:.0f} MB.",
+        "",
+        f"## GPU, {plan.gpu.side}^3",
+        "",
+        *large,
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Write the report."""
+    gpu = torch.device("cuda")
+    if sys.argv[1:] == ["--quick"]:
+        print(page(QUICK, gpu))
+        return
+    write_text(REPORT, page(full(), gpu))
+    print(f"bench: {REPORT.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

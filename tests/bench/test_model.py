@@ -1,0 +1,118 @@
+"""The report's code runs, at sizes whose figures mean nothing."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch.nn import functional
+
+from . import convolutions, model
+
+
+@pytest.fixture
+def raced() -> dict[str, tuple[str, model.Times]]:
+    return {
+        "syda": ("SYDA", model.Times(0.01, 0.03, 0.02, 0.004)),
+        "grouped": ("grouped", model.Times(0.01, 0.03, 0.019, 0.004)),
+        "plain": ("plain", model.Times(0.05, 0.08, 0.08, 0.01)),
+        "convolutions": ("alone", model.Times(0.008, None, None, 0.002)),
+    }
+
+
+@pytest.fixture
+def one_thread(monkeypatch) -> Iterator[None]:
+    """Tiny work beside other tests: threads would wait for each other most of the time."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
+def test_the_report_is_a_page_of_well_formed_tables(repository):
+    page = model.page(model.QUICK, torch.device("cpu"))
+    blocks = [b.splitlines() for b in page.split("\n\n") if b.startswith("|")]
+    assert [len(rows) - 2 for rows in blocks] == [7, 4, 4]
+    for rows in blocks:
+        assert len({row.count("|") for row in rows}) == 1
+    assert all(row.endswith(("| met |", "| not met |")) for row in blocks[0][2:])
+    for row in blocks[1][2:] + blocks[2][2:]:
+        figures = row.strip("| ").split(" | ")[1:]
+        assert all(re.fullmatch(r"\d+\.\d+|-", figure) for figure in figures), row
+    assert "nan" not in page
+    assert str(repository) not in page
+
+
+def test_where_there_is_no_gpu_the_report_says_so(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    lines, aims = model.on_gpu(model.QUICK.gpu, torch.device("cuda"))
+    assert lines == ["There is no GPU here: nothing was measured on one."]
+    assert aims == []
+
+
+def test_ratios_are_to_syda_and_times_in_milliseconds(raced):
+    rows = [row.strip("| ").split(" | ") for row in model.table(raced)[2:]]
+    assert rows[2] == ["plain", "4.00", "5.00", "2.67", "2.50", "80.0", "50.0", "80.0", "10.0"]
+    assert rows[3][1:5] == ["-", "0.80", "-", "0.50"]
+
+
+def test_an_aim_that_is_missed_is_called_so(raced):
+    lines = model.aims(32, raced)
+    assert [line.split(" | ")[1] for line in lines] == [
+        "4.00 times",
+        "0.95 times",
+        "2.50 times",
+        "1.00 times",
+    ]
+    assert [line.endswith("| met |") for line in lines] == [True, False, False, True]
+
+
+def test_penalties_count_once_in_their_interval():
+    size = model.Size((16, 16), batch=2, rounds=2)
+    work = dict.fromkeys(model.FIGURES, print)
+    seconds = {
+        ("a", "step"): [9.0, 1.0, 1.0],
+        ("a", "penalised"): [9.0, 5.0, 5.0],
+        ("a", "sample"): [9.0, 0.5, 0.5],
+    }
+    found = model.times(size, "a", model.Contender("A", work, interval=8), seconds)
+    assert found == model.Times(step=0.5, penalised=2.5, average=0.75, sample=0.5)
+    found = model.times(size, "a", model.Contender("A", work, interval=1), seconds)
+    assert found.average == 2.5
+
+
+def test_convolutions_are_recorded_with_the_gradients_they_need():
+    weight = torch.randn(2, 3, 3, 3, 3, requires_grad=True)
+    x = torch.randn(1, 3, 4, 4, 4, dtype=torch.bfloat16)
+
+    def work() -> None:
+        y = functional.conv3d(x, weight.bfloat16(), padding=1)
+        with torch.no_grad():
+            functional.conv3d(y, weight.bfloat16().transpose(0, 1))
+
+    first, second = convolutions.record(work)
+    assert (first.x, first.weight, first.padding) == ((1, 3, 4, 4, 4), (2, 3, 3, 3, 3), 1)
+    assert (first.dtype, first.x_grad, first.weight_grad) == (torch.bfloat16, False, True)
+    assert (second.x, second.padding) == ((1, 2, 4, 4, 4), 0)
+    assert (second.x_grad, second.weight_grad) == (False, False)
+    again = convolutions.record(convolutions.Alone([first, second], torch.device("cpu")))
+    assert again[0] == first
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_the_grouped_contender_runs_the_grouped_form():
+    size = model.Size((16, 16), batch=2, rounds=1)
+    calls = []
+
+    def form(*operands: torch.Tensor) -> torch.Tensor:
+        calls.append(operands[0].shape)
+        return model.plain.grouped_conv3d(*operands)
+
+    contender = model.syda("grouped", form, size, torch.device("cpu"))
+    contender.work["sample"]()
+    assert [shape[0] for shape in calls] == [1, 1, 1]
+    contender.work["step"]()
+    assert [shape[0] for shape in calls[3:]] == [2, 2, 2]
