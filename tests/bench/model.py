@@ -101,7 +101,7 @@ def full() -> Plan:
     return Plan(
         cpu=(
             Size(tuple(params.model.channels), batch, rounds=5),
-            Size((48, 32, 32, 16, 16), batch, rounds=3),
+            Size((48, 32, 32, 16, 16), batch, rounds=5),
         ),
         gpu=Size(checklist, batch, rounds=5),
         sample=checklist,
