@@ -48,7 +48,8 @@ endif
 	@echo "runs      make ui                         (MLflow)"
 
 # A file's tests share what it made, so a file stays in one process; the slow ones come first.
-PYTEST := pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+# Each of them computes on one thread: more of them would wait for one another.
+PYTEST := OMP_NUM_THREADS=1 pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 test: setup  ## run the tests, one small pipeline from end to end included
 	$(PYTEST) -m "not exhaustive"

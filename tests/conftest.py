@@ -12,7 +12,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from ruamel.yaml import YAML
 
-from syda.types import Volume
+from syda.records import schema, writer
+from syda.types import Case, Properties, Volume
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -150,3 +151,27 @@ def workspace(tmp_path: Path) -> Callable[..., Path]:
 def _one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Per-case work runs in the test's own process: no start-up, and coverage of what is called."""
     monkeypatch.setenv("SYDA_WORKERS", "1")
+
+
+@pytest.fixture(scope="session")
+def made_up_records():
+    """Write the records of made-up scans, each of a patient of its own, and their gate's report."""
+
+    def write(root: Path, count: int) -> Path:
+        rng = np.random.default_rng(0)
+        made = []
+        for number in range(count):
+            hu = rng.integers(-1000, 400, (12 + number, 10, 8)).astype(np.int16)
+            case = Case(f"case{number}", f"patient{number}", {"sex": "FM"[number % 2]})
+            measured = Properties(body_width_mm=300.0 + number if number else None)
+            volume = Volume(hu, np.diag([1.5, 1.5, 1.5, 1.0]))
+            made.append(schema.Record(case, volume, measured))
+        folder = root / "data" / "records"
+        folder.mkdir(parents=True)
+        writer.write(folder, made, holdout_share=0.3, shards=2)
+        gate = root / "reports" / "validation" / "records.json"
+        gate.parent.mkdir(parents=True)
+        gate.write_text("{}")
+        return root
+
+    return write

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,33 @@ def test_paths_are_those_of_the_code(stages):
     around = {folder for path in used for folder in path.parents}
     assert not known - used - around
     assert not {path for path in known - used if path.suffix}  # a file is named as it is
+
+
+def test_checkpoints_lie_where_no_stage_reads_or_writes_and_git_is_told_not_to_look(stages):
+    """They hold the discriminator."""
+    file = (paths.CHECKPOINTS / "0" / "1.pt").as_posix()
+    for one in stages.values():
+        for path in data(one.deps) | {out.def_path for out in one.outs}:
+            assert not file.startswith(f"{path}/")
+    assert (
+        subprocess.run(["git", "check-ignore", "-q", file], cwd=ROOT, check=False).returncode == 0
+    )
+    users = {path.stem for path in SRC.rglob("*.py") if "paths.CHECKPOINTS" in path.read_text()}
+    assert users == {"train"}
+
+
+def test_what_torch_loads_is_plain_data():
+    """Anything else in a file could run."""
+    loads = [
+        node
+        for path in SRC.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load"
+    ]
+    assert len(loads) >= 2
+    for call in loads:
+        (told,) = [word.value for word in call.keywords if word.arg == "weights_only"]
+        assert ast.unparse(told) == "True"
 
 
 def test_what_shows_real_voxels_is_never_in_git(stages):

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -46,6 +47,24 @@ def test_same_scans_same_bytes(root, raw, ramp, as_slices, save_slices):
     first |= {p: manifest.digest_file(p) for p in sorted((root / "reports").rglob("*.json"))}
     convert.run(root)
     assert all(manifest.digest_file(p) == digest for p, digest in first.items())
+
+
+def test_which_copy_stays_does_not_depend_on_file_names(root, raw, ramp, as_slices, save_slices):
+    """Two exports of one series, the same SOPInstanceUIDs and pixels, other headers."""
+    one, two = as_slices(ramp), as_slices(ramp)
+    for ds in two:
+        ds.PatientAge, ds.KVP, ds.SliceThickness = "081Y", 80, 2.5
+    found = set()
+    for seed in range(6):
+        shutil.rmtree(raw, ignore_errors=True)
+        shutil.rmtree(root / ".work", ignore_errors=True)
+        every = one + two
+        save_slices(raw, [every[i] for i in np.random.default_rng(seed).permutation(len(every))])
+        convert.run(root)
+        (facts,) = (root / "data" / "nifti").glob("c*.json")
+        assert json.loads(facts.read_text())["source"]["irregularities"] == ["copies_dropped"]
+        found.add(facts.read_text())
+    assert len(found) == 1
 
 
 def test_faulty_series_are_set_aside_with_a_reason(root, raw, ramp, as_slices, save_slices, report):

@@ -17,11 +17,9 @@ from safetensors.torch import load_file
 
 from syda import paths
 from syda.errors import CheckFailed, ParamsError, UsageError
-from syda.records import schema, writer
 from syda.sampling import weights
 from syda.stages import train
 from syda.training.devices import Place
-from syda.types import Case, Properties, Volume
 
 TINY = {
     "ct.size": 8,
@@ -42,23 +40,8 @@ TINY = {
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Records of eight made-up scans, and the report of the gate before them."""
-    root = tmp_path_factory.mktemp("train")
-    rng = np.random.default_rng(0)
-    records = []
-    for number in range(8):
-        hu = rng.integers(-1000, 400, (12 + number, 10, 8)).astype(np.int16)
-        case = Case(f"case{number}", f"patient{number}", {"sex": "FM"[number % 2]})
-        measured = Properties(body_width_mm=300.0 + number if number else None)
-        records.append(schema.Record(case, Volume(hu, np.diag([1.5, 1.5, 1.5, 1.0])), measured))
-    folder = root / "data" / "records"
-    folder.mkdir(parents=True)
-    writer.write(folder, records, holdout_share=0.3, shards=2)
-    gate = root / "reports" / "validation" / "records.json"
-    gate.parent.mkdir(parents=True)
-    gate.write_text("{}")
-    return root
+def root(tmp_path_factory: pytest.TempPathFactory, made_up_records: Callable[..., Path]) -> Path:
+    return made_up_records(tmp_path_factory.mktemp("train"), 8)
 
 
 @pytest.fixture(scope="module")

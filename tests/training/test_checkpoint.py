@@ -6,41 +6,10 @@ import torch
 
 from syda.model import conditions
 from syda.training import checkpoint, devices
-from syda.training.augment import Augment
 from syda.training.checkpoint import Checkpoints
 from syda.training.data import Scans
 from syda.training.fit import fit
-from syda.training.recipe import Recipe
 
-RECIPE = Recipe(
-    seed=0,
-    images=48,
-    coarse_images=16,
-    fade_images=16,
-    batch=4,
-    generator_lr=0.01,
-    discriminator_lr=0.01,
-    loss="nonsaturating",
-    r1_weight=0.001,
-    r1_interval=3,
-    path_weight=1.0,
-    path_interval=5,
-    ema_half_life=8,
-    ema_ramp=1.0,
-    style_mixing=0.5,
-    property_dropout=0.1,
-    property_blur=0.1,
-    augment=Augment(8.0, 0.1, 0.1, 0.02, 0.02, 0.3),
-    augment_probability=0.3,
-    augment_target=0.1,
-    augment_images=100,
-    augment_limit=0.8,
-    patience_images=1000,
-    bfloat16=True,
-    recompute=False,
-    checkpoint_images=12,
-    log_images=10,
-)
 CASES = [{"width": 300.0 + 20 * i, "sex": "FM"[i % 2]} for i in range(6)]
 KNOWN = conditions.measure(CASES, ["width", "sex"])
 NETWORKS = {
@@ -79,10 +48,29 @@ class KillAfter:
         return Callback()
 
 
-def train(scans, folder, callbacks=(), recipe=RECIPE):
-    return fit(
-        scans, KNOWN, NETWORKS, recipe, devices.Place(0, 1, 1), Checkpoints(folder), callbacks
+@pytest.fixture
+def train(scans, recipe):
+    """A training whose penalties, sides and checkpoints come at different steps."""
+    lazy = replace(
+        recipe,
+        images=48,
+        coarse_images=16,
+        fade_images=16,
+        r1_interval=3,
+        path_interval=5,
+        augment_probability=0.3,
+        augment_target=0.1,
+        augment_images=100,
+        bfloat16=True,
+        checkpoint_images=12,
+        log_images=10,
     )
+
+    def train(folder, callbacks=(), **changes):
+        own, place = replace(lazy, **changes), devices.Place(0, 1, 1)
+        return fit(scans, KNOWN, NETWORKS, own, place, Checkpoints(folder), callbacks)
+
+    return train
 
 
 def ended(game):
@@ -103,44 +91,44 @@ def same(one, other):
 
 
 @pytest.fixture
-def undisturbed(scans, tmp_path):
-    return ended(train(scans, tmp_path / "undisturbed"))
+def undisturbed(train, tmp_path):
+    return ended(train(tmp_path / "undisturbed"))
 
 
 @pytest.mark.parametrize("steps", [2, 3, 4, 8, 11])
 def test_a_stopped_training_ends_with_the_bits_of_an_undisturbed_one(
-    scans, undisturbed, tmp_path, steps, capfd
+    train, undisturbed, tmp_path, steps, capfd
 ):
     """Before the first checkpoint, at one, while coarse, while the finest block fades in."""
     with pytest.raises(KilledError):
-        train(scans, tmp_path / "own", [KillAfter(steps)])
-    game = train(scans, tmp_path / "own")
+        train(tmp_path / "own", [KillAfter(steps)])
+    game = train(tmp_path / "own")
     told = capfd.readouterr().err
     assert ("train: goes on after" in told) == (steps >= 3)
     same(ended(game), undisturbed)
 
 
-def test_a_training_can_be_stopped_again_and_again(scans, undisturbed, tmp_path):
+def test_a_training_can_be_stopped_again_and_again(train, undisturbed, tmp_path):
     for steps in (4, 7, 10):
         with pytest.raises(KilledError):
-            train(scans, tmp_path / "own", [KillAfter(steps)])
-    same(ended(train(scans, tmp_path / "own")), undisturbed)
+            train(tmp_path / "own", [KillAfter(steps)])
+    same(ended(train(tmp_path / "own")), undisturbed)
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
 def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(
-    scans, undisturbed, tmp_path, damage, capfd
+    train, undisturbed, tmp_path, damage, capfd
 ):
     with pytest.raises(KilledError):
-        train(scans, tmp_path / "own", [KillAfter(8)])
+        train(tmp_path / "own", [KillAfter(8)])
     older, newest = sorted((tmp_path / "own").glob("*.pt"))
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1
     newest.write_bytes({"cut": content[:-100], "flipped": content, "empty": b""}[damage])
     capfd.readouterr()
-    game = train(scans, tmp_path / "own")
+    game = train(tmp_path / "own")
     told = capfd.readouterr().err
-    assert f"warning: train: checkpoint {newest.name} is damaged: taking the one before" in told
+    assert f"warning: train: checkpoint {newest.name} is damaged and left out" in told
     assert "train: goes on after 12 images" in told
     same(ended(game), undisturbed)
     assert older.name.startswith("0000000012-")
@@ -161,6 +149,28 @@ def test_two_are_kept_and_a_damaged_one_makes_room(tmp_path):
     ]
     checkpoints.save(20, {"steps": 20})
     assert checkpoints.newest() == {"steps": 20}
+
+
+def test_what_a_killed_save_left_goes_with_the_next(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "own")
+    checkpoints.save(8, {"steps": 2})
+    (tmp_path / "own" / ".0000000016-00.pt.partial").write_bytes(b"half")
+    assert checkpoints.newest() == {"steps": 2}
+    checkpoints.save(16, {"steps": 4})
+    assert len(list((tmp_path / "own").iterdir())) == 2
+
+
+def test_checkpoints_that_cannot_be_removed_are_an_error(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path / "own")
+    checkpoints.clear()
+    checkpoints.save(8, {"steps": 2})
+
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.unlink", refused)
+    with pytest.raises(PermissionError):
+        checkpoints.clear()
 
 
 def test_the_checkpoints_of_other_trainings_go(tmp_path):
@@ -194,6 +204,6 @@ def test_a_checkpoint_runs_no_code(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_checkpoint_is_not_written_at_the_end(scans, tmp_path):
-    train(scans, tmp_path / "own", recipe=replace(RECIPE, images=24, checkpoint_images=24))
+def test_a_checkpoint_is_not_written_at_the_end(train, tmp_path):
+    train(tmp_path / "own", images=24, checkpoint_images=24)
     assert not (tmp_path / "own").exists()

@@ -3,11 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-
-from syda.records import schema, writer
-from syda.types import Case, Properties, Volume
 
 TINY = {
     "ct.size": 8,
@@ -36,29 +32,12 @@ TINY = {
 
 
 @pytest.fixture
-def root(workspace: Callable[..., Path]) -> Path:
+def root(workspace: Callable[..., Path], made_up_records: Callable[..., Path]) -> Path:
     """Records of ten made-up scans of ten patients, with the report of their gate."""
-    return fill(workspace(TINY))
+    return made_up_records(workspace(TINY), 10)
 
 
 @pytest.fixture
 def tiny(workspace: Callable[..., Path]) -> Callable[..., Path]:
     """Write params.yaml anew, some keys of the tiny study changed."""
     return lambda changes: workspace(TINY | changes)
-
-
-def fill(root: Path) -> Path:
-    rng = np.random.default_rng(0)
-    records = []
-    for number in range(10):
-        hu = rng.integers(-1000, 400, (12 + number, 10, 8)).astype(np.int16)
-        case = Case(f"case{number}", f"patient{number}", {"sex": "FM"[number % 2]})
-        volume = Volume(hu, np.diag([1.5, 1.5, 1.5, 1.0]))
-        records.append(schema.Record(case, volume, Properties(body_width_mm=300.0 + number)))
-    folder = root / "data" / "records"
-    folder.mkdir(parents=True)
-    writer.write(folder, records, holdout_share=0.3, shards=2)
-    gate = root / "reports" / "validation" / "records.json"
-    gate.parent.mkdir(parents=True)
-    gate.write_text("{}")
-    return root

@@ -40,9 +40,7 @@ class Checkpoints:
             if _name(_images(file), content) == file.name:
                 state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
                 return state
-            progress.say(
-                f"warning: train: checkpoint {file.name} is damaged: taking the one before"
-            )
+            progress.say(f"warning: train: checkpoint {file.name} is damaged and left out")
         return None
 
     def save(self, images: int, state: dict[str, Any]) -> None:
@@ -51,6 +49,8 @@ class Checkpoints:
         torch.save(state, buffer)
         content = buffer.getvalue()
         before = self._files()
+        for cut in self.folder.glob(".*.partial"):  # of a save that was killed
+            cut.unlink()
         write_bytes(self.folder / _name(images, content), content)
         stale = [file for file in before if _images(file) >= images]
         older = [file for file in before if _images(file) < images]
@@ -66,8 +66,13 @@ class Checkpoints:
                     shutil.rmtree(other)
 
     def clear(self) -> None:
-        """Remove them all: the weights are written."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove them all: the weights are written.
+
+        Raises:
+            OSError: something stays, which nobody must overlook.
+        """
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
 
     def _files(self) -> list[Path]:
         """In the order of the images."""
