@@ -13,7 +13,6 @@ from pydicom.uid import CTImageStorage
 from syda.dicom import header, multiframe
 from syda.dicom.plane import Slice
 from syda.dicom.reject import Reason, SetAside, of_the_machine
-from syda.runtime import manifest
 
 # pydicom's warnings about odd values quote the header, and headers hold names.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -49,13 +48,10 @@ def series_uid(path: Path) -> str:
 def read_slices(files: Sequence[Path]) -> list[Slice]:
     """Read whole files: one slice each, or the frames of a multi-frame CT.
 
-    In the order of their content: where the order decides, as it does which of several copies
-    stays, names must not.
-
     Raises:
         SetAside: a file cannot be read to its end, or its frames are not described.
     """
-    return [found for file in sorted(files, key=manifest.digest_file) for found in _slices(file)]
+    return [found for file in files for found in _slices(file)]
 
 
 def patient_id(slices: Sequence[Slice]) -> str:

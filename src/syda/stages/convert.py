@@ -21,7 +21,7 @@ from syda.dicom.outcome import Outcome
 from syda.dicom.reject import Reason, SetAside, guarded
 from syda.errors import CheckFailed, UsageError
 from syda.params import CtParams, DataParams, Section, load
-from syda.runtime import engine, progress, stage
+from syda.runtime import engine, manifest, progress, stage
 from syda.runtime.memo import Kept, Memo
 from syda.runtime.outputs import replace_folder, scratch_folder, write_json
 
@@ -252,7 +252,9 @@ def convert_series(task: Task) -> Kept:
     """
 
     def compute(folder: Path) -> list[dict[str, Any]]:
-        found = conversion.convert(task.uid, task.files, folder, task.key, task.settings)
+        # Where the order decides, as it does which of several copies stays, names must not.
+        files = sorted(task.files, key=manifest.digest_file)
+        found = conversion.convert(task.uid, files, folder, task.key, task.settings)
         return [one.plain() for one in found]
 
     key = hashlib.sha256(task.key).hexdigest()
