@@ -176,7 +176,7 @@ def syda(title: str, form: Callable[..., Tensor], size: Size, device: torch.devi
     def sample() -> None:
         z, noise = generator.draw_latents(1, game.rng), generator.draw_noise(1, game.rng)
         with mock.patch.object(modulated_conv, "modulated_conv3d", form):
-            generator(z, told[:1], noise)
+            generator(z, told[:1], noise, dtype=game.dtype_of_maps)
 
     work = {"step": partial(step, 1), "penalised": partial(step, 0), "sample": sample}
     return Contender(title, work, recipe.r1_interval)
@@ -378,7 +378,7 @@ def page(plan: Plan, gpu: torch.device) -> str:
         "trains discriminator and generator. The average step is what a training pays: SYDA's",
         f"penalties, R1 and path length, come every {recipe_of(plan.gpu).r1_interval} steps, the "
         "plain one's at each. SYDA",
-        "trains in the precision of params.yaml, penalties aside, and samples in float32, one",
+        "trains and samples in the precision of params.yaml, penalties aside, and samples one",
         "volume at a time. The grouped convolution is the same network with the other form of",
         "modulation. The plain 3D StyleGAN2 of equal width follows the papers: grouped",
         "convolution, contiguous memory, float32, trilinear upsampling, a strided blur, synthetic",
@@ -388,7 +388,7 @@ def page(plan: Plan, gpu: torch.device) -> str:
         *tables,
         f"## One sample at {side}^3",
         "",
-        f"CPU, feature maps {', '.join(map(str, plan.sample))}, float32, from seed to HU: "
+        f"CPU, feature maps {', '.join(map(str, plan.sample))}, bfloat16, from seed to HU: "
         f"{sample['wall_s']:.3g} s,",
         f"{sample['cpu_s']:.3g} s of CPU; the first one of a process {sample['first_s']:.3g} s. "
         f"Peak memory of that process {sample['memory_mb']:.0f} MB.",

@@ -11,10 +11,11 @@ import time
 
 import torch
 
-from syda.model.conditions import Conditions
+from syda.model.conditions import Conditions, measure
 from syda.model.generator import Generator
 from syda.model.synthesis import START
 from syda.sampling.sampler import Sampler
+from syda.types import EFFECTIVE_SPACING
 from syda.volume.model_space import ModelSpace
 
 RUNS = 3
@@ -27,7 +28,9 @@ def main(channels: list[int]) -> None:
         latent=96, mapping_layers=8, mapping_lr_multiplier=0.01, channels=channels
     ).eval()
     side = START * 2 ** (len(channels) - 1)
-    sampler = Sampler(generator, ModelSpace(side, 1.5, -1000, 1000), [side], Conditions((), (), ()))
+    space, none = ModelSpace(side, 1.5, -1000, 1000), Conditions((), (), ())
+    sizes = measure([{EFFECTIVE_SPACING: space.effective_spacing(side)}], [EFFECTIVE_SPACING])
+    sampler = Sampler(generator, space, sizes, none, torch.bfloat16)
     walls, cpus = [], []
     for seed in range(1 + RUNS):
         wall, cpu = time.perf_counter(), time.process_time()

@@ -8,13 +8,13 @@ from syda.model.layers import RELU_GAIN
 from syda.model.modulated_conv import EPSILON, ModulatedConv3d, ToImage, modulated_conv3d
 
 
-@pytest.fixture
-def operands() -> tuple[torch.Tensor, ...]:
+@pytest.fixture(params=[1, 2], ids=["one sample", "two samples"])
+def operands(request) -> tuple[torch.Tensor, ...]:
     rng = torch.Generator().manual_seed(0)
     double = {"generator": rng, "dtype": torch.float64}
-    x = torch.randn(2, 3, 4, 4, 4, **double)
+    x = torch.randn(request.param, 3, 4, 4, 4, **double)
     weight = torch.randn(5, 3, 3, 3, 3, **double)
-    style = 1 + 0.5 * torch.randn(2, 3, **double)
+    style = 1 + 0.5 * torch.randn(request.param, 3, **double)
     bias = torch.randn(5, **double)
     return x, weight, style, bias
 
@@ -74,11 +74,13 @@ def test_demodulation_gives_he_variance_whatever_the_style():
         assert sample.var() == pytest.approx(2, rel=0.1)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_features_stay_channels_last(dtype):
+@pytest.mark.parametrize(
+    ("dtype", "n"), [(torch.float32, 2), (torch.bfloat16, 2), (torch.bfloat16, 1)]
+)
+def test_features_stay_channels_last(dtype, n):
     layer = ModulatedConv3d(6, 3, 4)
-    x = torch.randn(2, 3, 4, 4, 4, dtype=dtype).to(memory_format=torch.channels_last_3d)
-    y = layer(x, torch.randn(2, 6), torch.randn(2, 1, 4, 4, 4))
+    x = torch.randn(n, 3, 4, 4, 4, dtype=dtype).to(memory_format=torch.channels_last_3d)
+    y = layer(x, torch.randn(n, 6), torch.randn(n, 1, 4, 4, 4))
     assert y.dtype == dtype
     assert y.is_contiguous(memory_format=torch.channels_last_3d)
 

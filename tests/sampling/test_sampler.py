@@ -5,9 +5,11 @@ import torch
 from syda.model.conditions import measure
 from syda.model.generator import Generator
 from syda.sampling.sampler import Sampler
+from syda.types import EFFECTIVE_SPACING
 from syda.volume.model_space import ModelSpace
 
 SPACE = ModelSpace(8, 1.5, -1000, 1000)
+SIZES = measure([{EFFECTIVE_SPACING: 1.5 * side / 8} for side in (16, 20, 24)], [EFFECTIVE_SPACING])
 
 
 @pytest.fixture
@@ -16,7 +18,7 @@ def sampler() -> Sampler:
     generator = Generator(latent=4, mapping_layers=1, mapping_lr_multiplier=0.1, channels=[3, 2])
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter)
-    return Sampler(generator, SPACE, [16, 20, 24], measure([], []))
+    return Sampler(generator, SPACE, SIZES, measure([], []), torch.float32)
 
 
 def test_a_volume_depends_on_its_seed_alone(sampler):
@@ -30,7 +32,9 @@ def test_a_volume_depends_on_its_seed_alone(sampler):
 
 def test_voxel_size_follows_the_longest_side(sampler):
     samples = [sampler.sample(seed) for seed in range(20)]
-    assert {sample.longest_side for sample in samples} == {16, 20, 24}
+    sides = {sample.longest_side for sample in samples}
+    assert len(sides) > 4
+    assert sides <= set(range(16, 25))
     for sample in samples:
         assert sample.volume.hu.shape == (8, 8, 8)
         assert sample.volume.spacing == pytest.approx((1.5 * sample.longest_side / 8,) * 3)
@@ -61,7 +65,7 @@ def conditional() -> Sampler:
     )
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter)
-    return Sampler(generator, SPACE, [16, 20, 24], conditions)
+    return Sampler(generator, SPACE, SIZES, conditions, torch.float32)
 
 
 def test_properties_are_drawn_and_told(conditional):
@@ -83,9 +87,18 @@ def test_what_is_asked_for_is_what_the_generator_gets(conditional):
     spacious = conditional.sample(3, asked={"effective_spacing_mm": 6.0})
     assert spacious.longest_side == 32
     open_ = conditional.sample(3, asked={"effective_spacing_mm": None})
-    assert open_.longest_side in (16, 20, 24)
+    assert 16 <= open_.longest_side <= 24
 
 
 def test_a_term_that_it_does_not_know_is_refused(conditional):
     with pytest.raises(ValueError, match="the model knows F, M"):
         conditional.sample(0, asked={"sex": "X"})
+
+
+def test_bfloat16_draws_nearly_the_same_volume(conditional):
+    exact = conditional.sample(3)
+    conditional.dtype = torch.bfloat16
+    rounded = conditional.sample(3)
+    assert rounded.asked == exact.asked
+    difference = np.abs(rounded.volume.hu.astype(int) - exact.volume.hu)
+    assert 0 < difference.mean() < 20

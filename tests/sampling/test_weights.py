@@ -11,6 +11,7 @@ from syda.sampling import weights
 CT = {"size": 8, "spacing_mm": 1.5, "window_min": -1000, "window_max": 1000}
 
 NONE = measure([], []).to_json()
+SIZES = measure([{"effective_spacing_mm": 3.0}], ["effective_spacing_mm"]).to_json()
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def folder(tmp_path):
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter)
     description = weights.Description(
-        generator.architecture, CT, [10, 12], NONE, {"version": "v0"}, images_seen=8
+        generator.architecture, CT, SIZES, NONE, {"version": "v0"}, images_seen=8
     )
     weights.save(tmp_path, generator, description)
     return tmp_path
@@ -28,7 +29,7 @@ def folder(tmp_path):
 
 def test_round_trip(folder, tmp_path_factory):
     generator, description = weights.load(folder)
-    assert description.longest_sides == [10, 12]
+    assert description.sizes["numbers"] == SIZES["numbers"]
     assert not generator.training
     again = tmp_path_factory.mktemp("again")
     weights.save(again, generator, description)

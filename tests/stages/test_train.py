@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -95,7 +96,10 @@ def test_description_says_where_the_weights_come_from(trained):
         "window_min": -1000,
         "window_max": 1000,
     }
-    assert description["longest_sides"] == sorted(line["longest_side"] for line in training)
+    (sizes,) = description["sizes"]["numbers"]
+    spacings = [1.5 * line["longest_side"] / 8 for line in training]
+    assert sizes["mean"] == pytest.approx(fmean(spacings))
+    assert min(spacings) < sizes["low"] < sizes["high"] < max(spacings)
     assert description["data"]["training_cases"] == len(training)
     assert description["data"]["version"] == "v0"
 

@@ -15,6 +15,7 @@ def recipe() -> Recipe:
         batch=4,
         generator_lr=0.01,
         discriminator_lr=0.01,
+        decay_share=0.0,
         loss="nonsaturating",
         r1_weight=0.001,
         r1_interval=1,
@@ -33,6 +34,7 @@ def recipe() -> Recipe:
         patience_images=1000,
         bfloat16=False,
         recompute=False,
+        microbatch=0,
         checkpoint_images=8,
         log_images=4,
     )

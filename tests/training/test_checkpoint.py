@@ -27,7 +27,7 @@ NETWORKS = {
 @pytest.fixture
 def scans() -> Scans:
     images = torch.rand(6, 1, 16, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    return Scans(images, [16] * 6, CASES)
+    return Scans(images, CASES)
 
 
 class KilledError(Exception):
@@ -61,6 +61,7 @@ def train(scans, recipe):
         augment_probability=0.3,
         augment_target=0.1,
         augment_images=100,
+        decay_share=0.4,
         bfloat16=True,
         checkpoint_images=12,
         log_images=10,

@@ -23,7 +23,7 @@ def test_encode_stacks_the_model_images():
     scans = encode([(volume(0), Properties(), {}), (volume(500), Properties(), {})], SPACE)
     assert scans.images.shape == (2, 1, 8, 8, 8)
     assert scans.images.dtype == torch.float32
-    assert scans.longest_sides == [16, 16]
+    assert [case["effective_spacing_mm"] for case in scans.properties] == [3.0, 3.0]
     np.testing.assert_array_equal(scans.images[1].numpy(), SPACE.encode(volume(500))[0])
 
 

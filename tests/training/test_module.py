@@ -7,6 +7,7 @@ from syda.errors import CheckFailed
 from syda.model.conditions import measure
 from syda.model.discriminator import Discriminator
 from syda.model.generator import Generator
+from syda.training import losses
 from syda.training.devices import Place
 from syda.training.module import Game, spread
 from syda.training.recipe import Recipe
@@ -177,13 +178,63 @@ def test_computing_feature_maps_twice_changes_no_weight(real, recipe):
         assert torch.equal(value, ended[1][name]), name
 
 
-def test_computing_feature_maps_twice_keeps_fewer(real, recipe):
-    def kept(recompute):
-        game, sizes = game_of(replace(recipe, recompute=recompute)), []
-        with torch.autograd.graph.saved_tensors_hooks(
-            lambda tensor: sizes.append(tensor.numel()) or tensor, lambda tensor: tensor
-        ):
-            game.discriminator(game.discriminator.windows(real[0]), real[1])
-        return sum(sizes)
+def test_learning_rates_fall_to_zero_at_the_end(real, recipe):
+    game = game_of(replace(recipe, images=32, decay_share=0.5))
+    rates = []
+    for _ in range(8):
+        game.training_step(real)
+        rates.append([group["lr"] for o in game.optimizers() for group in o.param_groups])
+    assert rates == [[0.01 * share] * 2 for share in (1, 1, 1, 1, 1, 0.75, 0.5, 0.25)]
 
-    assert kept(recompute=True) < 0.6 * kept(recompute=False)
+
+@pytest.mark.parametrize("microbatch", [1, 2, 3])
+def test_a_batch_in_parts_has_the_gradients_of_the_whole(real, recipe, microbatch):
+    """Minibatch deviation and both penalties included; logits are float32 in any case."""
+    found = []
+    for size in (0, microbatch):
+        game = game_of(replace(recipe, microbatch=size)).double()
+        game.dtype_of_maps = torch.float64
+        images, told = (part.double() for part in real)
+        noise = [layer.double() for layer in game._noise(4, 16)]
+        w = game.generator.style(game._latents(4).double(), told)
+        fake = game.generator.synthesis(w, noise, torch.float64)
+        seen = game._see(images).requires_grad_()
+        logits = game.discriminator(seen, told, torch.float64)
+        judged = game.discriminator(game._see(fake), told, torch.float64)
+        loss = logits.sin().sum() + judged.cos().sum() + losses.r1_penalty(logits, seen)
+        loss = loss + losses.path_lengths(fake, w, torch.ones_like(fake)).square().sum()
+        trained = [p for p in game.parameters() if p.requires_grad]
+        found.append(torch.autograd.grad(loss, trained, allow_unused=True))
+    for whole, parts in zip(*found, strict=True):
+        assert (whole is None) == (parts is None)
+        if whole is not None:
+            torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-6)
+
+
+def test_a_batch_in_parts_keeps_the_maps_of_one(real, recipe):
+    assert kept(real, replace(recipe, microbatch=1)) < 0.3 * kept(real, recipe)
+
+
+def test_a_training_in_parts_ends_where_the_whole_one_does(real, recipe):
+    ended = []
+    for microbatch in (0, 2):
+        game = game_of(replace(recipe, microbatch=microbatch, generator_lr=1e-3))
+        for _ in range(2):
+            game.training_step(real)
+        ended.append(snapshot(game))
+    for name, value in ended[0].items():
+        torch.testing.assert_close(ended[1][name], value, rtol=1e-3, atol=1e-3)
+
+
+def test_computing_feature_maps_twice_keeps_fewer(real, recipe):
+    assert kept(real, replace(recipe, recompute=True)) < 0.6 * kept(real, recipe)
+
+
+def kept(real, recipe) -> int:
+    """Numbers that the discriminator keeps for its gradients."""
+    game, sizes = game_of(recipe), []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda tensor: sizes.append(tensor.numel()) or tensor, lambda tensor: tensor
+    ):
+        game.discriminator(game.discriminator.windows(real[0]), real[1])
+    return sum(sizes)

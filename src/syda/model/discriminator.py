@@ -13,6 +13,7 @@ Feature maps lie channels-last: plain 3D convolutions are several times faster s
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -25,6 +26,7 @@ from syda.model.layers import (
     EqualizedLinear,
     activate,
     downsample,
+    in_parts,
     run,
 )
 from syda.model.synthesis import START
@@ -89,12 +91,14 @@ class Discriminator(nn.Module):
     Attributes:
         tone: the curve of the second window; a straight line until fitted.
         recompute: whether a training saves memory by computing feature maps twice.
+        at_once: volumes of a batch whose feature maps are computed at once; 0 for all.
     """
 
     def __init__(self, channels: Sequence[int], conditions: int = 0) -> None:
         super().__init__()
         bottom = channels[0]
         self.recompute = False
+        self.at_once = 0
         self.tone = Tone()
         self.from_windows = nn.ModuleList(
             EqualizedConv3d(2, c, 1, gain=RELU_GAIN) for c in channels
@@ -128,6 +132,17 @@ class Discriminator(nn.Module):
         Returns:
             ``[N]`` logits, float32.
         """
+        x = in_parts(partial(self._features, dtype, fade), self.at_once, windows)
+        x = minibatch_deviation(x)
+        x = activate(self.conv(x)).contiguous().flatten(1)
+        x = activate(self.hidden(x))
+        logit: Tensor = self.logit(x)[:, 0]
+        if self.embed is not None:
+            logit = logit + (self.embed(conditions) * x).sum(dim=1) / math.sqrt(x.shape[1])
+        return logit
+
+    def _features(self, dtype: torch.dtype, fade: float, windows: Tensor) -> Tensor:
+        """What is seen in each volume for itself: ``[N, channels, 4, 4, 4]``, float32."""
         level = (windows.shape[-1] // START).bit_length() - 1
         x = self._enter(windows, level, dtype)
         if level > 0:
@@ -136,13 +151,7 @@ class Discriminator(nn.Module):
                 x = torch.lerp(self._enter(downsample(windows), level - 1, dtype), x, fade)
             for block in reversed(self.blocks[: level - 1]):
                 x = run(block, self.recompute, x)
-        x = minibatch_deviation(x.float())
-        x = activate(self.conv(x)).contiguous().flatten(1)
-        x = activate(self.hidden(x))
-        logit: Tensor = self.logit(x)[:, 0]
-        if self.embed is not None:
-            logit = logit + (self.embed(conditions) * x).sum(dim=1) / math.sqrt(x.shape[1])
-        return logit
+        return x.float()
 
     def _enter(self, windows: Tensor, level: int, dtype: torch.dtype) -> Tensor:
         x = windows.to(dtype, memory_format=torch.channels_last_3d)

@@ -6,6 +6,7 @@ Progressive Growing of GANs, 2018, section 4.1). The arithmetic runs in the type
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -90,9 +91,30 @@ def run(block: nn.Module, recompute: bool, *inputs: Any) -> Any:
     Chen et al., Training Deep Nets with Sublinear Memory Cost (2016). Derivatives of any order stay
     the same.
     """
-    if not (recompute and torch.is_grad_enabled()):
-        return block(*inputs)
-    return checkpoint(block, *inputs, use_reentrant=False, preserve_rng_state=False)
+    return _computed_again(block, *inputs) if recompute else block(*inputs)
+
+
+def in_parts(network: Callable[..., Tensor], at_once: int, *batch: Tensor) -> Tensor:
+    """Run a network whose samples do not see one another on a few of them at a time.
+
+    What training keeps for the gradients is then of a few samples only: the maps of the others are
+    computed again when their turn comes.
+
+    Args:
+        network: takes and gives tensors whose first axis is the batch.
+        at_once: samples; 0 for all of them.
+        batch: its arguments.
+    """
+    if at_once == 0 or at_once >= len(batch[0]):
+        return network(*batch)
+    parts = zip(*(torch.split(argument, at_once) for argument in batch), strict=True)
+    return torch.cat([_computed_again(network, *part) for part in parts])
+
+
+def _computed_again(network: Callable[..., Any], *inputs: Any) -> Any:
+    if not torch.is_grad_enabled():
+        return network(*inputs)
+    return checkpoint(network, *inputs, use_reentrant=False, preserve_rng_state=False)
 
 
 def upsample(x: Tensor) -> Tensor:

@@ -8,12 +8,13 @@ most of its steps, what they share.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from syda.model.layers import downsample, run, upsample
+from syda.model.layers import downsample, in_parts, run, upsample
 from syda.model.modulated_conv import ModulatedConv3d, ToImage
 from syda.model.tone import Tone
 
@@ -64,6 +65,7 @@ class Synthesis(nn.Module):
         tone: the curve between image values and tones.
         mean: ``[1, 1, S, S, S]``, mean tone of the training volumes; zero until :meth:`start_from`.
         recompute: whether a training saves memory by computing feature maps twice.
+        at_once: volumes of a batch that a training computes at once; 0 for all.
 
     Args:
         latent: length of w.
@@ -76,6 +78,7 @@ class Synthesis(nn.Module):
         super().__init__()
         side = START * 2 ** (len(channels) - 1)
         self.recompute = False
+        self.at_once = 0
         self.register_buffer("mean", torch.zeros(1, 1, side, side, side))
         self.tone = Tone()
         self.constant = Constant(channels[0])
@@ -115,8 +118,11 @@ class Synthesis(nn.Module):
         Returns:
             ``[N, 1, S, S, S]`` float32 in [-1, 1].
         """
-        start = self.constant(len(w)).to(dtype, memory_format=torch.channels_last_3d)
         styles = w[:, None].expand(-1, self.levels, -1) if w.ndim == 2 else w
+        return in_parts(partial(self._draw, dtype), self.at_once, styles, *noise)
+
+    def _draw(self, dtype: torch.dtype, styles: Tensor, *noise: Tensor) -> Tensor:
+        start = self.constant(len(styles)).to(dtype, memory_format=torch.channels_last_3d)
         x = self.conv(start, styles[:, 0], noise[0])
         image = self.to_image(x, styles[:, 0])
         for i, block in enumerate(self.blocks[: len(noise) // 2]):

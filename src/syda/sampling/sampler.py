@@ -34,22 +34,25 @@ class Sampler:
     Args:
         generator: what draws.
         space: the way back to HU.
-        longest_sides: those of the training cases; L is drawn from them, unless the generator is
-            given the size of a voxel.
+        sizes: of the training cases' model voxels, as statistics; a size is drawn from them, unless
+            the generator is given one.
         conditions: the properties that the generator is given.
+        dtype: of the feature maps, that of the training as a rule.
     """
 
     def __init__(
         self,
         generator: Generator,
         space: ModelSpace,
-        longest_sides: list[int],
+        sizes: Conditions,
         conditions: Conditions,
+        dtype: torch.dtype,
     ) -> None:
         self.generator = generator
         self.space = space
-        self.longest_sides = longest_sides
+        self.sizes = sizes
         self.conditions = conditions
+        self.dtype = dtype
 
     @torch.no_grad()
     def sample(
@@ -57,8 +60,8 @@ class Sampler:
     ) -> Sample:
         """Draw one volume.
 
-        L, properties, latent and noise come, in this order, from one random generator of this seed;
-        so a volume does not depend on what else is drawn.
+        Size, properties, latent and noise come, in this order, from one random generator of this
+        seed; so a volume does not depend on what else is drawn.
 
         Args:
             seed: of the volume.
@@ -70,15 +73,21 @@ class Sampler:
             ValueError: a property that the generator cannot be given.
         """
         rng = torch.Generator().manual_seed(seed)
-        longest = self.longest_sides[int(torch.randint(len(self.longest_sides), (), generator=rng))]
+        size = self.sizes.draw(rng, {})[EFFECTIVE_SPACING]
         properties = self.conditions.draw(rng, asked or {})
-        if (spacing := properties.get(EFFECTIVE_SPACING)) is not None:
-            longest = max(1, round(float(spacing) * self.space.size / self.space.spacing_mm))
+        given = properties.get(EFFECTIVE_SPACING)
+        longest = self._longest_side(given, size)
+        if given is not None:
             properties[EFFECTIVE_SPACING] = self.space.effective_spacing(longest)
         device = self.generator.w_average.device
         z = self.generator.draw_latents(1, rng).to(device)
         noise = [layer.to(device) for layer in self.generator.draw_noise(1, rng)]
         told = self.conditions.encode(properties)[None].to(device)
-        image = self.generator(z, told, noise, truncation=truncation).cpu()
+        image = self.generator(z, told, noise, truncation=truncation, dtype=self.dtype).cpu()
         volume = self.space.decode(image[0].numpy(), longest)
         return Sample(seed, longest, properties, volume)
+
+    def _longest_side(self, *sizes: Value) -> int:
+        """L that gives about the first of these sizes of a model voxel, mm, that is known."""
+        spacing = next(float(size) for size in sizes if size is not None)
+        return max(1, round(spacing * self.space.size / self.space.spacing_mm))

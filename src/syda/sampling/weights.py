@@ -32,7 +32,7 @@ class Description:
     Attributes:
         architecture: keyword arguments of :class:`~syda.model.generator.Generator`.
         ct: ``size``, ``spacing_mm``, ``window_min``, ``window_max`` of the model space.
-        longest_sides: L of the training cases in voxels of ``spacing_mm``, ascending.
+        sizes: of the training cases' model voxels, as statistics.
         conditions: the properties that it is given (:mod:`syda.model.conditions`), as statistics.
         data: ``version``, ``index_sha256`` and ``training_cases`` of the records.
         images_seen: images that the training showed.
@@ -40,7 +40,7 @@ class Description:
 
     architecture: dict[str, Any]
     ct: dict[str, Any]
-    longest_sides: list[int]
+    sizes: dict[str, Any]
     conditions: dict[str, Any]
     data: dict[str, Any]
     images_seen: int
@@ -65,6 +65,7 @@ def load(folder: Path) -> tuple[Generator, Description]:
         with torch.device("meta"):
             generator = Generator(**description.architecture)
         known = Conditions.from_json(description.conditions)
+        Conditions.from_json(description.sizes)
         state = load_file(folder / WEIGHTS)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())

@@ -6,12 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import torch
 from pydantic import Field
 from tqdm import tqdm
 
 from syda import paths
 from syda.model.conditions import Conditions
-from syda.params import Section, load
+from syda.params import Precision, Section, load
 from syda.runtime import progress, stage
 from syda.runtime.outputs import replace_folder, write_json
 from syda.sampling import asked, weights
@@ -36,6 +37,8 @@ class Params(Section):
     """Volumes."""
     truncation: float = Field(ge=0, le=1)
     """1 for the full variety, towards 0 for more average volumes."""
+    precision: Precision
+    """Of the feature maps."""
     properties: dict[str, str | float | Annotated[list[float], Field(min_length=2, max_length=2)]]
     """What is asked for, by name: a value, or a range from which each volume draws its own."""
     export: int = Field(ge=1)
@@ -62,7 +65,9 @@ def run(root: Path) -> None:
         for warning in asked.check(conditions, own.properties):
             tqdm.write(f"warning: generate.properties: {warning}", file=sys.stderr)
         space = ModelSpace(**description.ct)
-        sampler = Sampler(generator, space, description.longest_sides, conditions)
+        sizes = Conditions.from_json(description.sizes)
+        dtype = getattr(torch, own.precision)
+        sampler = Sampler(generator, space, sizes, conditions, dtype)
         facts = {
             "truncation": own.truncation,
             "weights_sha256": weights.digest(root / paths.WEIGHTS),

@@ -71,6 +71,8 @@ class Params(Section):
     """Learning rate of the generator."""
     discriminator_lr: float = Field(gt=0)
     """Learning rate of the discriminator."""
+    decay_share: float = Field(ge=0, le=1)
+    """Share of the images, the last ones, over which the learning rates fall to zero."""
     loss: losses.Form
     """Form of the adversarial loss."""
     r1_weight: float = Field(ge=0)
@@ -99,6 +101,8 @@ class Params(Section):
     """Of the feature maps."""
     recompute: bool
     """Whether feature maps are computed twice to save memory."""
+    microbatch: int = Field(ge=0)
+    """Volumes of a batch that are computed at once; 0 is all."""
     checkpoint_images: int = Field(ge=1)
     """Images from one checkpoint to the next."""
     log_images: int = Field(ge=1)
@@ -178,7 +182,7 @@ def run(root: Path) -> None:
             root / paths.MLFLOW,
             params={"train": own.model_dump(), "ct": ct.model_dump(), "model": model.model_dump()},
             tags={f"data.{key}": str(value) for key, value in source.items()},
-            grids=Grids(own.pictures, space, scans.longest_sides, known),
+            grids=Grids(own.pictures, space, scans.sizes(), known),
             memory=checkpoints.folder / "mlflow-run",
         )
         networks = model.networks(known.size)
@@ -188,7 +192,7 @@ def run(root: Path) -> None:
         description = weights.Description(
             networks["generator"],
             cube,
-            sorted(scans.longest_sides),
+            scans.sizes().to_json(),
             known.to_json(),
             source,
             game.images_seen,

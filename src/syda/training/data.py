@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from syda.errors import CheckFailed
-from syda.model.conditions import Conditions, Value
+from syda.model.conditions import Conditions, Value, measure
 from syda.training.devices import Place
 from syda.types import EFFECTIVE_SPACING, Attribute, Properties, Volume
 from syda.volume.model_space import ModelSpace
@@ -25,13 +25,11 @@ class Scans:
 
     Attributes:
         images: ``[cases, 1, S, S, S]`` float32 in [-1, 1].
-        longest_sides: L in voxels of the model space's ``spacing_mm``.
         properties: those of :class:`syda.types.Properties` and the attributes, by name, and
             ``effective_spacing_mm``, the size of a model voxel; None where one is unknown.
     """
 
     images: Tensor
-    longest_sides: list[int]
     properties: list[dict[str, Value]]
 
     def told(self, conditions: Conditions) -> Tensor:
@@ -41,11 +39,11 @@ class Scans:
 
     def only(self, cases: Sequence[int]) -> "Scans":
         """Return some of the cases, by index."""
-        return Scans(
-            self.images[cases],
-            [self.longest_sides[i] for i in cases],
-            [self.properties[i] for i in cases],
-        )
+        return Scans(self.images[cases], [self.properties[i] for i in cases])
+
+    def sizes(self) -> Conditions:
+        """The statistics of the size of a model voxel, which every case has."""
+        return measure(self.properties, [EFFECTIVE_SPACING])
 
 
 def encode(
@@ -60,17 +58,16 @@ def encode(
     Raises:
         CheckFailed: there is no scan.
     """
-    images, longest_sides = [], []
+    images = []
     properties: list[dict[str, Value]] = []
     for volume, measured, attributes in scans:
         image, longest = space.encode(volume)
         images.append(image)
-        longest_sides.append(longest)
         effective = {EFFECTIVE_SPACING: space.effective_spacing(longest)}
         properties.append({**attributes, **asdict(measured), **effective})
     if not images:
         raise CheckFailed("train: no training volume in the records: add scans to data.version")
-    return Scans(torch.from_numpy(np.stack(images)), longest_sides, properties)
+    return Scans(torch.from_numpy(np.stack(images)), properties)
 
 
 class Batches(IterableDataset[tuple[Tensor, Tensor]]):

@@ -65,6 +65,7 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
         self.recipe = recipe
         self.place = place
         generator.synthesis.recompute = discriminator.recompute = recipe.recompute
+        generator.synthesis.at_once = discriminator.at_once = recipe.microbatch
         self.ema = Ema(generator, recipe.ema_half_life, recipe.ema_ramp)
         self.curves = Curves(recipe.log_images)
         self.referee = Referee(recipe.patience_images)
@@ -137,6 +138,8 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
         """
         real, conditions = batch
         generator_optimizer, discriminator_optimizer = self.optimizers()
+        self._set_rate(generator_optimizer, self.recipe.generator_lr)
+        self._set_rate(discriminator_optimizer, self.recipe.discriminator_lr)
         if self.images_seen < self.recipe.coarse_images:
             real = downsample(real)
         told = self.tell(conditions)
@@ -173,6 +176,12 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
         if self.images_seen < recipe.coarse_images or recipe.coarse_images == 0:
             return 1.0
         return min(1.0, (self.images_seen - recipe.coarse_images) / recipe.fade_images)
+
+    def _set_rate(self, optimizer: Any, full: float) -> None:
+        images, decay = self.recipe.images, self.recipe.decay_share * self.recipe.images
+        left = max(0, images - self.images_seen)
+        for group in optimizer.param_groups:
+            group["lr"] = full * left / decay if left < decay else full
 
     def r1_gamma(self, real: Tensor) -> float:
         """Weight of the R1 penalty for volumes of this side: see :class:`Recipe`."""

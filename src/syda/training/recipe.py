@@ -27,6 +27,8 @@ class Recipe:
         path_interval: steps from one path-length regularisation to the next, counted likewise.
         ema_half_life: half-life of the released average, images.
         ema_ramp: upper bound of the half-life as a share of the images seen.
+        decay_share: share of the images, the last ones, over which the learning rates fall to
+            zero in a straight line.
         loss: form of the adversarial loss.
         style_mixing: probability that a sample's styles come from two latents.
         property_dropout: probability that a property is not told.
@@ -40,6 +42,7 @@ class Recipe:
         patience_images: images after which a won or collapsed game is stopped.
         bfloat16: whether feature maps are bfloat16; penalties are float32 in any case.
         recompute: whether feature maps are computed twice to save memory.
+        microbatch: volumes of a batch computed at once, the others after one another; 0 for all.
         checkpoint_images: images from one checkpoint to the next.
         log_images: images from one line of the curves to the next.
     """
@@ -57,6 +60,7 @@ class Recipe:
     path_interval: int
     ema_half_life: float
     ema_ramp: float
+    decay_share: float
     loss: losses.Form
     style_mixing: float
     property_dropout: float
@@ -69,5 +73,6 @@ class Recipe:
     patience_images: int
     bfloat16: bool
     recompute: bool
+    microbatch: int
     checkpoint_images: int
     log_images: int

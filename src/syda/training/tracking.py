@@ -56,13 +56,13 @@ class Grids:
     Attributes:
         count: of them.
         space: the way of their volumes back to HU.
-        longest_sides: of the training cases, in voxels.
+        sizes: of the training cases' model voxels, as statistics.
         conditions: the properties that the generator is given.
     """
 
     count: int
     space: ModelSpace
-    longest_sides: list[int]
+    sizes: Conditions
     conditions: Conditions
 
 
@@ -203,7 +203,8 @@ class Tracker(_Watcher, pl.Callback):  # type: ignore[misc]  # Lightning is unty
 
     def _log_grid(self, game: Game) -> None:
         grids = self._pictures
-        sampler = Sampler(game.ema.average, grids.space, grids.longest_sides, grids.conditions)
+        average, dtype = game.ema.average, game.dtype_of_maps
+        sampler = Sampler(average, grids.space, grids.sizes, grids.conditions, dtype)
         volumes = [sampler.sample(seed).volume for seed in GRID_SEEDS]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{game.images_seen:08d}.png"

@@ -117,7 +117,8 @@ class Bench:
         return watch.value
 
     def _judge(self, game: Game, known: conditions.Conditions) -> float:
-        sampler = Sampler(game.ema.average, self.space, self.scans.longest_sides, known)
+        average, sizes = game.ema.average, self.scans.sizes()
+        sampler = Sampler(average, self.space, sizes, known, game.dtype_of_maps)
         return self.objective(self._as_evaluated(sampler))
 
     def _as_evaluated(self, sampler: Sampler) -> Images:
