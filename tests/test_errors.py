@@ -86,7 +86,8 @@ def released(root, architecture):
     source = {"version": "v0", "index_sha256": "0" * 64, "training_cases": 3}
     known = measure([{"body_width_mm": 300.0 + i} for i in range(3)], ["body_width_mm"])
     told = known.to_json()
-    description = weights.Description(architecture, cube, [8], told, source, 1)
+    sizes = measure([{"effective_spacing_mm": 1.5}], ["effective_spacing_mm"])
+    description = weights.Description(architecture, cube, sizes.to_json(), told, source, 1)
     weights.save(folder, Generator(**NETWORK), description)
     return root
 

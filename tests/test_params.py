@@ -56,7 +56,7 @@ def test_every_fault_is_named_at_once_with_file_and_line(write):
         ("  version: v0", "  version: 2026-11-22"),  # mistyped: a date
         ("  hu_min: -1024", "  hu_minimum: -1024"),  # unknown, and one is missing
         ("  size: 32", "  size: true"),  # mistyped
-        ("  images: 1", "  imagess: 1"),
+        ("\n  images: 1", "\n  imagess: 1"),
         ("    shift: 0.07", "    shift: 2.5"),  # out of range, nested
         ("  pictures: 4", "  seed: 1\n  pictures: 4"),  # duplicate
         ("resample:", "trian: {}\nresample:"),  # unknown section

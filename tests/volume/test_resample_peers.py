@@ -18,6 +18,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813  (its manual's name for it)
 from scipy import ndimage
 
 from bench import phantom
@@ -93,7 +94,6 @@ def scipy_gaussian(volume):
 
 
 def simpleitk_linear(volume, variances=()):
-    sitk = pytest.importorskip("SimpleITK", reason="needs requirements-bench.lock")
     image = sitk.Cast(sitk.GetImageFromArray(volume.hu.T), sitk.sitkFloat32)
     image.SetSpacing(volume.spacing)
     image.SetOrigin(volume.affine[:3, 3].tolist())

@@ -70,6 +70,7 @@ def run(root: Path) -> None:
         sampler = Sampler(generator, space, sizes, conditions, dtype)
         facts = {
             "truncation": own.truncation,
+            "precision": own.precision,
             "weights_sha256": weights.digest(root / paths.WEIGHTS),
         }
         seeds = range(own.seed, own.seed + own.count)
