@@ -169,3 +169,11 @@ def test_packages_form_no_circle():
 def test_modules_form_no_circle():
     graph = nx.DiGraph((module, used) for module in MODULES for used in own(module))
     assert list(nx.simple_cycles(graph)) == []
+
+
+def test_the_data_half_needs_no_torch():
+    """It takes a second or more to import, for each stage and each worker."""
+    from syda.runtime.closure import modules_of
+
+    for stage in ("phantom", "convert", "resample", "pack"):
+        assert not {m for m in modules_of(stage) if m in MODULES and "torch" in others(m)}, stage

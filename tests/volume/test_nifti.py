@@ -60,6 +60,22 @@ def test_truncated_garbage_and_other_types_are_refused(tmp_path, ramp):
         nifti.read(bad)
 
 
+def test_a_flipped_bit_anywhere_is_refused_or_changes_nothing(tmp_path, ramp):
+    good, bad = tmp_path / "a.nii.gz", tmp_path / "b.nii.gz"
+    nifti.write(good, ramp)
+    packed, refused = good.read_bytes(), 0
+    for place in range(0, len(packed), 7):
+        bad.write_bytes(packed[:place] + bytes([packed[place] ^ 16]) + packed[place + 1 :])
+        try:
+            found = nifti.read(bad)
+        except CorruptData:
+            refused += 1
+        else:
+            np.testing.assert_array_equal(found.hu, ramp.hu)
+            np.testing.assert_array_equal(found.affine, nifti.read(good).affine)
+    assert refused > len(packed) / 7 * 0.9
+
+
 def test_case_files_are_sorted_and_named(tmp_path, ramp):
     for name in ("c2", "c1"):
         nifti.write(tmp_path / f"{name}.nii.gz", ramp)

@@ -43,6 +43,25 @@ def test_a_whole_number_of_voxels_is_their_mean_exactly(factor):
     np.testing.assert_allclose(along_axes(image, [axis] * 3, outside=-1000), means, atol=1e-3)
 
 
+@pytest.mark.parametrize("step", [0.4, 1.0, 1.5, 2.0, 2.7])
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_along_axes_is_the_product_with_the_weights(step, dtype):
+    rng = np.random.default_rng(0)
+    image = rng.integers(-1000, 1000, (9, 12, 15)).astype(dtype)
+    axes = [
+        Axis(round(n / step) + 4, (step - 1) / 2 - 2 * step * wide, step)
+        for n, wide in zip(image.shape, (0, 1, 0), strict=True)
+    ]
+    a, b, c = (
+        axis.weights(n).astype(np.float64) for axis, n in zip(axes, image.shape, strict=True)
+    )
+    expected = np.einsum("ia,jb,kc,abc->ijk", a, b, c, image + 1000.0) - 1000
+    found = along_axes(image, axes, outside=-1000)
+    assert found.dtype == np.float32
+    assert found.flags.f_contiguous
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
 def test_weights_going_up_are_linear_and_hold_the_edge():
     weights = Axis(count=4, start=-0.25, step=0.5).weights(2)
     np.testing.assert_allclose(weights, [[1, 0], [0.75, 0.25], [0.25, 0.75], [0, 1]])

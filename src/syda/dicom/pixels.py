@@ -68,14 +68,24 @@ class Planes:
         for one in self.slices:
             stored = decode(one)
             values = _rescaled(one, stored)
-            padding = (values < NOT_MEASURED_BELOW_HU) | _tagged_padding(one, stored)
-            outside = ((values < self.hu_min) | (values > self.hu_max)) & ~padding
-            self.clamped += int(outside.sum())
-            self.measured += padding.size - int(padding.sum())
-            values[padding] = AIR_HU
+            tagged = _tagged_padding(one, stored)
+            self.measured += values.size
+            if tagged is not None or values.min() < self.hu_min or values.max() > self.hu_max:
+                self._bound(values, tagged)
             if one.header is one.source:
                 del one.header.PixelData
-            yield np.rint(np.clip(values, self.hu_min, self.hu_max)).T.astype(np.int16)
+            yield np.rint(values, out=values).T.astype(np.int16)
+
+    def _bound(self, values: NDArray[np.float32], tagged: NDArray[np.bool_] | None) -> None:
+        """Turn padding to air and clamp the rest, in place, and count."""
+        padding = values < NOT_MEASURED_BELOW_HU
+        if tagged is not None:
+            padding |= tagged
+        outside = ((values < self.hu_min) | (values > self.hu_max)) & ~padding
+        self.clamped += int(outside.sum())
+        self.measured -= int(padding.sum())
+        values[padding] = AIR_HU
+        np.clip(values, self.hu_min, self.hu_max, out=values)
 
     @property
     def clamped_share(self) -> float:
@@ -122,18 +132,21 @@ def _rescaled(one: Slice, stored: NDArray[np.integer[Any]]) -> NDArray[np.float3
     (slope,), (intercept,) = (
         header.numbers(one.header, keyword, 1) for keyword in ("RescaleSlope", "RescaleIntercept")
     )
-    return stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+    values = stored.astype(np.float32)
+    values *= np.float32(slope)
+    values += np.float32(intercept)
+    return values
 
 
-def _tagged_padding(one: Slice, stored: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-    """Where stored values lie in the padding range.
+def _tagged_padding(one: Slice, stored: NDArray[np.integer[Any]]) -> NDArray[np.bool_] | None:
+    """Where stored values lie in the padding range, None where there is none.
 
     The tag may have been written as unsigned beside signed pixels, or the other way round: it is
     read as a stored value is.
     """
     value = header.value(one.header, "PixelPaddingValue")
     if value is None:
-        return np.zeros(stored.shape, dtype=np.bool_)
+        return None
     limit = header.value(one.header, "PixelPaddingRangeLimit")
     ends = (value, value if limit is None else limit)
     low, high = sorted(int(np.array(int(end)).astype(stored.dtype)) for end in ends)

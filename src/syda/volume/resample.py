@@ -10,16 +10,13 @@ new voxel that reaches beyond them is the mean of the part inside.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from syda.types import HU, Tensor32, Volume
 from syda.volume import geometry
-
-_SLAB = 32
-"""Planes that are resampled at a time: a whole scan in float32 would be twice its size again."""
 
 _EPSILON = 1e-9
 """Voxels; positions that differ by less are the same."""
@@ -81,6 +78,9 @@ def _centred(
 def along_axes(image: NDArray[np.generic], axes: Sequence[Axis], outside: float) -> Tensor32:
     """Resample an array along each of its axes.
 
+    A sum of products for each voxel, in one order: the same bytes on every processor, which a
+    matrix product does not promise.
+
     Args:
         image: ``[a, b, c]``, any real dtype; fastest in Fortran order, as NIfTI files are.
         axes: one for each array axis.
@@ -90,17 +90,64 @@ def along_axes(image: NDArray[np.generic], axes: Sequence[Axis], outside: float)
         float32 ``[axes[0].count, axes[1].count, axes[2].count]``, in Fortran order.
     """
     a, b, c = (
-        torch.from_numpy(axis.weights(length))
-        for axis, length in zip(axes, image.shape, strict=True)
+        _Band.of(axis.weights(length)) for axis, length in zip(axes, image.shape, strict=True)
     )
     planes = image.T  # [c, b, a]
-    inplane = torch.empty(len(planes), len(b), len(a))
-    for first in range(0, len(planes), _SLAB):
-        # Values are taken relative to `outside`: the zero weight rows then give it exactly.
-        slab = planes[first : first + _SLAB].astype(np.float32, order="C") - np.float32(outside)
-        inplane[first : first + _SLAB] = b @ (torch.from_numpy(slab) @ a.T)
-    result = c @ inplane.flatten(1) + outside
-    return np.asarray(result.numpy().reshape(len(c), len(b), len(a)).T)
+
+    @lru_cache(maxsize=c.width)
+    def plane(number: int) -> Tensor32:
+        # Values are taken relative to `outside`: weights of zero then give it exactly.
+        relative = planes[number].astype(np.float32, order="C")
+        relative -= np.float32(outside)
+        return relative
+
+    result = np.empty((len(c.first), len(b.first), len(a.first)), np.float32)
+    for target, first, weights in zip(result, c.first, c.weights, strict=True):
+        mean = weights[0] * plane(first)
+        for tap in range(1, c.width):
+            if weights[tap]:
+                mean += weights[tap] * plane(first + tap)
+        target[:] = a.along(b.along(mean, 0), 1)
+    result += np.float32(outside)
+    return np.asarray(result.T)
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Weights without their zeros: those of ``width`` neighbours in each output sample.
+
+    Attributes:
+        first: input voxel that the first weight is of, ``[count]``.
+        weights: ``[count, width]``.
+    """
+
+    first: NDArray[np.intp]
+    weights: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, weights: NDArray[np.float32]) -> "_Band":
+        """Pack weights ``[count, length]``."""
+        used = weights != 0
+        length = used.shape[1]
+        first, last = used.argmax(axis=1), length - 1 - used[:, ::-1].argmax(axis=1)
+        width = int(np.where(used.any(axis=1), last - first + 1, 1).max())
+        first = np.minimum(first, length - width)
+        neighbours = first[:, None] + np.arange(width)
+        return cls(first, np.take_along_axis(weights, neighbours, axis=1))
+
+    @property
+    def width(self) -> int:
+        """Most input voxels that an output sample is made of."""
+        return int(self.weights.shape[1])
+
+    def along(self, plane: Tensor32, axis: int) -> Tensor32:
+        """Resample a plane along one of its two axes."""
+        shape = (-1, 1) if axis == 0 else (1, -1)
+        mean = plane.take(self.first, axis)
+        mean *= self.weights[:, 0].reshape(shape)
+        for tap in range(1, self.width):
+            mean += plane.take(self.first + tap, axis) * self.weights[:, tap].reshape(shape)
+        return mean
 
 
 def to_spacing(volume: Volume, spacing: float) -> Volume:
