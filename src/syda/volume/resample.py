@@ -97,7 +97,7 @@ def along_axes(image: NDArray[np.generic], axes: Sequence[Axis], outside: float)
     @lru_cache(maxsize=c.width)
     def plane(number: int) -> Tensor32:
         # Values are taken relative to `outside`: weights of zero then give it exactly.
-        relative = planes[number].astype(np.float32, order="C")
+        relative: Tensor32 = planes[number].astype(np.float32, order="C")
         relative -= np.float32(outside)
         return relative
 
