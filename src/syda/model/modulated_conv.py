@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from syda.model.layers import RELU_GAIN, EqualizedLinear, activate
+from syda.model.layers import RELU_GAIN, EqualizedLinear, activate, rows
 
 EPSILON = 1e-8
 """Added to the squared norm of a demodulated filter."""
@@ -77,8 +77,10 @@ class ModulatedConv3d(nn.Module):
             ``[N, outputs, D, H, W]`` in the type of x.
         """
         y = modulated_conv3d(x, self.weight, self.style(w), self.bias)
-        strength = (NOISE_LR * self.noise_strength)[:, None, None, None].to(x.dtype)
-        return activate(torch.addcmul(y, noise.to(x.dtype), strength))
+        strength = (NOISE_LR * self.noise_strength).to(x.dtype)
+        # As an outer product: with channels last, a broadcast takes six times as long on a CPU.
+        noisy = torch.addmm(rows(y), noise.to(x.dtype).reshape(-1, 1), strength[None])
+        return activate(noisy.reshape(len(y), *y.shape[2:], -1).movedim(-1, 1))
 
 
 class ToImage(nn.Module):
@@ -101,5 +103,6 @@ class ToImage(nn.Module):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """``[N, inputs, D, H, W]`` to ``[N, 1, D, H, W]``, float32."""
         filters = self.style(w) * (self.weight * self.weight_scale)
-        image = torch.einsum("ncdhw,nc->ndhw", x, filters.to(x.dtype))
-        return image[:, None].float() + self.bias
+        n, _, *sides = x.shape
+        image = rows(x).reshape(n, -1, len(self.weight)) @ filters.to(x.dtype)[:, :, None]
+        return torch.add(image.reshape(n, 1, *sides).float(), self.bias)

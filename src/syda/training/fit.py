@@ -14,7 +14,7 @@ from syda.model.conditions import Conditions
 from syda.model.discriminator import Discriminator
 from syda.model.generator import Generator
 from syda.runtime import progress
-from syda.training import devices
+from syda.training import devices, memory
 from syda.training.checkpoint import Checkpoints, Saving
 from syda.training.data import Batches, Scans
 from syda.training.module import Game
@@ -85,6 +85,7 @@ def fit(
     Raises:
         CheckFailed: a loss became NaN or infinite, or one side has won for long.
     """
+    memory.keep()
     with torch.random.fork_rng(devices=[]):  # torch's layers draw from its global state
         torch.manual_seed(recipe.seed)
         generator, discriminator = (
