@@ -116,6 +116,10 @@ def reports():
                 MS_SSIM: figures(0.4123456, 0.3051234, 211),
                 PERCEPTUAL: figures(0.29, 0.26, 232),
             },
+            "gate": {
+                "drawn": 14, "rejected": 2, "rejected_share": 0.142857,
+                "reasons": {"border": 0, "pieces": 2, "open": 1},
+            },
             "n": {"holdout": 21, "train": 43, "synthetic": 12},
         },
         paths.EVALUATION / "details.json": {
