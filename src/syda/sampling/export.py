@@ -2,7 +2,8 @@
 
 ``NNNNNN.nii.gz`` is the model's cube with its true voxel size. ``physical/NNNNNN.nii.gz`` and the
 series ``dicom/NNNNNN/`` are the volume without padding, at the spacing of the scans. All are named
-by the seed; ``NNNNNN.json`` says what it is, and ``gate.json`` what was rejected on the way.
+by the seed; ``NNNNNN.json`` says what it is, and ``gate.json``, where there was a gate, what was
+rejected on the way.
 """
 
 import hashlib

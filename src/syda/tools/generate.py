@@ -51,7 +51,13 @@ def run(
     out = out.resolve()
     _check_free(out)
     made_by, gate = _source(weights, params)
-    for warning in asked.check(made_by.sampler.conditions, order.properties):
+    warnings = asked.check(made_by.sampler.conditions, order.properties)
+    if gate is None:
+        warnings.append(
+            f"no {paths.PARAMS} here: volumes are held against no gate and drawn in "
+            f"{made_by.precision}; --params names one"
+        )
+    for warning in warnings:
         progress.say(f"warning: generate: {warning}")
     begun = time.perf_counter()
     with replace_folder(out) as folder:
@@ -59,7 +65,7 @@ def run(
         export.produce(folder, made_by, order, gate, exported=count, formats=formats)
     seconds = (time.perf_counter() - begun) / count
     told = f"; {gate.told()}, others stand in" if gate and gate.rejected else ""
-    return f"{count} synthetic volumes in {out}, {seconds:.2f} s each{told}"
+    return f"synthetic volumes in {out}: {count}, {seconds:.2f} s each{told}"
 
 
 def _check_free(out: Path) -> None:
@@ -76,10 +82,6 @@ def _source(weights: Path, params: Path | None) -> tuple[export.Source, Gate | N
         )
     code = manifest.code_digest_from(__name__)
     if params is None:
-        progress.say(
-            f"warning: generate: no {paths.PARAMS} here: volumes are held against no gate and "
-            f"drawn in {_NO_PARAMS_PRECISION}; --params names one"
-        )
         return export.source(folder, _NO_PARAMS_PRECISION, code), None
     own = load(params).section("generate", Params)
     return export.source(folder, own.precision, code), own.gate.gate()
