@@ -139,11 +139,93 @@ def train() -> None:
 
 
 @app.command()
-def generate() -> None:
-    """Generate synthetic volumes from seeds (data/synthetic)."""
-    from syda.stages import generate
+def generate(  # noqa: PLR0913  (options of a command)
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Write here, beside the pipeline."),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights", metavar="FOLDER", help="Of a generator; data/weights if not told."
+        ),
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", metavar="LIST", help="One volume each, e.g. 0-9,42.")
+    ] = None,
+    number: Annotated[
+        int | None, typer.Option("--number", metavar="N", help="Volumes; 1 if not told.")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="N", help="Of the first one; 0 if not told."),
+    ] = None,
+    truncation: Annotated[
+        float | None,
+        typer.Option(
+            "--truncation",
+            metavar="SHARE",
+            min=0,
+            max=1,
+            help="1, if not told, for the full variety, towards 0 for more average volumes.",
+        ),
+    ] = None,
+    wishes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--property",
+            metavar="NAME=VALUE",
+            help="To ask for; NAME=LOW..HIGH is a range; repeat.",
+        ),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="nifti|dicom|both", help="Of the volumes; nifti if not told."
+        ),
+    ] = None,
+    params: Annotated[
+        Path | None,
+        typer.Option(
+            "--params",
+            metavar="FILE",
+            help="A params.yaml, for gate and precision; the one here if not told.",
+        ),
+    ] = None,
+) -> None:
+    """Generate synthetic volumes from seeds: data/synthetic, or what the options say, into --out.
 
-    generate.run(Path.cwd())
+    Without options it is the stage, which params.yaml tunes.
+    """
+    from syda.errors import UsageError
+
+    if out is None:
+        told = (weights, seeds, number, seed, truncation, wishes, form, params)
+        if any(option not in (None, []) for option in told):
+            raise UsageError("generate: options go with --out FOLDER; params.yaml tunes the stage")
+        from syda.stages import generate as stage
+
+        stage.run(Path.cwd())
+        return
+    from syda import paths
+    from syda.sampling.export import Order
+    from syda.tools import generate as tool
+
+    order = Order(
+        tool.seeds(seeds, number, seed),
+        1.0 if truncation is None else truncation,
+        tool.properties(wishes or []),
+    )
+    typer.echo(
+        tool.run(
+            out,
+            weights or paths.WEIGHTS,
+            order,
+            tool.formats(form or "nifti"),
+            tool.params_folder(params),
+        )
+    )
 
 
 @app.command()

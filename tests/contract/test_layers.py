@@ -1,4 +1,4 @@
-"""The house: cli -> tuning -> stages -> domain packages -> types, errors; no arrow runs up.
+"""The house: cli -> tuning, tools -> stages -> domain packages -> types, errors; no arrow runs up.
 
 Beside the stages, under the command line as they are: integrity.
 """
@@ -22,6 +22,7 @@ NOT_DOMAIN = {
     "cli",
     "integrity",
     "tuning",
+    "tools",
     "stages",
     "runtime",
     "params",
@@ -127,6 +128,14 @@ def test_what_searches_is_called_by_the_command_line_alone():
     assert users == {"cli", "tuning"}
     stages = {used for module in in_room("tuning") for used in own(module)}
     assert {used for used in stages if room(used) == "stages"} == {"syda.stages.train"}
+
+
+def test_tools_are_called_by_the_command_line_alone():
+    """They use what the pipeline made; no stage depends on them."""
+    users = {room(module) for module in MODULES for used in own(module) if room(used) == "tools"}
+    assert users <= {"cli", "tools"}
+    for module in in_room("tools"):
+        assert not {used for used in own(module) if room(used) in {"cli", "integrity", "tuning"}}
 
 
 def test_the_command_line_starts_without_a_stage():

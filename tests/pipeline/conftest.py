@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from open_gate import OPEN_GATE
+
 REPOSITORY = Path(__file__).parents[2]
 
 TINY = {
@@ -26,6 +28,7 @@ TINY = {
     "validate.min_std_hu": 1.0,  # an untrained network draws nearly nothing
     "generate.count": 4,
     "generate.export": 1,
+    "generate.gate": OPEN_GATE,
 }
 """Overrides that leave every stage its real work on less of it."""
 

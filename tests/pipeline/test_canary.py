@@ -23,6 +23,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ComprehensiveSRStorage
 
+from open_gate import OPEN_GATE
 from syda.types import Volume
 
 REPOSITORY = Path(__file__).parents[2]
@@ -63,6 +64,7 @@ TINIER = {
     "evaluate.bootstrap": 100,
     "generate.count": 4,
     "generate.export": 1,
+    "generate.gate": OPEN_GATE,
 }
 
 

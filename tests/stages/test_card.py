@@ -116,6 +116,10 @@ def reports():
                 MS_SSIM: figures(0.4123456, 0.3051234, 211),
                 PERCEPTUAL: figures(0.29, 0.26, 232),
             },
+            "gate": {
+                "drawn": 14, "rejected": 2, "rejected_share": 0.142857,
+                "reasons": {"border": 0, "pieces": 2, "open": 1},
+            },
             "n": {"holdout": 21, "train": 43, "synthetic": 12},
         },
         paths.EVALUATION / "details.json": {
@@ -487,6 +491,18 @@ def test_a_missing_input_is_wrong_use(root):
     (root / paths.PACK_REPORT).unlink()
     with pytest.raises(UsageError, match=r"reports/pack\.json does not exist"):
         run(root)
+
+
+def test_what_the_gate_rejected_is_told_by_reason(root, clean):
+    _, page, document = clean
+    section = document["sections"]["5"]
+    assert (section["facts"]["drawn"]["value"], section["facts"]["rejected"]["value"]) == (14, 2)
+    reasons = {row["reason"]: row["volumes"]["value"] for row in section["tables"]["gate"]}
+    assert reasons == {"open": 1, "pieces": 2}
+    assert "rejected, by reason" in page
+    fill(root, lambda contents: contents[paths.METRICS]["gate"].update(reasons={"open": 0}))
+    page, _ = run(root)
+    assert "rejected, by reason" not in page
 
 
 def test_no_original_figure_is_shown_as_ours(clean):

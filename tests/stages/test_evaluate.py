@@ -81,6 +81,8 @@ def root(workspace: Callable[..., Path]) -> Path:
         name = f"{seed:06d}{nifti.SUFFIX}"
         nifti.write(root / paths.SYNTHETIC / name, SPACE.decode(image, longest))
     tell(root, [{}] * 5, [{}] * 5)
+    counts = {"drawn": 8, "rejected": 3, "reasons": {"border": 1, "pieces": 3}}
+    write_json(root / paths.SYNTHETIC / "gate.json", counts)
     report = root / paths.validation_report("synthetic")
     report.parent.mkdir(parents=True)
     report.write_text("{}")
@@ -118,7 +120,7 @@ def test_metrics_are_nested_by_split_and_metric(root: Path) -> None:
     evaluate.run(root)
     metrics = json.loads((root / paths.METRICS).read_text())
     assert metrics["n"] == {"synthetic": 5, "train": 4, "holdout": 3}
-    assert set(metrics) == {"n", "train", "holdout"}
+    assert set(metrics) == {"n", "gate", "train", "holdout"}
     for side, real_pairs in (("train", 5), ("holdout", 3)):
         perceptual = next(key for key in metrics[side] if key.startswith("perceptual_imagenet"))
         kid = next(key for key in metrics[side] if key.startswith("kid_poly3_imagenet"))
@@ -186,6 +188,27 @@ def test_a_synthetic_volume_that_nothing_describes_is_refused(
         path.write_text(content)
     with pytest.raises(CorruptData, match=r"data/synthetic/000003\.json.*generate again"):
         evaluate.run(root)
+
+
+def test_what_the_gate_rejected_stands_beside_the_figures(root: Path) -> None:
+    evaluate.run(root)
+    assert json.loads((root / paths.METRICS).read_text())["gate"] == {
+        "drawn": 8,
+        "rejected": 3,
+        "rejected_share": 0.375,
+        "reasons": {"border": 1, "pieces": 3},
+    }
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"drawn": 0, "rejected": 0, "reasons": {}}'])
+def test_volumes_that_passed_no_gate_are_refused(content: str | None, root: Path) -> None:
+    path = root / paths.SYNTHETIC / "gate.json"
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(CorruptData, match=r"data/synthetic/gate\.json.*generate again"):
+        evaluate.run(root)
+    assert not (root / paths.METRICS).exists()
 
 
 def test_details_name_protocols_and_volumes(root: Path) -> None:

@@ -4,13 +4,18 @@ from dataclasses import asdict
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 import torch
 from ruamel.yaml import YAML
 
-from syda.errors import CorruptData, UsageError
+from open_gate import OPEN_GATE
+from syda.dicom import conversion
+from syda.dicom.selection import Rules
+from syda.errors import CheckFailed, CorruptData, UsageError
 from syda.model.conditions import measure
 from syda.model.generator import Generator
+from syda.runtime import manifest
 from syda.sampling import weights
 from syda.stages import generate
 from syda.types import EFFECTIVE_SPACING
@@ -27,7 +32,14 @@ SIZES = measure([{EFFECTIVE_SPACING: 1.5 * side / 8} for side in (16, 20)], [EFF
 
 @pytest.fixture
 def root(workspace):
-    root = workspace({"generate.seed": 7, "generate.count": 3, "generate.export": 2})
+    root = workspace(
+        {
+            "generate.seed": 7,
+            "generate.count": 3,
+            "generate.export": 2,
+            "generate.gate": OPEN_GATE,
+        }
+    )
     torch.manual_seed(0)
     generator = Generator(
         latent=4,
@@ -40,7 +52,7 @@ def root(workspace):
         torch.nn.init.normal_(parameter)
     folder = root / "data" / "weights"
     folder.mkdir(parents=True)
-    source = {"version": "v0"}
+    source = {"version": "v0", "index_sha256": "a" * 64, "training_cases": 43}
     description = weights.Description(
         generator.architecture, CT, SIZES.to_json(), CONDITIONS.to_json(), source, 8
     )
@@ -52,7 +64,8 @@ def test_a_volume_and_its_json_for_each_seed(root):
     generate.run(root)
     folder = root / "data" / "synthetic"
     names = {path.name for path in folder.iterdir() if path.is_file()}
-    assert names == {f"00000{n}{end}" for n in (7, 8, 9) for end in (".nii.gz", ".json")}
+    named = {f"00000{n}{end}" for n in (7, 8, 9) for end in (".nii.gz", ".json")}
+    assert names == named | {"gate.json"}
     facts = json.loads((folder / "000008.json").read_text())
     volume = nifti.read(folder / "000008.nii.gz")
     digest = hashlib.sha256((root / "data/weights/generator.safetensors").read_bytes())
@@ -66,6 +79,8 @@ def test_a_volume_and_its_json_for_each_seed(root):
         "truncation": 1.0,
         "precision": "bfloat16",
         "weights_sha256": digest.hexdigest(),
+        "code_sha256": manifest.code_digest("generate")["sha256"],
+        "data": {"version": "v0", "index_sha256": "a" * 64, "training_cases": 43},
     }
     assert 16 <= facts["longest_side"] <= 20
     assert facts["properties"]["asked"].keys() == {"body_width_mm", "fat_share"}
@@ -82,6 +97,42 @@ def test_exports_are_at_the_true_spacing(root):
     assert {path.name for path in folder.iterdir()} == {"000007.nii.gz", "000008.nii.gz"}
     for path in folder.iterdir():
         assert nifti.read(path).spacing == pytest.approx((1.5, 1.5, 1.5))
+
+
+def test_exports_are_series_that_convert_takes_back_exactly(root, tmp_path):
+    generate.run(root)
+    folder = root / "data" / "synthetic"
+    series = sorted((folder / "dicom").iterdir())
+    assert [path.name for path in series] == ["000007", "000008"]
+    rules = Rules(["CT"], ["ABDOMEN"], "without", 0.0, 3000.0, 10.0, {})
+    settings = conversion.Settings(rules, 4, False, 0.0, -1024, 3071)
+    for path in series:
+        files = sorted(path.iterdir())
+        (outcome,) = conversion.convert(path.name, files, tmp_path, b"key", settings)
+        assert outcome.irregularities == []
+        found = nifti.read(tmp_path / f"{outcome.label}.nii.gz")
+        exported = nifti.read(folder / "physical" / f"{path.name}.nii.gz")
+        np.testing.assert_array_equal(found.hu, exported.hu)
+        np.testing.assert_array_equal(found.affine, exported.affine)
+
+
+def test_a_series_names_seed_and_weights_and_has_uids_of_what_was_asked(root):
+    def headers():
+        generate.run(root)
+        folder = root / "data" / "synthetic" / "dicom"
+        return [pydicom.dcmread(folder / name / "0001.dcm") for name in ("000007", "000008")]
+
+    seven, eight = headers()
+    facts = json.loads((root / "data/synthetic/000007.json").read_text())
+    assert seven.SyntheticData == "YES"
+    assert str(seven.PatientName).startswith("SYNTHETIC^SEED 7 ")
+    assert "from seed 7 with truncation 1," in seven.DerivationDescription
+    (maker,) = seven.ContributingEquipmentSequence
+    assert facts["weights_sha256"] in maker.ContributionDescription
+    assert float(seven.SliceThickness) == float(seven.PixelSpacing[0]) == 1.5
+    set_params(root, truncation=0.5)
+    uids = {one.SOPInstanceUID for one in (seven, eight, *headers())}
+    assert len(uids) == 4  # another image is another instance
 
 
 def test_measured_properties_are_those_of_the_volume_at_its_true_size(root):
@@ -101,6 +152,10 @@ def test_every_volume_says_that_it_is_synthetic(root):
     generate.run(root)
     volumes = list((root / "data" / "synthetic").rglob("*.nii.gz"))
     assert len(volumes) == 5
+    slices = list((root / "data" / "synthetic").rglob("*.dcm"))
+    assert slices
+    for path in slices:
+        assert pydicom.dcmread(path, stop_before_pixels=True).SyntheticData == "YES"
     for path in volumes:
         assert nib.load(path).header["descrip"].item() == b"SYNTHETIC, NOT FOR DIAGNOSIS"
 
@@ -129,18 +184,58 @@ def test_broken_weights_leave_no_volumes(root):
     assert not (root / "data" / "synthetic").exists()
 
 
-def asking(root, properties):
+def set_params(root, **changes):
     yaml = YAML()
     document = yaml.load((root / "params.yaml").read_text())
-    document["generate"]["properties"] = properties
+    document["generate"].update(changes)
     with (root / "params.yaml").open("w") as stream:
         yaml.dump(document, stream)
+
+
+def std_hu(root):
+    """Standard deviation of each volume, by seed."""
+    files = nifti.case_files(root / "data" / "synthetic")
+    return {int(nifti.case_name(file)): float(nifti.read(file).hu.std()) for file in files}
+
+
+def test_rejected_volumes_are_counted_and_drawn_again_from_the_next_seeds(root, capsys):
+    set_params(root, count=9)
+    generate.run(root)
+    assert "gate" not in capsys.readouterr().err
+    found = std_hu(root)  # of the seeds 7 to 15
+    limit = sorted(list(found.values())[:3])[0]  # all but the flattest of the first three
+    flat = min(range(7, 10), key=found.get)
+    rules = OPEN_GATE | {"min_std_hu": limit + 0.001, "max_rejected_share": 0.75}
+    set_params(root, count=3, gate=rules)
+    generate.run(root)
+    kept = std_hu(root)
+    stand_in = next(seed for seed in range(10, 16) if found[seed] > limit)
+    assert kept == {seed: found[seed] for seed in (*range(7, 10), stand_in) if seed != flat}
+    counts = json.loads((root / "data/synthetic/gate.json").read_text())
+    assert counts["drawn"] - counts["rejected"] == 3
+    assert counts["reasons"]["constant"] == counts["rejected"] == stand_in - 9
+    assert counts["rejected_seeds"][str(flat)] == ["constant"]
+    assert f"generate: the gate rejected {stand_in - 9} of" in capsys.readouterr().err
+
+
+def test_too_many_rejected_ones_fail_and_leave_what_there_was(root):
+    generate.run(root)
+    before = std_hu(root)
+    set_params(root, gate=OPEN_GATE | {"min_std_hu": 1e6, "max_rejected_share": 0.5})
+    with pytest.raises(CheckFailed, match=r"gate rejected 4 of 4 volumes \(constant 4\)"):
+        generate.run(root)
+    assert std_hu(root) == before
+    assert not list((root / "data").glob(".*"))
+
+
+def asking(root, properties):
+    set_params(root, properties=properties)
 
 
 def test_what_is_asked_for_stands_beside_each_volume(root):
     asking(root, {"body_width_mm": [340, 350], "fat_share": 0.1})
     generate.run(root)
-    for path in (root / "data" / "synthetic").glob("*.json"):
+    for path in (root / "data" / "synthetic").glob("0*.json"):
         asked = json.loads(path.read_text())["properties"]["asked"]
         assert 340 <= asked["body_width_mm"] <= 350
         assert asked["fat_share"] == 0.1

@@ -57,6 +57,8 @@ def section(reports: Mapping[str, Document], declared: Declarations) -> Section:
     rows = [_row(metrics, convert, split, columns) for split in SPLITS]
     facts = {
         "n_synthetic": metrics.fact("Synthetic volumes measured", "n", "synthetic"),
+        "drawn": metrics.fact("Volumes drawn for them", "gate", "drawn"),
+        "rejected": metrics.fact("Of these rejected by the gate, and replaced", "gate", "rejected"),
         "seed": details.fact("Seed of pairs and intervals", "sampling", "seed"),
         "original_dataset": declared.fact("historical/dataset_name", "Dataset of the original"),
         "original_ms_ssim": declared.fact("historical/ms_ssim", "MS-SSIM of the original"),
@@ -68,6 +70,7 @@ def section(reports: Mapping[str, Document], declared: Declarations) -> Section:
         "checklist": [*rows, _historical(declared)],
         "meaning": [_meaning(details, key) for key in _keys(metrics)],
         "protocol": _protocol(details, _keys(metrics)),
+        "gate": _gate(metrics),
         "properties": _properties(metrics, details),
         "properties_protocol": _properties_protocol(metrics, details),
     }
@@ -167,6 +170,15 @@ def _protocol(details: Document, keys: list[str]) -> list[Row]:
         }
         for key in keys
         for choice in leaves(details.value("metrics", key, "protocol"))
+    ]
+
+
+def _gate(metrics: Document) -> list[Row]:
+    """Volumes that the gate rejected, a row a reason that occurred."""
+    return [
+        {"reason": reason, "volumes": metrics.fact("volumes", "gate", "reasons", reason)}
+        for reason, number in sorted(metrics.value("gate", "reasons").items())
+        if number
     ]
 
 

@@ -124,12 +124,14 @@ class Origin:
         model: its name.
         software: its version.
         derivation: Derivation Description: in a sentence, how the image came about.
+        contribution: Contribution Description, what of the program's state made it; or None.
     """
 
     manufacturer: str
     model: str
     software: str
     derivation: str
+    contribution: str | None = None
 
 
 @dataclass(frozen=True)
@@ -333,6 +335,8 @@ def _mark_synthetic(dataset: Dataset, origin: Origin) -> None:
     maker.Manufacturer = origin.manufacturer
     maker.ManufacturerModelName = origin.model
     maker.SoftwareVersions = origin.software
+    if origin.contribution is not None:
+        maker.ContributionDescription = origin.contribution
     dataset.ContributingEquipmentSequence = [maker]
 
 

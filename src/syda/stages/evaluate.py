@@ -30,6 +30,12 @@ diff`` reads as one row a figure (the values of the example are made up)::
           "n": 64                      # volumes
         }
       },
+      "gate": {                        # what was drawn for these volumes
+        "drawn": 66,
+        "rejected": 2,                 # by the gate, each replaced
+        "rejected_share": 0.030303,
+        "reasons": {"pieces": 2, ...}  # a volume counts for each rule that it broke
+      },
       "n": {"holdout": 21, "synthetic": 64, "train": 43}
     }
 
@@ -82,6 +88,8 @@ REAL_PICTURE = paths.EVALUATION / "real_beside_synthetic.png"
 READS = [paths.RECORDS, paths.SYNTHETIC, paths.validation_report("synthetic"), paths.CURVES]
 WRITES = [paths.METRICS, DETAILS, PICTURE, CURVES_CHART, HU_CHART, HU_TABLE, REAL_PICTURE]
 
+GATE_COUNTS = paths.SYNTHETIC / "gate.json"
+
 SMALLEST_COHORT = 2  # patients: a pair
 
 _CHART_BIN_HU = 10
@@ -105,8 +113,8 @@ def run(root: Path) -> None:
 
     Raises:
         CheckFailed: fewer than two synthetic volumes, or a split of fewer than two patients.
-        CorruptData: a synthetic volume is not of the model's size, or its JSON or the curves are
-            unreadable.
+        CorruptData: a synthetic volume is not of the model's size, or its JSON, what the gate
+            counted, or the curves are unreadable.
     """
     params = load(root)
     own, ct = params.section("evaluate", Params), params.ct
@@ -199,6 +207,20 @@ def _told(path: Path) -> dict[str, dict[str, Any]]:
         ) from error
 
 
+def _gate(root: Path) -> dict[str, Any]:
+    """What the gate of the synthetic volumes stopped, as numbers."""
+    try:
+        told = json.loads((root / GATE_COUNTS).read_text(encoding="utf-8"))
+        drawn, rejected = int(told["drawn"]), int(told["rejected"])
+        reasons = {reason: int(number) for reason, number in told["reasons"].items()}
+        share = rounded(rejected / drawn)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, ZeroDivisionError) as error:
+        raise CorruptData(
+            f"{GATE_COUNTS}: no counts of the gate ({error}): generate again"
+        ) from error
+    return {"drawn": drawn, "rejected": rejected, "rejected_share": share, "reasons": reasons}
+
+
 def _measure(
     root: Path,
     metrics: Sequence[Metric],
@@ -206,6 +228,7 @@ def _measure(
     controls: dict[str, Control],
     own: Params,
 ) -> None:
+    gate = _gate(root)
     figures: dict[str, dict[str, Figure]] = {split: {} for split in cohorts.real}
     for metric in metrics:
         for split, figure in metric.measure(cohorts, _sampling(own)).items():
@@ -214,6 +237,7 @@ def _measure(
         split: {key: figure.summary() for key, figure in of_split.items()}
         for split, of_split in figures.items()
     }
+    numbers["gate"] = gate
     numbers["n"] = {cohort.label: len(cohort) for cohort in cohorts.all()}
     details = _details(metrics, cohorts, figures, own)
     if controls:

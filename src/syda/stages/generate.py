@@ -1,31 +1,44 @@
-"""Stage ``generate``: seeds to synthetic volumes as NIfTI in HU."""
+"""Stage ``generate``: seeds to synthetic volumes in HU, NIfTI and, of some, DICOM."""
 
-import sys
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import torch
 from pydantic import Field
-from tqdm import tqdm
 
 from syda import paths
-from syda.model.conditions import Conditions
 from syda.params import Precision, Section, load
-from syda.runtime import progress, stage
-from syda.runtime.outputs import replace_folder, write_json
-from syda.sampling import asked, weights
-from syda.sampling.sampler import Sample, Sampler
-from syda.types import Volume
-from syda.volume import nifti, properties
-from syda.volume.model_space import ModelSpace
+from syda.runtime import manifest, progress, stage
+from syda.runtime.outputs import replace_folder
+from syda.sampling import asked, export
+from syda.sampling import gate as gates
 
-MARK = "SYNTHETIC, NOT FOR DIAGNOSIS"
-"""In the header of every file."""
+Share = Annotated[float, Field(ge=0, le=1)]
+Range = Annotated[list[float], Field(min_length=2, max_length=2)]
 
-PHYSICAL = "physical"
-"""Folder, below that of the volumes, of the exports at true spacing."""
+
+class GateParams(Section):
+    """Section ``generate.gate``: see :class:`syda.sampling.gate.Rules`."""
+
+    p0_5_hu: Range
+    p99_5_hu: Range
+    """Lowest and highest value of these percentiles, HU."""
+    min_std_hu: float = Field(ge=0)
+    """Standard deviation below which a volume counts as constant, HU."""
+    min_body_share: Share
+    """Of the voxels."""
+    max_loose_share: Share
+    """Of the tissue, outside the body."""
+    max_open_share: Share
+    """Of what the body spans, air with a way out."""
+    min_air_border_share: Share
+    """Of the sides of the field."""
+    max_rejected_share: float = Field(ge=0, lt=1)
+    """Of the volumes drawn; above it the stage fails."""
+
+    def gate(self) -> gates.Gate:
+        """A gate that has seen nothing yet."""
+        rules = gates.Rules(**self.model_dump(exclude={"max_rejected_share"}))
+        return gates.Gate(rules, self.max_rejected_share)
 
 
 class Params(Section):
@@ -39,16 +52,19 @@ class Params(Section):
     """1 for the full variety, towards 0 for more average volumes."""
     precision: Precision
     """Of the feature maps."""
-    properties: dict[str, str | float | Annotated[list[float], Field(min_length=2, max_length=2)]]
+    properties: dict[str, str | float | Range]
     """What is asked for, by name: a value, or a range from which each volume draws its own."""
     export: int = Field(ge=1)
     """How many of them, from the first on, are also exported at ``ct.spacing_mm``."""
+    gate: GateParams
+    """What a volume must be."""
 
 
 def run(root: Path) -> None:
-    """Write ``data/synthetic``: a volume and its JSON a seed, and the physical exports.
+    """Write ``data/synthetic`` (:mod:`syda.sampling.export`).
 
     Raises:
+        CheckFailed: the gate rejected too many volumes.
         CorruptData: the weights cannot be read.
         UsageError: there are none yet, or what is asked for no volume can have.
     """
@@ -60,48 +76,13 @@ def run(root: Path) -> None:
         writes=[paths.SYNTHETIC],
         params={"generate": own},
     ):
-        generator, description = weights.load(root / paths.WEIGHTS)
-        conditions = Conditions.from_json(description.conditions)
-        for warning in asked.check(conditions, own.properties):
-            tqdm.write(f"warning: generate.properties: {warning}", file=sys.stderr)
-        space = ModelSpace(**description.ct)
-        sizes = Conditions.from_json(description.sizes)
-        dtype = getattr(torch, own.precision)
-        sampler = Sampler(generator, space, sizes, conditions, dtype)
-        facts = {
-            "truncation": own.truncation,
-            "precision": own.precision,
-            "weights_sha256": weights.digest(root / paths.WEIGHTS),
-        }
-        seeds = range(own.seed, own.seed + own.count)
+        code = manifest.code_digest("generate")["sha256"]
+        made_by = export.source(root / paths.WEIGHTS, own.precision, code)
+        for warning in asked.check(made_by.sampler.conditions, own.properties):
+            progress.say(f"warning: generate.properties: {warning}")
+        order = export.Order(range(own.seed, own.seed + own.count), own.truncation, own.properties)
         with replace_folder(root / paths.SYNTHETIC) as folder:
-            for seed in progress.track(seeds, len(seeds), "generate", "volumes"):
-                sample = sampler.sample(seed, own.truncation, asked.drawn(own.properties, seed))
-                physical = space.physical(sample.volume)
-                _write(folder, sample, physical, space, facts)
-                if seed - own.seed < own.export:
-                    (folder / PHYSICAL).mkdir(exist_ok=True)
-                    nifti.write(folder / PHYSICAL / f"{seed:06d}.nii.gz", physical, MARK)
-
-
-def _write(
-    folder: Path,
-    sample: Sample,
-    physical: Volume,
-    space: ModelSpace,
-    facts: Mapping[str, object],
-) -> None:
-    """Write the volume, and the JSON that says what it is and was asked to be."""
-    nifti.write(folder / f"{sample.seed:06d}.nii.gz", sample.volume, MARK)
-    write_json(
-        folder / f"{sample.seed:06d}.json",
-        {
-            "synthetic": True,
-            "seed": sample.seed,
-            "longest_side": sample.longest_side,
-            "effective_spacing_mm": space.effective_spacing(sample.longest_side),
-            "nominal_spacing_mm": space.spacing_mm,
-            "properties": {"asked": sample.asked, "measured": asdict(properties.measure(physical))},
-            **facts,
-        },
-    )
+            gate = own.gate.gate()
+            export.produce(folder, made_by, order, gate, exported=own.export)
+        if gate.rejected:
+            progress.say(f"generate: {gate.told()}, and drawn again from the seeds that follow")

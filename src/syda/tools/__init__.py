@@ -1,0 +1,1 @@
+"""Commands beside the pipeline that use what it made."""

@@ -1,0 +1,214 @@
+import json
+import re
+
+import pytest
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
+
+from open_gate import OPEN_GATE
+from syda.cli import app
+from syda.errors import CheckFailed, CorruptData, UsageError
+from syda.runtime import manifest
+from syda.tools import generate
+from syda.volume import nifti
+
+
+def call(*arguments):
+    """Run ``syda generate``; what it raises is raised here."""
+    done = CliRunner().invoke(app, ["generate", *map(str, arguments)])
+    if isinstance(done.exception, Exception):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done
+
+
+def names(folder):
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture
+def params(tmp_path, repository):
+    """Write a params.yaml elsewhere: the repository's with another gate; return its path."""
+
+    def write(gate):
+        yaml = YAML()
+        document = yaml.load((repository / "params.yaml").read_text(encoding="utf-8"))
+        document["generate"]["gate"] = gate
+        path = tmp_path / "settings" / "params.yaml"
+        path.parent.mkdir(exist_ok=True)
+        yaml.dump(document, path)
+        return path
+
+    return write
+
+
+def test_it_works_where_there_is_no_repository(elsewhere, released):
+    done = call("--out", "made", "--weights", released, "--seeds", "0-2,42")
+    assert re.search(rf"^synthetic volumes in {elsewhere}/made: 4, \d+\.\d\d s each\n", done.stdout)
+    assert "warning: generate: no params.yaml here: volumes are held against no gate" in done.stderr
+    assert "volumes" in done.stderr  # of the progress bar
+    cubes = {f"{seed:06d}.nii.gz" for seed in (0, 1, 2, 42)}
+    told = {f"{seed:06d}.json" for seed in (0, 1, 2, 42)}
+    assert names(elsewhere / "made") == cubes | told | {f"physical/{name}" for name in cubes}
+    facts = json.loads((elsewhere / "made/000042.json").read_text())
+    assert (facts["seed"], facts["truncation"], facts["precision"]) == (42, 1.0, "float32")
+    assert facts["code_sha256"] == manifest.code_digest_from("syda.tools.generate")
+    assert facts["data"]["version"] == "v0"
+    assert sorted(elsewhere.iterdir()) == [elsewhere / "made"]
+
+
+def test_a_seed_is_one_volume_whatever_is_drawn_beside_it(elsewhere, released):
+    call("--out", "a", "--weights", released, "--number", 3, "--seed", 5, "--format", "both")
+    call("--out", "b", "--weights", released / "generator.safetensors", "--seeds", "7")
+    call("--out", "c", "--weights", released, "--seeds", "5-7", "--format", "both")
+    one, other = elsewhere / "a", elsewhere / "b"
+    assert names(one) == names(elsewhere / "c") > names(other)
+    for name in names(other):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+    for name in names(one):
+        assert (one / name).read_bytes() == (elsewhere / "c" / name).read_bytes()
+
+
+def test_dicom_alone_comes_with_its_json(elsewhere, released):
+    call("--out", "made", "--weights", released, "--format", "dicom")
+    found = names(elsewhere / "made")
+    slices = {name for name in found if re.fullmatch(r"dicom/000000/\d{4}\.dcm", name)}
+    assert slices
+    assert found - slices == {"000000.json"}
+
+
+def test_what_is_asked_for_is_told_and_drawn(elsewhere, released):
+    wishes = ("--property", "body_width_mm=330..350", "--property", "sex=F")
+    done = call("--out", "made", "--weights", released, "--number", 3, "--truncation", 0.5, *wishes)
+    assert "outside" not in done.stderr
+    told = [json.loads(p.read_text()) for p in (elsewhere / "made").glob("*.json")]
+    widths = {one["properties"]["asked"]["body_width_mm"] for one in told}
+    assert len(widths) == 3
+    assert 330 <= min(widths) <= max(widths) <= 350
+    assert {one["properties"]["asked"]["sex"] for one in told} == {"F"}
+    assert {one["truncation"] for one in told} == {0.5}
+
+
+def test_outside_the_training_range_is_a_warning(elsewhere, released):
+    done = call("--out", "made", "--weights", released, "--property", "body_width_mm=700")
+    assert "warning: generate: body_width_mm=700.0: outside what the training cases" in done.stderr
+    assert (elsewhere / "made/000000.nii.gz").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--property", "kidneys=2"],
+         r"kidneys: not a property of this model: it knows body_width_mm \(3.* to .*\), sex"),
+        (["--property", "sex=X"], "sex=X: the model knows F, M"),
+        (["--property", "body_width_mm=-4"], "no scan has that"),
+        (["--property", "body_width_mm"], "not name=value or name=low..high"),
+        (["--property", "body_width_mm=300.."], "not name=value or name=low..high"),
+        (["--property", "sex=F..M"], "F is no number"),
+        (["--property", "sex=F", "--property", "sex=M"], "sex: is there twice"),
+        (["--seeds", "0-9,x"], "--seeds x: not of the form 0-9,42"),
+        (["--seeds", "-3"], "not of the form"),
+        (["--seeds", ""], "not of the form"),
+        (["--seeds", "9-0"], "--seeds 9-0: must run upwards"),
+        (["--seeds", "0-99999999999"], "over at most 1000000"),
+        (["--seeds", "1", "--seed", "0"], "either --seeds, or --number and --seed"),
+        (["--number", "0"], "1 to 1000000 volumes"),
+        (["--seed", "-1"], "seeds from 0"),
+        (["--seed", str(2**63)], "seeds from 0"),
+        (["--format", "png"], "--format png: is none of nifti, dicom, both"),
+        (["--params", "nothing/params.yaml"], "--params nothing/params.yaml: no file params.yaml"),
+        (["--weights", "nothing"], "no generator.safetensors in nothing"),
+    ],
+)  # fmt: skip
+def test_wrong_use_is_refused_and_leaves_nothing(arguments, message, elsewhere, released):
+    with pytest.raises(UsageError, match=message):
+        call("--out", "made", "--weights", released, *arguments)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_broken_weights_leave_nothing(elsewhere, released):
+    (released / "generator.safetensors").write_bytes(b"broken")
+    with pytest.raises(CorruptData, match="release: not a readable generator"):
+        call("--out", "made", "--weights", released)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_options_without_a_folder_to_write_are_refused(elsewhere):
+    for option in (["--seeds", "0"], ["--seed", "0"], ["--property", "sex=F"], ["--weights", "w"]):
+        with pytest.raises(UsageError, match="options go with --out FOLDER"):
+            call(*option)
+
+
+def test_a_folder_that_holds_something_is_left_alone(elsewhere, released):
+    kept = elsewhere / "made" / "mine"
+    kept.parent.mkdir()
+    kept.write_text("mine")
+    for out in ("made", "made/mine"):
+        with pytest.raises(UsageError, match="is there and no empty folder"):
+            call("--out", out, "--weights", released)
+    assert names(elsewhere) == {"made/mine"}
+    kept.unlink()
+    call("--out", "made", "--weights", released)
+    assert (elsewhere / "made/000000.json").is_file()
+
+
+def test_a_params_file_gives_gate_and_precision(elsewhere, released, params):
+    call("--out", "made", "--weights", released, "--params", params(OPEN_GATE))
+    facts = json.loads((elsewhere / "made/000000.json").read_text())
+    assert facts["precision"] == "bfloat16"
+    counts = json.loads((elsewhere / "made/gate.json").read_text())
+    assert (counts["drawn"], counts["rejected"]) == (1, 0)
+    with pytest.raises(CheckFailed, match=r"the gate rejected 1 of 1 volumes \(constant 1\)"):
+        call(
+            "--out", "more", "--weights", released,
+            "--params", params(OPEN_GATE | {"min_std_hu": 1e6}),
+        )  # fmt: skip
+    assert sorted(elsewhere.iterdir()) == [elsewhere / "made"]
+
+
+def test_in_a_repository_its_params_and_weights_are_taken(elsewhere, released, params, monkeypatch):
+    root = params(OPEN_GATE).parent
+    (root / "data").mkdir()
+    released.rename(root / "data" / "weights")
+    monkeypatch.chdir(root)
+    done = call("--out", elsewhere / "made", "--number", 2)
+    assert "warning" not in done.stderr
+    assert (elsewhere / "made/gate.json").is_file()
+    assert len(nifti.case_files(elsewhere / "made")) == 2
+    assert names(root) == {
+        "params.yaml",
+        "data/weights/generator.safetensors",
+        "data/weights/generator.json",
+    }
+
+
+def test_stand_ins_are_told(elsewhere, released, params):
+    call("--out", "all", "--weights", released, "--params", params(OPEN_GATE), "--number", 8)
+    flat = {
+        int(nifti.case_name(p)): float(nifti.read(p).hu.std())
+        for p in nifti.case_files(elsewhere / "all")
+    }
+    worst = min(flat, key=flat.get)
+    rules = OPEN_GATE | {"min_std_hu": flat[worst] + 0.001, "max_rejected_share": 0.5}
+    done = call(
+        "--out", "sound", "--weights", released, "--params", params(rules), "--seeds", worst
+    )
+    assert "; the gate rejected 1 of 2 volumes (constant 1), others stand in" in done.stdout
+    assert (elsewhere / "sound" / f"{worst + 1:06d}.json").is_file()
+
+
+def test_seeds_are_spelled_in_spans():
+    assert generate.seeds("0-3, 42,2", None, None) == [0, 1, 2, 3, 42]
+    assert generate.seeds(None, None, None) == [0]
+    assert generate.seeds(None, 3, 7) == [7, 8, 9]
+
+
+@pytest.mark.slow
+def test_errors_are_one_line_with_their_exit_codes(elsewhere, released, syda):
+    wrong = syda("generate", "--out", "made", "--weights", "nothing")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert wrong.stderr.startswith("syda: generate: no generator.safetensors in nothing")
+    (released / "generator.json").write_text("{}")
+    broken = syda("generate", "--out", "made", "--weights", released)
+    assert broken.returncode == 1
+    assert broken.stderr.split("\n")[-2].startswith("syda: release: not a readable generator")
