@@ -6,6 +6,7 @@ with it which side of the patient is where.
 
 import base64
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -308,6 +309,18 @@ def test_values_are_text_and_never_markup(browser, blocks, told, scale, tmp_path
         == f"Case {evil}"
     )
     assert evil in browser.js("document.querySelector('[data-kind=synthetic] tbody').textContent")
+
+
+def test_a_damaged_page_says_so(browser, exhibits, scale, tmp_path):
+    exhibits[1] = replace(exhibits[1], voxels=exhibits[1].voxels[:40])
+    file = tmp_path / "damaged.html"
+    file.write_text(page.render(exhibits, scale), encoding="utf-8")
+    browser.open(file)
+    assert browser.js("document.querySelector('#alert').hidden")
+    browser.js("document.querySelector('[data-kind=synthetic] [data-step=\"1\"]').click()")
+    browser.wait("!document.querySelector('#alert').hidden")
+    told = browser.js("document.querySelector('#alert').textContent")
+    assert told.startswith("A volume cannot be shown")
 
 
 def test_every_control_and_image_has_a_name(viewer):

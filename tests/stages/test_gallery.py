@@ -82,6 +82,16 @@ def test_the_first_of_each_kind_by_turns_and_real_ones_of_the_holdout(root, hold
     assert not [record for record in train if record.case.case in text]
 
 
+def test_artificial_patients_are_said_to_be(root):
+    gallery.run(root)
+    sentence = "The patients of data version v0 are artificial."
+    assert sentence in (root / paths.GALLERY).read_text(encoding="utf-8")
+    params = (root / "params.yaml").read_text().replace("artificial: [v0, v1]", "artificial: []")
+    (root / "params.yaml").write_text(params)
+    gallery.run(root)
+    assert "artificial" not in (root / paths.GALLERY).read_text(encoding="utf-8")
+
+
 def test_what_the_scale_and_the_facts_are(root):
     gallery.run(root)
     page = told(root)

@@ -1,4 +1,6 @@
-"""The page: one HTML file that needs no network, no WebGL and nothing beside it.
+"""The page: one HTML file that needs no network and nothing beside it.
+
+It draws on plain canvases: the virtual desktops of hospitals often have no WebGL.
 
 Style and script are inlined, and the page's Content-Security-Policy allows these two by their
 sha256 and nothing else, so that no request can leave it. Values reach the page as escaped text or

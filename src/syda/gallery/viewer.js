@@ -48,15 +48,19 @@ function makeSide(section) {
     at: null,
   };
   side.panels = [...section.querySelectorAll(".panel")].map((panel) => makePanel(side, panel));
-  side.select.addEventListener("change", () => show(side));
+  side.select.addEventListener("change", () => begin(side));
   for (const button of section.querySelectorAll("button")) {
     button.addEventListener("click", () => {
       const { length } = side.shown;
       side.select.selectedIndex = (side.select.selectedIndex + Number(button.dataset.step) + length) % length;
-      show(side);
+      begin(side);
     });
   }
   return side;
+}
+
+function begin(side) {
+  show(side).catch((error) => alarm(`A volume cannot be shown (${error.message}): the file is damaged, build it again.`));
 }
 
 async function show(side) {
@@ -283,6 +287,12 @@ function markSize(context, text, room, size) {
 
 // --- begin
 
+function alarm(text) {
+  const alert = document.getElementById("alert");
+  alert.hidden = false;
+  alert.textContent = text;
+}
+
 const { style } = document.documentElement;
 ["--x", "--y", "--z"].forEach((name, axis) => style.setProperty(name, told.field[axis]));
 style.setProperty("--columns", `minmax(0, ${told.field[0]}fr) minmax(0, ${told.field[1]}fr)`);
@@ -290,9 +300,7 @@ const repaint = () => sides.forEach((side) => side.panels.forEach(paint));
 tools.addEventListener("change", repaint);
 tools.addEventListener("submit", (event) => event.preventDefault());
 if ("DecompressionStream" in window) {
-  sides.filter((side) => side.shown.length).forEach(show);
+  sides.filter((side) => side.shown.length).forEach(begin);
 } else {
-  const alert = document.getElementById("alert");
-  alert.hidden = false;
-  alert.textContent = "This browser is too old for the viewer: it needs Chrome or Edge 80, Firefox 113 or Safari 16.4.";
+  alarm("This browser is too old for the viewer: it needs Chrome or Edge 80, Firefox 113 or Safari 16.4.");
 }

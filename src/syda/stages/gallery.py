@@ -51,7 +51,7 @@ def run(root: Path) -> None:
         CorruptData: a volume, the JSON beside it or a record is unreadable.
     """
     params = load(root)
-    own, ct = params.section("gallery", Params), params.ct
+    own, ct, data = params.section("gallery", Params), params.ct, params.data
     with stage.running(
         root,
         "gallery",
@@ -59,6 +59,7 @@ def run(root: Path) -> None:
         writes=[paths.GALLERY],
         params={
             "gallery": own,
+            "data": data.model_dump(include={"version", "artificial"}),
             "ct": ct.model_dump(include={"spacing_mm", "window_min", "window_max"}),
         },
     ):
@@ -77,6 +78,8 @@ def run(root: Path) -> None:
         )
         shown = list(progress.track(fitting, sum(wanted.values()), "gallery", "volumes"))
         note = _note(shown, wanted, there, own.max_mb)
+        if data.version in data.artificial:
+            note += f" The patients of data version {data.version} are artificial."
         write_text(root / paths.GALLERY, page.render(shown, scale, note))
 
 
