@@ -44,6 +44,7 @@ endif
 	@echo "card      model_card/model_card.md"
 	@echo "metrics   reports/metrics.json            (dvc metrics show)"
 	@echo "pictures  reports/evaluation/             (synthetic.png, real_beside_synthetic.png, ...)"
+	@echo "gallery   reports/gallery.html            (opens from disk; shows real voxels)"
 	@echo "volumes   data/synthetic/                 (NIfTI; at 1.5 mm: physical/ NIfTI, dicom/ series)"
 	@echo "runs      make ui                         (MLflow)"
 

@@ -237,6 +237,14 @@ def evaluate() -> None:
 
 
 @app.command()
+def gallery() -> None:
+    """Build the page that shows synthetic beside real volumes (reports/gallery.html)."""
+    from syda.stages import gallery
+
+    gallery.run(Path.cwd())
+
+
+@app.command()
 def card() -> None:
     """Fill in the SYDA model checklist (model_card)."""
     from syda.stages import card

@@ -33,6 +33,7 @@ STAGES = (
     "train",
     "generate",
     "evaluate",
+    "gallery",
     "card",
 )
 """Sections of one stage each, by its name."""

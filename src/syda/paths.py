@@ -19,6 +19,7 @@ CURVES = REPORTS / "train" / "curves.csv"
 PROPERTIES = REPORTS / "train" / "properties.json"
 METRICS = REPORTS / "metrics.json"
 EVALUATION = REPORTS / "evaluation"
+GALLERY = REPORTS / "gallery.html"
 MANIFEST = REPORTS / "manifest"
 
 MODEL_CARD = Path("model_card")

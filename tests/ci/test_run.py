@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 RUN = Path(__file__).parents[2] / ".ci/run"
+TOOLS = {"dciodvfy": "dicom3tools", "chromium": "chromium"}
 TARGETS = ["setup", "check", "check-git", "test-all", "verify", "check-data"]
 
 MAKE = """#!/bin/sh
@@ -30,7 +31,8 @@ def ci(repo, tmp_path):
         (tools / name).chmod(0o755)
 
     tool("make", MAKE)
-    tool("dciodvfy", "#!/bin/sh\n")
+    for name in TOOLS:
+        tool(name, "#!/bin/sh\n")
     repo.add(".ci/run", RUN.read_bytes()).chmod(0o755)
     repo.git("add", "-A")
     repo.commit("ci")
@@ -62,7 +64,7 @@ def test_every_section_in_order(ci):
     assert made == TARGETS
     assert failed(output) == []
     headings = [line for line in output.splitlines() if line.startswith("== ")]
-    assert len(headings) == len(TARGETS) + 3  # DICOM tools, the checkout, the summary
+    assert len(headings) == len(TARGETS) + 4  # DICOM tools, the browser, the checkout, the summary
     assert output.count("ok      ") == len(headings) - 1
 
 
@@ -86,19 +88,22 @@ def test_a_section_that_changes_the_checkout_turns_it_red(ci):
     assert "not as it was before: ?? litter" in output
 
 
-def test_what_is_skipped_without_root_is_said(ci):
-    (ci.tools / "dciodvfy").unlink()
-    ci.tool("apt-get", '#!/bin/sh\necho "apt-get $1"\n')
+@pytest.mark.parametrize("name", TOOLS)
+def test_what_is_skipped_without_root_is_said(ci, name):
+    (ci.tools / name).unlink()
+    ci.tool("apt-get", '#!/bin/sh\necho "apt-get $*"\n')
     ci.tool("id", "#!/bin/sh\necho 1000\n")
     _, output = ci()
-    assert "skipped: no dciodvfy" in output
+    assert f"skipped: no {name}" in output
     assert "apt-get update" not in output
 
 
-def test_root_installs_the_tools_and_a_failed_install_is_red(ci):
-    (ci.tools / "dciodvfy").unlink()
+@pytest.mark.parametrize(("name", "package"), TOOLS.items())
+def test_root_installs_the_tools_and_a_failed_install_is_red(ci, name, package):
+    (ci.tools / name).unlink()
     ci.tool("id", "#!/bin/sh\necho 0\n")
-    ci.tool("apt-get", '#!/bin/sh\necho "apt-get $1"\n')
-    assert "apt-get update" in ci()[1]
+    ci.tool("apt-get", '#!/bin/sh\necho "apt-get $*" >> ../apt\n')
+    ci()
+    assert f"install -y -qq {package}\n" in (ci.tools.parent / "apt").read_text()
     ci.tool("apt-get", "#!/bin/sh\nexit 100\n")
     assert "exit code 100" in failed(ci(code=1)[1])[0]

@@ -11,6 +11,7 @@ COMMANDS = {
     "syda convert": [],
     "syda doctor": ["--repair"],
     "syda evaluate": [],
+    "syda gallery": [],
     "syda generate": [
         "--format",
         "--number",

@@ -37,6 +37,8 @@ def behind(file):
     """Stages whose imports lead to a file."""
     if file == "syda/card/template.md.j2":
         return {"card"}
+    if file.startswith("syda/gallery/") and not file.endswith(".py"):  # template, style, script
+        return {"gallery"}
     return {stage for stage, files in CLOSURES.items() if SRC / file in files}
 
 
@@ -115,6 +117,7 @@ def test_the_exceptions_are_these():
         ("syda/card/*.py", {"card"}),
         ("syda/metrics/*.py", {"evaluate"}),
         ("syda/figures/*.py", {"evaluate"}),
+        ("syda/gallery/*.*", {"gallery"}),
         ("syda/training/tracking.py", set()),
         ("syda/expectations/*.py", None),
         ("syda/runtime/*.py", set()),
@@ -137,7 +140,7 @@ def test_what_never_retrains(touch, with_what_follows, pattern, first):
 
 def test_what_does_retrain(touch, with_what_follows):
     rerun = with_what_follows(touch("src/syda/training/losses.py"))
-    assert rerun == {"train", "generate", "validate", "evaluate", "card"}
+    assert rerun == {"train", "generate", "validate", "evaluate", "gallery", "card"}
 
 
 def test_a_new_metric_is_seen(dvc, stages):
@@ -166,6 +169,7 @@ PARAMETERS = [
     ("train.augment.shift", 0.5),
     ("generate.seed", 9),
     ("evaluate.pairs", 3),
+    ("gallery.real", 1),
     ("card.significant_digits", 3),
     ("tune.trials", 3),
 ]

@@ -300,7 +300,8 @@ def test_no_trace_up_to_the_card(root, workspace):
     (root / "model_card").mkdir()
     declared = REPOSITORY / "model_card" / "declared.yaml"
     (root / "model_card" / "declared.yaml").write_bytes(declared.read_bytes())
-    for stage in (("train",), ("generate",), ("validate", "synthetic"), ("evaluate",), ("card",)):
-        syda(root, "--debug", *stage)
+    stages = "train", "generate", "validate synthetic", "evaluate", "gallery", "card"
+    for stage in stages:
+        syda(root, "--debug", *stage.split())
     assert (root / "model_card" / "model_card.md").is_file()
     assert found(root) == []

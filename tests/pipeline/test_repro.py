@@ -30,7 +30,8 @@ def test_the_whole_pipeline(clone, tmp_path):
     clone.commit("v0")
     tracked = clone.run("git", "ls-files").split()
     assert "reports/evaluation/synthetic.png" in tracked
-    images = {n for n in tracked if re.search(r"real_.*png$|\.(dcm|nii|gz|tfrecord)$", n)}
+    assert (clone.root / "reports/gallery.html").stat().st_size < 25e6
+    images = {n for n in tracked if re.search(r"real_.*png$|\.(dcm|nii|gz|tfrecord|html)$", n)}
     assert images == {"tests/records/data/tensorflow.tfrecord"}  # artificial, known to the hook
 
     # nothing to do
@@ -45,6 +46,7 @@ def test_the_whole_pipeline(clone, tmp_path):
         "generate",
         "validate@synthetic",
         "evaluate",
+        "gallery",
         "card",
     ]
 

@@ -1,0 +1,1 @@
+"""The page on which synthetic volumes are looked at beside real ones."""
