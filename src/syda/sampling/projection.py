@@ -30,7 +30,7 @@ FALLING_SHARE = 0.4
 """Share of the steps, the last ones, over which the learning rates fall to zero."""
 
 WATCHED_SHARE = 0.1
-"""Share of the steps over which the loss must have fallen."""
+"""Share of the steps over which the loss must have fallen; from one to the next it may rise."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Settings:
 
     Attributes:
         steps: at most.
-        tolerance: it ends early where the loss has fallen by less than this share of itself over
-            :data:`WATCHED_SHARE` of the steps.
+        tolerance: it ends early where the least loss of the last :data:`WATCHED_SHARE` of the steps
+            is not below that of those before by this share.
         style_lr: Adam's learning rate of the styles, in standard deviations of styles.
         noise_lr: that of the noise.
         style_prior: weight of the mean square of the styles, in standard deviations.
@@ -192,7 +192,7 @@ def _has_settled(losses: Sequence[float], settings: Settings) -> bool:
     before = max(1, round(WATCHED_SHARE * settings.steps))
     if len(losses) <= before:
         return False
-    return losses[-1] > losses[-1 - before] * (1 - settings.tolerance)
+    return min(losses[-before:]) > min(losses[:-before]) * (1 - settings.tolerance)
 
 
 def _rate(done: float) -> float:

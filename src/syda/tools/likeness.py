@@ -68,11 +68,14 @@ class Likeness:
         line = f"distance to the source {self.to_source:.4f}"
         if self.between_patients is None or self.to_training is None:
             return f"{line}; to training cases and between patients: not known"
-        return (
+        line = (
             f"{line}, to the nearest training case {self.to_training:.4f}; between different "
             f"patients {self.nearest_patients:.4f} to a median of {self.between_patients:.4f} "
             f"({self.pairs} pairs)"
         )
+        if self.to_source > self.between_patients:
+            line += "; it is no more like its source than another patient: the model knows no such"
+        return line
 
 
 def reference(root: Path, data: dict[str, Any], space: ModelSpace) -> Reference | None:

@@ -1,10 +1,11 @@
 """A scan of the user's, brought in as the pipeline brings scans in: by convert's code and params.
 
 DICOM comes as a folder, an archive or a file, and one series of it is taken; anything else is read
-as NIfTI. Messages name no file of the scan and nothing of its header: names may be persons'.
+as NIfTI. Messages quote nothing of a header, which holds names.
 """
 
 import json
+import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from syda.volume.properties import TISSUE_ABOVE_HU
 from syda.volume.resample import to_spacing
 
 _NIFTI = (".nii", ".nii.gz")
+_LISTED = 6
+"""Series that a message lists."""
 _RIGHT_ANGLE = 1e-4
 """Largest cosine between two axes of a NIfTI file that counts as a right angle."""
 
@@ -58,27 +61,31 @@ def read(path: Path, series: int | None, scratch: Path, params: Params) -> Scan:
         UsageError: nothing is there, or there are several series.
     """
     own, ct = params.section("convert", convert.Params), params.ct
+    limit = params.section("resample", resample.Params).max_side
     if not path.exists():
         raise UsageError(f"shadow: {path}: no such file or folder")
     file, attributes = scratch / f"scan{nifti.SUFFIX}", dict[str, Attribute]()
     if path.is_file() and path.name.lower().endswith(_NIFTI):
         if series is not None:
             raise UsageError("shadow: --series chooses among DICOM series: this is NIfTI")
-        resample.check_size(
-            path, ct.spacing_mm, params.section("resample", resample.Params).max_side
-        )
-        nifti.write(file, _from_nifti(path, own, ct))
+        nifti.write(file, _from_nifti(path, limit, own, ct))
     else:
         with intake.unnamed(path if path.is_dir() else path.parent, Path(path.name)):
             file, attributes = _from_dicom(path, series, scratch, own, ct)
-    resample.check_size(file, ct.spacing_mm, params.section("resample", resample.Params).max_side)
+    resample.check_size(file, ct.spacing_mm, limit)
     volume = to_spacing(nifti.read(file), ct.spacing_mm)
     if volume.hu.min() > TISSUE_ABOVE_HU:
         raise CorruptData("shadow: the scan holds no air: a whole CT in HU is needed")
     return Scan(volume, attributes)
 
 
-def _from_nifti(path: Path, own: convert.Params, ct: CtParams) -> Volume:
+def _from_nifti(path: Path, limit: int, own: convert.Params, ct: CtParams) -> Volume:
+    shape, spacing = nifti.read_header(path)
+    if math.prod(shape) > limit**3 or not all(0 < mm < math.inf for mm in spacing):
+        raise CorruptData(
+            f"shadow: the NIfTI file claims {' x '.join(map(str, shape))} voxels of "
+            f"{' x '.join(f'{mm:g}' for mm in spacing)} mm: export it again"
+        )
     try:
         image = nib.load(path)
         voxels = np.squeeze(np.asarray(image.dataobj))
@@ -92,11 +99,9 @@ def _from_nifti(path: Path, own: convert.Params, ct: CtParams) -> Volume:
             f"shadow: the NIfTI file holds {voxels.ndim}-D {voxels.dtype}: one volume of finite HU "
             "is needed"
         )
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.isfinite(affine).all() or lengths.min() <= 0:
-        raise CorruptData("shadow: the NIfTI file says not where its voxels lie: export it again")
-    cosines = (affine[:3, :3] / lengths).T @ (affine[:3, :3] / lengths) - np.eye(3)
-    if np.abs(cosines).max() > _RIGHT_ANGLE:
+    directions = affine[:3, :3] / np.array(spacing)
+    cosines = directions.T @ directions - np.eye(3)
+    if not np.abs(cosines).max() <= _RIGHT_ANGLE:
         raise CorruptData("shadow: the axes of the NIfTI file are sheared: resample it first")
     outside = float(((voxels < ct.hu_min) | (voxels > ct.hu_max)).mean())
     if outside > own.max_clamped_share:
@@ -125,7 +130,8 @@ def _from_dicom(
         raise CheckFailed(f"shadow: {of} in the scan ({reasons or 'no file'}): name a CT")
     if len(groups) > 1:
         told = sorted((_number(files) or "none", len(files)) for files in groups.values())
-        listed = ", ".join(f"{number} ({count} files)" for number, count in told)
+        listed = ", ".join(f"{number} ({count} files)" for number, count in told[:_LISTED])
+        listed += f" and {len(told) - _LISTED} more" if len(told) > _LISTED else ""
         raise UsageError(
             f"shadow: {len(groups)} CT series in the scan, by Series Number: {listed}: choose one "
             "with --series, or give a folder with one alone"

@@ -26,7 +26,7 @@ from syda.model.conditions import Conditions, Value
 from syda.model.encoder import Encoder
 from syda.params import Params as AllParams
 from syda.params import Precision, Section, load
-from syda.runtime import manifest
+from syda.runtime import manifest, progress
 from syda.runtime.outputs import replace_folder, scratch_folder, write_json, write_text
 from syda.sampling import projection, weights
 from syda.sampling.export import MARK
@@ -159,6 +159,11 @@ def run(root: Path, path: Path, out: Path, released: Path, wishes: Wishes) -> li
         )
     source, attributes = _scan(path, wishes.series, out, params)
     made = make(model, source, attributes, own)
+    for number in model.sampler.conditions.outside(made.told):
+        progress.say(
+            f"warning: shadow: {number.name} of the scan is {made.told[number.name]:.4g}, outside "
+            f"what the training cases span, {number.low:.4g} to {number.high:.4g}: expect less"
+        )
     known = likeness.reference(root, model.data, space)
     near = likeness.measure(space, made.source[0].numpy(), made.image[0].numpy(), known)
     copy = near.is_copy(own.copy_share)
@@ -168,9 +173,13 @@ def run(root: Path, path: Path, out: Path, released: Path, wishes: Wishes) -> li
     with replace_folder(out) as folder:
         _write(folder, volume, source, made, model, own, near)
     seconds = time.perf_counter() - begun
-    warning = {True: "A COPY, as allowed: ", None: "WHETHER IT IS A COPY IS NOT KNOWN: "}
+    heading = {
+        True: "a copy of a patient, as allowed: ",
+        None: "nobody can tell whether it is a copy of a patient: ",
+        False: "",
+    }
     return [
-        f"shadow: {warning.get(copy, '')}{near.told()}",
+        f"shadow: {heading[copy]}{near.told()}",
         f"shadow of strength {own.strength:g} in {out}, {seconds:.0f} s; {PICTURE} shows the scan: "
         "keep it private",
     ]
@@ -327,8 +336,11 @@ def _write(
             "data": model.data,
         },
     )
-    draw(
-        [Column(source, "source", False), Column(volume, f"shadow, {own.strength:g}", True)],
-        folder / PICTURE,
-        caption="Mid slices, window 400 HU around 40. Shows a real scan: keep it private.",
-    )
+    seen = space.decode_onto(made.source[0].numpy(), source)
+    columns = [
+        Column(source, "source", synthetic=False),
+        Column(seen, "as the model sees it", synthetic=False),
+        Column(volume, f"shadow of strength {own.strength:g}", synthetic=True),
+    ]
+    caption = "Window 400 HU around 40. Shows a real scan: keep it private."
+    draw(columns, folder / PICTURE, caption=caption)
