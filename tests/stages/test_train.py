@@ -177,6 +177,28 @@ def test_a_diverged_training_leaves_no_weights(trained, with_params, monkeypatch
     assert not (trained / "reports/manifest/train.json").exists()
 
 
+def test_a_training_stopped_while_the_encoder_learns_writes_the_same_bytes(
+    root, with_params, monkeypatch
+):
+    with_params(TINY | {"train.checkpoint_images": 4})
+    train.run(root)
+    files = sorted((root / "data/weights").iterdir())
+    expected = {file.name: file.read_bytes() for file in files}
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train, "fit_encoder", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train.run(root)
+    assert any((root / paths.CHECKPOINTS).rglob("*.pt"))
+    assert {file.name: file.read_bytes() for file in files} == expected  # of the run before
+    train.run(root)
+    assert {file.name: file.read_bytes() for file in files} == expected
+    assert not any((root / paths.CHECKPOINTS).rglob("*.pt"))
+
+
 def test_unknown_and_wrong_parameters_are_named(root, with_params):
     with_params(TINY | {"train.batch": 0, "train.precision": "float16"})
     with pytest.raises(ParamsError, match=r"(?s)train\.batch.*train\.precision"):

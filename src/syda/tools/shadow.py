@@ -5,7 +5,8 @@ inputs (:mod:`syda.sampling.projection`), moved towards a free sample of the sam
 and brought back to HU in the scan's own frame and extent.
 
 A close shadow is a copy of a patient. Each result says how near it is; one that is nearer than
-``shadow.copy_share`` allows, or of which nobody can tell, is written only if that is allowed.
+``shadow.copy_share`` allows, or of which nobody can tell, is written only if that is allowed. One
+that passes is no copy, and yet it may well tell whose it is: it is to be kept like the scan.
 """
 
 import hashlib
@@ -180,8 +181,8 @@ def run(root: Path, path: Path, out: Path, released: Path, wishes: Wishes) -> li
     }
     return [
         f"shadow: {heading[copy]}{near.told()}",
-        f"shadow of strength {own.strength:g} in {out}, {seconds:.0f} s; {PICTURE} shows the scan: "
-        "keep it private",
+        f"shadow of strength {own.strength:g} in {out}, {seconds:.0f} s; {PICTURE} shows the scan, "
+        "and a shadow may tell whose it is: keep both like the scan",
     ]
 
 
