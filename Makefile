@@ -44,7 +44,7 @@ endif
 	@echo "card      model_card/model_card.md"
 	@echo "metrics   reports/metrics.json            (dvc metrics show)"
 	@echo "pictures  reports/evaluation/             (synthetic.png, real_beside_synthetic.png, ...)"
-	@echo "volumes   data/synthetic/                 (NIfTI; physical/ at 1.5 mm)"
+	@echo "volumes   data/synthetic/                 (NIfTI; at 1.5 mm: physical/ NIfTI, dicom/ series)"
 	@echo "runs      make ui                         (MLflow)"
 
 # A file's tests share what it made, so a file stays in one process; the slow ones come first.

@@ -493,6 +493,18 @@ def test_a_missing_input_is_wrong_use(root):
         run(root)
 
 
+def test_what_the_gate_rejected_is_told_by_reason(root, clean):
+    _, page, document = clean
+    section = document["sections"]["5"]
+    assert (section["facts"]["drawn"]["value"], section["facts"]["rejected"]["value"]) == (14, 2)
+    reasons = {row["reason"]: row["volumes"]["value"] for row in section["tables"]["gate"]}
+    assert reasons == {"open": 1, "pieces": 2}
+    assert "rejected, by reason" in page
+    fill(root, lambda contents: contents[paths.METRICS]["gate"].update(reasons={"open": 0}))
+    page, _ = run(root)
+    assert "rejected, by reason" not in page
+
+
 def test_no_original_figure_is_shown_as_ours(clean):
     """0.19 and 24.34 stand only in lines that call them historical or original."""
     _, page, _ = clean
