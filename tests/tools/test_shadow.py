@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import shutil
 import tarfile
@@ -22,7 +23,7 @@ from syda.records import reader
 from syda.records.writer import INDEX
 from syda.runtime.manifest import digest_file
 from syda.sampling import weights
-from syda.tools import likeness, shadow
+from syda.tools import likeness, scan, shadow
 from syda.training import encoder as training
 from syda.types import Volume
 from syda.volume import nifti
@@ -38,6 +39,7 @@ KNOWN = measure(
     ["body_width_mm", "effective_spacing_mm", "sex"],
 )
 ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("SYDA_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
 def release(folder, data):
@@ -152,6 +154,10 @@ def test_dicom_in_and_out(root, series, tmp_path, body):
     assert top.SeriesDescription.endswith(" NOT FOR DIAGNOSIS")
     pixels = top.pixel_array.astype(int) + int(top.RescaleIntercept)
     assert np.array_equal(pixels, made.hu[::-1, ::-1, -1].T)
+    (tmp_path / "scratch").mkdir()
+    again = scan.read(tmp_path / "out/dicom", None, tmp_path / "scratch", load(root)).volume
+    assert np.array_equal(again.hu, made.hu)
+    assert np.allclose(again.affine, made.affine, atol=1e-5)
     identity = {series_uid(f) for f in series.iterdir()} | {"patient-1", "john", "1.2.3", "043Y"}
     text = (tmp_path / "out/shadow.json").read_text() + str(top)
     assert not {word for word in identity if word in text.replace("2.25.", "")}
@@ -385,10 +391,10 @@ REAL = (
 @pytest.mark.slow
 @pytest.mark.parametrize("name", REAL)
 def test_real_abdominal_scans_run(root, tmp_path, name):
-    scan = ROOT.parent / "shared" / "data" / name
-    if not scan.is_file():
-        pytest.skip("no ../shared/data here")
-    call(scan, "--out", tmp_path / "out")
+    source = DATA / name
+    if not source.is_file():
+        pytest.skip(f"no real CT for tests: set SYDA_TEST_DATA ({name} is missing)")
+    call(source, "--out", tmp_path / "out")
     made = nifti.read(tmp_path / "out/shadow.nii.gz")
     assert set(np.round(made.spacing, 3)) == {1.5}
     assert isinstance(told(tmp_path / "out")["distances"]["to_source"], float)
