@@ -253,6 +253,56 @@ def card() -> None:
 
 
 @app.command()
+def shadow(
+    scan: Annotated[
+        Path,
+        typer.Argument(metavar="SCAN", help="DICOM folder, archive or file, or NIfTI in HU"),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="Write here; made, or empty.")
+    ],
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights", metavar="FOLDER", help="Of a generator; data/weights if not told."
+        ),
+    ] = None,
+    series: Annotated[
+        int | None,
+        typer.Option("--series", metavar="N", help="Series Number, where there are several."),
+    ] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(
+            "--strength",
+            metavar="SHARE",
+            min=0,
+            max=1,
+            help="1 for the closest shadow, 0 for a free sample; shadow.strength if not told.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="N", min=0, help="Of the free sample it moves towards."),
+    ] = None,
+    allow_copy: Annotated[
+        bool,
+        typer.Option("--allow-copy", help="Write what is, or may be, a copy of a patient."),
+    ] = False,
+) -> None:
+    """Take a real scan through the model, to a synthetic one that resembles it as far as you say.
+
+    It tells how near the shadow is to the scan and to the training cases, and refuses a copy.
+    """
+    from syda import paths
+    from syda.tools import shadow as tool
+
+    wishes = tool.Wishes(series, strength, seed, allow_copy)
+    for line in tool.run(Path.cwd(), scan, out, weights or paths.WEIGHTS, wishes):
+        typer.echo(line)
+
+
+@app.command()
 def tune() -> None:
     """Search for parameters that train better (section tune); print what to run with them.
 

@@ -38,7 +38,7 @@ STAGES = (
 )
 """Sections of one stage each, by its name."""
 
-BESIDE = ("tune",)
+BESIDE = ("tune", "shadow")
 """Sections of commands that are no stage: nothing that the pipeline makes depends on them."""
 
 

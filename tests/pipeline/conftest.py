@@ -25,6 +25,7 @@ TINY = {
     "train.coarse_images": 16,
     "train.checkpoint_images": 8,
     "train.log_images": 8,
+    "train.encoder.images": 50,
     "validate.min_std_hu": 1.0,  # an untrained network draws nearly nothing
     "generate.count": 4,
     "generate.export": 1,

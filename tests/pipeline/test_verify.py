@@ -75,6 +75,7 @@ def test_a_finished_pipeline_is_as_recorded(finished):
         "data/records/index.json",
         "data/weights/generator.safetensors",
         "data/weights/generator.json",
+        "data/weights/encoder.safetensors",
         "data/synthetic/*.nii.gz",
         "data/synthetic/*.json",
         "data/synthetic/physical/*.nii.gz",

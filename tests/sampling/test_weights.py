@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -5,6 +6,7 @@ import torch
 
 from syda.errors import CorruptData
 from syda.model.conditions import measure
+from syda.model.encoder import Encoder
 from syda.model.generator import Generator
 from syda.sampling import weights
 
@@ -66,3 +68,37 @@ def test_a_missing_description_is_refused(folder):
     (folder / weights.DESCRIPTION).unlink()
     with pytest.raises(CorruptData, match="not a readable generator"):
         weights.load(folder)
+
+
+@pytest.fixture
+def encoded(folder):
+    """The folder with an encoder, and that encoder."""
+    encoder = Encoder(latent=4, size=8, conditions=0)
+    encoder.weight.normal_(generator=torch.Generator().manual_seed(0))
+    generator, description = weights.load(folder)
+    told = {"architecture": encoder.architecture, "images": 8, "unexplained": 0.5}
+    weights.save(folder, generator, dataclasses.replace(description, encoder=told))
+    weights.save_encoder(folder, encoder)
+    return folder, encoder
+
+
+def test_an_encoder_round_trip(encoded):
+    folder, encoder = encoded
+    again = weights.load_encoder(folder, weights.load(folder)[1])
+    assert torch.equal(again.weight, encoder.weight)
+    content = (folder / weights.ENCODER).read_bytes()
+    weights.save_encoder(folder, again)
+    assert (folder / weights.ENCODER).read_bytes() == content
+
+
+def test_an_encoder_of_another_generator_is_refused(encoded):
+    folder, _ = encoded
+    weights.save_encoder(folder, Encoder(latent=5, size=8, conditions=0))
+    with pytest.raises(CorruptData, match=r"encoder\.safetensors is not the encoder of"):
+        weights.load_encoder(folder, weights.load(folder)[1])
+
+
+def test_weights_need_no_encoder_but_a_projection_does(folder):
+    _, description = weights.load(folder)
+    with pytest.raises(CorruptData, match="has no encoder"):
+        weights.load_encoder(folder, description)

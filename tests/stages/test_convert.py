@@ -182,7 +182,7 @@ def test_damage_of_any_byte_is_a_reason_never_a_crash(
             for _ in range(random.choice([1, 2, 8])):
                 damaged[random.integers(128, len(damaged) - 200)] = random.integers(256)
         files[number].write_bytes(damaged)
-        groups, ignored = convert._group(intake.files(raw))
+        groups, ignored = convert.group(intake.files(raw))
         outcomes = [
             outcome
             for uid, found in groups.items()

@@ -76,7 +76,7 @@ def check(folder, ramp, series, number, spoilt):
     (folder / "raw").mkdir()
     for n, content in enumerate(series):
         (folder / "raw" / f"{n}").write_bytes(spoilt if n == number else content)
-    groups, ignored = convert._group(intake.files(folder / "raw"))
+    groups, ignored = convert.group(intake.files(folder / "raw"))
     config = load(REPOSITORY)
     settings = config.section("convert", convert.Params).settings(config.ct)
     settings = dataclasses.replace(settings, min_slices=4)

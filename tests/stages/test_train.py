@@ -1,6 +1,8 @@
 import csv
+import functools
 import hashlib
 import json
+import operator
 import os
 import signal
 import subprocess
@@ -37,6 +39,7 @@ TINY = {
     "train.path_interval": 2,
     "train.log_images": 8,
     "train.pictures": 1,
+    "train.encoder.images": 20,
 }
 
 
@@ -52,9 +55,10 @@ def with_params(root: Path) -> Callable[..., None]:
         source = Path(__file__).parents[2] / "params.yaml"
         document = yaml.load(source.read_text(encoding="utf-8"))
         for name, value in changes.items():
-            section, key = name.split(".")
-            assert key in document[section]
-            document[section][key] = value
+            *sections, key = name.split(".")
+            place = functools.reduce(operator.getitem, sections, document)
+            assert key in place
+            place[key] = value
         with (root / "params.yaml").open("w", encoding="utf-8") as stream:
             yaml.dump(document, stream)
 
@@ -82,7 +86,17 @@ def test_released_weights_load_and_are_the_generators_alone(trained):
     assert {path.name for path in (trained / "data/weights").iterdir()} == {
         "generator.safetensors",
         "generator.json",
+        "encoder.safetensors",
     }
+
+
+def test_the_encoder_goes_with_the_generator(trained):
+    generator, description = weights.load(trained / "data/weights")
+    encoder = weights.load_encoder(trained / "data/weights", description)
+    assert encoder.weight.shape == (6, 8**3 + description.architecture["conditions"])
+    assert torch.equal(encoder.tone.knots, generator.synthesis.tone.knots)
+    assert description.encoder["images"] == 20
+    assert 0 < description.encoder["unexplained"] < 1
 
 
 def test_description_says_where_the_weights_come_from(trained):
@@ -161,6 +175,28 @@ def test_a_diverged_training_leaves_no_weights(trained, with_params, monkeypatch
     assert sha256(trained) == before  # those of the run before; none of this one
     assert not list((trained / "data").glob(".*partial"))
     assert not (trained / "reports/manifest/train.json").exists()
+
+
+def test_a_training_stopped_while_the_encoder_learns_writes_the_same_bytes(
+    root, with_params, monkeypatch
+):
+    with_params(TINY | {"train.checkpoint_images": 4})
+    train.run(root)
+    files = sorted((root / "data/weights").iterdir())
+    expected = {file.name: file.read_bytes() for file in files}
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train, "fit_encoder", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train.run(root)
+    assert any((root / paths.CHECKPOINTS).rglob("*.pt"))
+    assert {file.name: file.read_bytes() for file in files} == expected  # of the run before
+    train.run(root)
+    assert {file.name: file.read_bytes() for file in files} == expected
+    assert not any((root / paths.CHECKPOINTS).rglob("*.pt"))
 
 
 def test_unknown_and_wrong_parameters_are_named(root, with_params):

@@ -38,6 +38,25 @@ def test_encode_decode_is_exact_where_nothing_is_resampled():
     assert back.spacing == (1.5, 1.5, 1.5)
 
 
+def test_decode_onto_is_the_way_back_into_the_scans_frame(ramp_hu):
+    """Half the resolution keeps a ramp; its faces, where a model voxel is cut, are left out."""
+    affine = np.array([[1.5, 0, 0, -31], [0, 1.5, 0, 7], [0, 0, 1.5, 120], [0, 0, 0, 1]])
+    scan = Volume(ramp_hu(affine, (16, 12, 8)) - 900, affine)
+    image, _ = SPACE.encode(scan)
+    back = SPACE.decode_onto(image, scan)
+    assert back.hu.shape == scan.hu.shape
+    np.testing.assert_array_equal(back.affine, scan.affine)
+    inside = (slice(1, -1),) * 3
+    np.testing.assert_allclose(back.hu[inside], scan.hu[inside], atol=1)
+
+
+def test_decode_onto_takes_no_voxel_of_the_scan():
+    hu = np.arange(16 * 9 * 4, dtype=np.int16).reshape(16, 9, 4)
+    image = np.zeros((1, 8, 8, 8), np.float32)
+    back = SPACE.decode_onto(image, Volume(hu, at(1.5)))
+    assert (back.hu == 0).all()
+
+
 def test_every_hu_of_the_window_comes_back_and_others_are_clipped():
     space = ModelSpace(size=16, spacing_mm=1.5, window_min=-1000, window_max=1000)
     hu = np.resize(np.arange(-1024, 3072), 16**3).astype(np.int16).reshape(16, 16, 16)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from syda.model.conditions import Conditions, Value
 from syda.model.generator import Generator
@@ -26,6 +27,25 @@ class Sample:
     longest_side: int
     asked: dict[str, Value]
     volume: Volume
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a seed decides.
+
+    Attributes:
+        longest_side: as :class:`Sample` has it.
+        asked: likewise.
+        told: ``[1, conditions]``, the same as a vector.
+        z: ``[1, latent]``.
+        noise: of each style layer.
+    """
+
+    longest_side: int
+    asked: dict[str, Value]
+    told: Tensor
+    z: Tensor
+    noise: list[Tensor]
 
 
 class Sampler:
@@ -60,12 +80,29 @@ class Sampler:
     ) -> Sample:
         """Draw one volume.
 
+        Args:
+            seed: of the volume.
+            truncation: 1 for the full variety, towards 0 for ever more average volumes.
+            asked: as :meth:`draw` takes it.
+
+        Raises:
+            ValueError: a property that the generator cannot be given.
+        """
+        drawn = self.draw(seed, asked or {})
+        image = self.generator(
+            drawn.z, drawn.told, drawn.noise, truncation=truncation, dtype=self.dtype
+        ).cpu()
+        volume = self.space.decode(image[0].numpy(), drawn.longest_side)
+        return Sample(seed, drawn.longest_side, drawn.asked, volume)
+
+    def draw(self, seed: int, asked: Mapping[str, Value]) -> Draw:
+        """Draw what the generator makes a volume of.
+
         Size, properties, latent and noise come, in this order, from one random generator of this
         seed; so a volume does not depend on what else is drawn.
 
         Args:
             seed: of the volume.
-            truncation: 1 for the full variety, towards 0 for ever more average volumes.
             asked: properties; None leaves one open to the generator, those not named are drawn to
                 go with the others.
 
@@ -74,7 +111,7 @@ class Sampler:
         """
         rng = torch.Generator().manual_seed(seed)
         size = self.sizes.draw(rng, {})[EFFECTIVE_SPACING]
-        properties = self.conditions.draw(rng, asked or {})
+        properties = self.conditions.draw(rng, asked)
         given = properties.get(EFFECTIVE_SPACING)
         longest = self._longest_side(given, size)
         if given is not None:
@@ -83,9 +120,7 @@ class Sampler:
         z = self.generator.draw_latents(1, rng).to(device)
         noise = [layer.to(device) for layer in self.generator.draw_noise(1, rng)]
         told = self.conditions.encode(properties)[None].to(device)
-        image = self.generator(z, told, noise, truncation=truncation, dtype=self.dtype).cpu()
-        volume = self.space.decode(image[0].numpy(), longest)
-        return Sample(seed, longest, properties, volume)
+        return Draw(longest, properties, told, z, noise)
 
     def _longest_side(self, *sizes: Value) -> int:
         """L that gives about the first of these sizes of a model voxel, mm, that is known."""

@@ -1,4 +1,6 @@
-"""The two files of a released generator: weights as safetensors, and what rebuilds and explains it.
+"""The files of a released generator: weights as safetensors, and what rebuilds and explains them.
+
+Beside the generator lies the encoder that was trained on what it draws, for projections.
 
 Safetensors hold no code, so that loading weights of unknown origin runs nothing; their bytes are
 stable.
@@ -7,7 +9,7 @@ stable.
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,16 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as serialize
+from torch import nn
 
 from syda.errors import CorruptData
 from syda.model.conditions import Conditions
+from syda.model.encoder import Encoder
 from syda.model.generator import Generator
 from syda.runtime.outputs import write_bytes, write_json
 
 WEIGHTS = "generator.safetensors"
+ENCODER = "encoder.safetensors"
 DESCRIPTION = "generator.json"
 
 
@@ -36,6 +41,9 @@ class Description:
         conditions: the properties that it is given (:mod:`syda.model.conditions`), as statistics.
         data: ``version``, ``index_sha256`` and ``training_cases`` of the records.
         images_seen: images that the training showed.
+        encoder: ``architecture``, keyword arguments of :class:`~syda.model.encoder.Encoder`,
+            ``images`` drawn to train it, and ``unexplained``, the share of the variance of styles
+            that it misses on further ones. Empty where there is none.
     """
 
     architecture: dict[str, Any]
@@ -44,13 +52,23 @@ class Description:
     conditions: dict[str, Any]
     data: dict[str, Any]
     images_seen: int
+    encoder: dict[str, Any] = field(default_factory=dict)
 
 
 def save(folder: Path, generator: Generator, description: Description) -> None:
-    """Write both files into an existing folder."""
-    state = {name: value.contiguous() for name, value in generator.state_dict().items()}
-    write_bytes(folder / WEIGHTS, serialize(state))
+    """Write weights and description into an existing folder."""
+    write_bytes(folder / WEIGHTS, _bytes(generator))
     write_json(folder / DESCRIPTION, dataclasses.asdict(description))
+
+
+def save_encoder(folder: Path, encoder: Encoder) -> None:
+    """Write the encoder beside them; the description says what it is."""
+    write_bytes(folder / ENCODER, _bytes(encoder))
+
+
+def _bytes(network: nn.Module) -> bytes:
+    state = {name: value.contiguous() for name, value in network.state_dict().items()}
+    return serialize(state)
 
 
 def load(folder: Path) -> tuple[Generator, Description]:
@@ -82,6 +100,28 @@ def load(folder: Path) -> tuple[Generator, Description]:
             f"{folder.name}: {DESCRIPTION} names other properties than the weights have"
         )
     return generator.eval().requires_grad_(False), description
+
+
+def load_encoder(folder: Path, description: Description) -> Encoder:
+    """Rebuild the encoder that lies beside a generator, on the CPU.
+
+    Raises:
+        CorruptData: there is none, it is broken, or it is not the one described.
+    """
+    if not description.encoder:
+        raise CorruptData(
+            f"{folder.name}: has no encoder, which a projection starts from: train again"
+        )
+    try:
+        encoder = Encoder(**description.encoder["architecture"])
+        encoder.load_state_dict(load_file(folder / ENCODER), strict=True)
+    except (OSError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise CorruptData(
+            f"{folder.name}: {ENCODER} is not the encoder of {DESCRIPTION} ({reason}): put the "
+            "files of one training there, or train again"
+        ) from error
+    return encoder.eval()
 
 
 def digest(folder: Path) -> str:

@@ -162,8 +162,9 @@ def run(root: Path) -> None:
         scratch_folder(root / paths.NIFTI.with_name("unpacked")) as unpacked,
         replace_folder(root / paths.NIFTI) as folder,
     ):
-        files, refused = _files(root / raw, unpacked, own.archives.limits(), key)
-        groups, ignored = _group(files)
+        found = intake.files(root / raw)
+        files, refused = opened(found, unpacked, own.archives.limits(), key)
+        groups, ignored = group(files)
         settings, memo = own.settings(ct), own.memo(root, ct)
         tasks = [Task(uid, groups[uid], folder, key, settings, memo) for uid in sorted(groups)]
         kept = list(engine.each(convert_series, tasks, "convert", "series"))
@@ -199,11 +200,17 @@ def _key(root: Path, data: DataParams) -> bytes:
     return identity.read_key(root / paths.PRIVATE_KEY)
 
 
-def _files(
-    raw: Path, unpacked: Path, limits: archive.Limits, key: bytes
+def opened(
+    found: list[Path], unpacked: Path, limits: archive.Limits, key: bytes
 ) -> tuple[list[Path], list[Outcome]]:
-    """The folder's files with those of its archives in their place, and the archives refused."""
-    found = intake.files(raw)
+    """Return files with those of the archives among them in their place, and what was refused.
+
+    Args:
+        found: files of any kind.
+        unpacked: folder for what archives hold.
+        limits: of an archive.
+        key: of the pseudonyms.
+    """
     archives = [file for file in found if archive.is_archive(file)]
     if not archives:
         return found, []
@@ -230,7 +237,7 @@ def _index(files: Sequence[Path]) -> list[tuple[str, Path] | Reason]:
     return found
 
 
-def _group(files: Sequence[Path]) -> tuple[dict[str, list[Path]], Counter[Reason]]:
+def group(files: Sequence[Path]) -> tuple[dict[str, list[Path]], Counter[Reason]]:
     """Group CT slices by SeriesInstanceUID; count the files that are none."""
     chunks = [files[i : i + _FILES_A_TASK] for i in range(0, len(files), _FILES_A_TASK)]
     groups: dict[str, list[Path]] = defaultdict(list)

@@ -16,13 +16,15 @@ from syda.model import conditions
 from syda.params import Precision, Section, load
 from syda.records.reader import read_split
 from syda.records.writer import INDEX
-from syda.runtime import stage
+from syda.runtime import progress, stage
 from syda.runtime.manifest import digest_file, made_by
 from syda.runtime.outputs import replace_folder, write_json, write_text
 from syda.sampling import weights
 from syda.training import data, devices, losses
 from syda.training.augment import Augment
 from syda.training.checkpoint import Checkpoints
+from syda.training.encoder import Recipe as EncoderRecipe
+from syda.training.encoder import fit as fit_encoder
 from syda.training.fit import fit
 from syda.training.recipe import Recipe
 from syda.training.tracking import Grids, Tracker
@@ -52,6 +54,15 @@ class AugmentParams(Section):
     """Largest standard deviation of what is added, in the model range."""
     cutout: float = Field(ge=0, le=1)
     """Side of the cube replaced by air, share of the side."""
+
+
+class EncoderParams(Section):
+    """Section ``train.encoder``: what finds a style for a scan, trained on what is generated."""
+
+    images: int = Field(ge=2)
+    """Volumes drawn to learn from."""
+    ridge: float = Field(gt=0)
+    """Weight of the squared weights, relative to the mean squared length of what is read."""
 
 
 class Params(Section):
@@ -109,6 +120,8 @@ class Params(Section):
     """Images from one point of the curves to the next."""
     pictures: int = Field(ge=0)
     """Sample grids sent to MLflow on the way, evenly spread."""
+    encoder: EncoderParams
+    """The encoder's training, at the end."""
 
     @model_validator(mode="after")
     def _fits_in_the_run(self) -> Self:
@@ -118,7 +131,7 @@ class Params(Section):
 
     def recipe(self) -> Recipe:
         """What the training needs to know of this."""
-        plain = self.model_dump(exclude={"augment", "precision", "pictures"})
+        plain = self.model_dump(exclude={"augment", "precision", "pictures", "encoder"})
         when = {"probability", "target", "images", "limit"}
         return Recipe(
             **plain,
@@ -128,6 +141,17 @@ class Params(Section):
             augment_images=self.augment.images,
             augment_limit=self.augment.limit,
             bfloat16=self.precision == "bfloat16",
+        )
+
+    def encoder_recipe(self) -> EncoderRecipe:
+        """What the encoder's training needs to know of this."""
+        return EncoderRecipe(
+            seed=self.seed,
+            images=self.encoder.images,
+            ridge=self.encoder.ridge,
+            batch=self.batch,
+            property_dropout=self.property_dropout,
+            dtype=getattr(torch, self.precision),
         )
 
 
@@ -189,6 +213,8 @@ def run(root: Path) -> None:
         game = fit(scans, known, networks, own.recipe(), place, checkpoints, [tracker])
         if not place.first:
             return
+        inverse, unexplained = fit_encoder(game.ema.average, known, own.encoder_recipe())
+        progress.say(f"train: the encoder explains {1 - unexplained:.0%} of the variance of styles")
         description = weights.Description(
             networks["generator"],
             cube,
@@ -196,9 +222,15 @@ def run(root: Path) -> None:
             known.to_json(),
             source,
             game.images_seen,
+            {
+                "architecture": inverse.architecture,
+                "images": own.encoder.images,
+                "unexplained": unexplained,
+            },
         )
         with replace_folder(root / paths.WEIGHTS) as folder:
             weights.save(folder, game.ema.average, description)
+            weights.save_encoder(folder, inverse)
         write_text(root / paths.CURVES, game.curves.csv())
         write_json(root / paths.PROPERTIES, {"places": known.size, **known.to_json()})
         tracker.register(weights.digest(root / paths.WEIGHTS))

@@ -62,11 +62,7 @@ class ModelSpace:
         if not geometry.is_isotropic(volume, self.spacing_mm):
             raise ValueError(f"spacing {volume.spacing} mm, expected {self.spacing_mm} mm")
         longest = max(volume.hu.shape)
-        step = longest / self.size
-        axes = [
-            Axis(self.size, (length - 1) / 2 - step * (self.size - 1) / 2, step)
-            for length in volume.hu.shape
-        ]
+        axes = [self._axis(length, longest) for length in volume.hu.shape]
         fitted = along_axes(self.to_model_range(volume.hu), axes, outside=PADDING)
         return np.ascontiguousarray(fitted.transpose(2, 1, 0)[None]), longest
 
@@ -86,6 +82,32 @@ class ModelSpace:
         affine = np.diag([spacing, spacing, spacing, 1.0])
         affine[:3, 3] = -spacing * (np.array(hu.shape) - 1) / 2
         return Volume(rounded(np.ascontiguousarray(hu)), affine)
+
+    def decode_onto(self, image: Tensor32, scan: Volume) -> Volume:
+        """Turn a model image into HU on the grid of the scan that :meth:`encode` took.
+
+        Args:
+            image: ``[1, D, H, W]`` in [-1, 1].
+            scan: whose shape and affine are taken, and nothing else.
+
+        Returns:
+            int16 HU with the scan's shape and affine.
+        """
+        longest = max(scan.hu.shape)
+        there = [self._axis(length, longest) for length in scan.hu.shape]
+        back = [
+            Axis(length, -axis.start / axis.step, 1 / axis.step)
+            for length, axis in zip(scan.hu.shape, there, strict=True)
+        ]
+        fitted = along_axes(image[0].transpose(2, 1, 0), back, outside=PADDING)
+        half = (self.window_max - self.window_min) / 2
+        hu = (fitted + 1) * np.float32(half) + np.float32(self.window_min)
+        return Volume(rounded(np.ascontiguousarray(hu)), scan.affine.copy())
+
+    def _axis(self, length: int, longest: int) -> Axis:
+        """The model's samples on an axis of a scan, centred."""
+        step = longest / self.size
+        return Axis(self.size, (length - 1) / 2 - step * (self.size - 1) / 2, step)
 
     def physical(self, volume: Volume) -> Volume:
         """Crop the padding of a decoded image and resample it to ``spacing_mm``.
