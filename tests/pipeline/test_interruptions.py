@@ -221,6 +221,22 @@ def test_killed_at_random_moments_the_next_run_ends_as_if_nothing_had_been(
     assert "up to date" in clone.run("dvc", "status", "train")
 
 
+def test_a_training_killed_three_times_goes_on_under_dvc(undisturbed, tmp_path):
+    clone = copy_of(undisturbed.start, tmp_path / "clone")
+    clone.run("dvc", "repro", "pack")
+    clone.run("dvc", "repro", "validate@records")
+    checkpoints = clone.root / ".work/train"
+    for number in range(3):
+        known = set(checkpoints.rglob("*.pt"))
+        with running(clone, tmp_path / f"{number}.log", "dvc", "repro", "train") as run:
+            wait_for(lambda known=known: set(checkpoints.rglob("*.pt")) - known, "a checkpoint")
+            run.send("syda", signal.SIGKILL)
+            assert run.ends() != 0, run.text()
+        assert ("train: goes on after" in run.text()) == (number > 0)
+    assert "train: goes on after" in clone.run("dvc", "repro", "train")
+    assert (clone.root / "dvc.lock").read_bytes() == undisturbed.lock
+
+
 def test_a_second_repro_is_refused_and_the_first_unharmed(undisturbed, tmp_path):
     clone = copy_of(undisturbed.start, tmp_path / "clone")
     with running(clone, tmp_path / "first.log", "dvc", "repro", "train") as first:
