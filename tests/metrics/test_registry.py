@@ -1,12 +1,16 @@
 from syda.metrics import registry
 from syda.metrics.cohorts import Grid
+from syda.metrics.perception import Perception
 
-NAMES = ["ms_ssim", "perceptual", "kid", "hu_w1"]
+GRID = Grid(32, -1000, 1000)
+NAMES = [
+    "ms_ssim", "perceptual", "kid", "fd_ratio", "precision", "recall", "density", "coverage", "hu_w1",
+]  # fmt: skip
 """What the keys begin with; the card finds the first two by it."""
 
 
 def test_every_metric_says_what_it_is() -> None:
-    abouts = [metric.about for metric in registry.build(Grid(32, -1000, 1000))]
+    abouts = [metric.about for metric in registry.build(GRID, Perception(GRID))]
     assert len({about.key for about in abouts}) == len(abouts)
     for name, about in zip(NAMES, abouts, strict=True):
         assert [other for other in NAMES if about.key.startswith(other)] == [name]

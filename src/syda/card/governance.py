@@ -10,28 +10,37 @@ from syda.card.schema import (
     OWNER,
     PRIVACY,
     TITLES,
+    Fact,
     Row,
     Section,
     absent,
 )
-from syda.card.sources import Inputs
+from syda.card.sources import Document, Inputs
 
 
 def sections(inputs: Inputs) -> list[Section]:
     """Return sections 6 to 10."""
     return [
-        _intended_use(inputs.declared),
+        _intended_use(inputs.declared, inputs.reports["details"]),
         _clinical(inputs.declared),
-        _ethics(inputs.declared),
+        _ethics(inputs.declared, inputs.reports["details"]),
         _consent(inputs),
         _legal(inputs),
     ]
 
 
-def _intended_use(declared: Declarations) -> Section:
+def _audited(details: Document, label: str, *keys: str, unit: str = "") -> Fact:
+    """A value of the privacy tests; the developers owe it where there were too few patients."""
+    if "privacy" not in details.content:
+        return absent(label, DEVELOPERS, "a split has too few patients for the privacy tests")
+    return details.fact(label, "privacy", *keys, unit=unit)
+
+
+def _intended_use(declared: Declarations, details: Document) -> Section:
     facts = {
         "intended_use": declared.fact("intended_use", "Intended use"),
         "intended_user": declared.fact("intended_user", "Intended user"),
+        "privacy": _audited(details, "Whether synthetic volumes repeat training scans", "verdict"),
         "limitations_original": declared.fact(
             "historical/limitations", "Limitations of the original (historical)"
         ),
@@ -59,12 +68,19 @@ def _clinical(declared: Declarations) -> Section:
     return Section("7", TITLES["7"], {"evaluation": fact})
 
 
-def _ethics(declared: Declarations) -> Section:
+def _ethics(declared: Declarations, details: Document) -> Section:
     facts = {
-        "memorisation": absent(
-            "Measured distance of synthetic volumes to training scans",
-            DEVELOPERS,
-            "the pipeline does not measure yet whether the generator repeats training scans",
+        "memorisation": _audited(
+            details,
+            "Median distance of synthetic volumes to the nearest training scan",
+            *("spaces", "rms_hu", "median", "synthetic"),
+            unit="HU",
+        ),
+        "memorisation_holdout": _audited(
+            details,
+            "The same of held-out scans",
+            *("spaces", "rms_hu", "median", "holdout"),
+            unit="HU",
         ),
         "assessment": declared.fact_or_absent(
             "ethical_assessment", "Assessment of these risks", ETHICS, "nobody has assessed them"

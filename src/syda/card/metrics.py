@@ -32,6 +32,18 @@ _FIGURES = {
     "n_real": "n real",
 }
 
+_PRIVACY_AIMS = {
+    "match": "as near to what it is read against as can be",
+    "lower": "no higher than what it is read against",
+    "higher": "no lower than what it is read against",
+}
+
+_BESIDE = {
+    "control": "halves of the training scans",
+    "real": "held-out scans",
+}
+"""What a privacy test is read against."""
+
 _CONTROL = {
     "rho": "rank correlation",
     "rho_low": "95 % interval, low",
@@ -73,6 +85,9 @@ def section(reports: Mapping[str, Document], declared: Declarations) -> Section:
         "gate": _gate(metrics),
         "properties": _properties(metrics, details),
         "properties_protocol": _properties_protocol(metrics, details),
+        "privacy": _privacy(metrics, details),
+        "privacy_meaning": _privacy_meaning(details),
+        "privacy_spaces": _privacy_spaces(details),
     }
     tables |= {f"figures_{split}": _figures(metrics, details, split) for split in SPLITS}
     return Section("5", TITLES["5"], facts, tables)
@@ -201,4 +216,69 @@ def _properties_protocol(metrics: Document, details: Document) -> list[Row]:
     return [
         {"choice": choice, "value": details.fact("value", "properties", "protocol", choice)}
         for choice in sorted(details.value("properties", "protocol"))
+    ]
+
+
+def _privacy(metrics: Document, details: Document) -> list[Row]:
+    """Each privacy test in each space of distances; none where there were too few patients."""
+    rows: list[Row] = []
+    for space, tests in sorted(metrics.content.get("privacy", {}).items()):
+        for name in sorted(tests):
+            beside = details.value("privacy", "tests", name, "beside")
+            at = ("privacy", space, name)
+            row: dict[str, Fact | str] = {
+                "test": details.fact("test", "privacy", "tests", name, "title"),
+                "distances": details.fact("distances", "privacy", "spaces", space, "title"),
+                "figure": metrics.fact("figure", *at, "value"),
+                "95 % interval, low": metrics.fact("95 % interval, low", *at, "low"),
+                "95 % interval, high": metrics.fact("95 % interval, high", *at, "high"),
+                "n": metrics.fact("n", *at, "n"),
+                "read against": _BESIDE[beside],
+                "their figure": metrics.fact("their figure", *at, beside),
+            }
+            for side in ("low", "high"):
+                key, label = f"{beside}_{side}", f"{side} by chance"
+                row[label] = metrics.fact(label, *at, key) if key in tests[name] else "not defined"
+            rows.append(row)
+    return rows
+
+
+def _privacy_meaning(details: Document) -> list[Row]:
+    tests = details.content.get("privacy", {"tests": {}})["tests"]
+    return [
+        {
+            "test": details.fact("test", "privacy", "tests", name, "title"),
+            "a good figure is": Fact(
+                "a good figure is",
+                _PRIVACY_AIMS[tests[name]["aim"]],
+                "derived",
+                (details.pointer("privacy", "tests", name, "aim"),),
+            ),
+            "definition": details.fact("definition", "privacy", "tests", name, "source"),
+            "choice": choice,
+            "value": details.fact("value", "privacy", "tests", name, "protocol", choice),
+        }
+        for name in sorted(tests)
+        for choice in sorted(tests[name]["protocol"])
+    ]
+
+
+def _privacy_spaces(details: Document) -> list[Row]:
+    def distance(label: str, space: str, *keys: str) -> Fact:
+        return details.fact(label, "privacy", "spaces", space, *keys)
+
+    return [
+        {
+            "distances": distance("distances", space, "title"),
+            "unit": _unit(details, "privacy", "spaces", space, "unit"),
+            "a copy is nearer than": distance("a copy is nearer than", space, "copy_threshold"),
+        }
+        | {
+            f"{how} to a training scan, {whose}": distance(
+                f"{how} to a training scan, {whose}", space, key, label
+            )
+            for key, how in (("median", "median"), ("closest", "smallest"))
+            for label, whose in (("synthetic", "synthetic"), ("holdout", "held out"))
+        }
+        for space in sorted(details.content.get("privacy", {"spaces": {}})["spaces"])
     ]

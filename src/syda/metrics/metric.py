@@ -47,6 +47,6 @@ class Metric(Protocol):
             sampling: seed, pairs and bootstrap.
 
         Returns:
-            Split to figure.
+            Split to figure; none at all where a cohort is too small for the metric.
         """
         ...

@@ -1,6 +1,9 @@
 """Every metric of the evaluation. A new one is a module here and a line in :func:`build`."""
 
+from syda.metrics import coverage
 from syda.metrics.cohorts import Grid
+from syda.metrics.coverage import Neighbourhood
+from syda.metrics.frechet import FrechetRatio
 from syda.metrics.hu_histogram import HuWasserstein
 from syda.metrics.kid import KernelDistance
 from syda.metrics.metric import Metric
@@ -9,17 +12,17 @@ from syda.metrics.perception import Perception
 from syda.metrics.perceptual import PerceptualDistance
 
 
-def build(grid: Grid) -> list[Metric]:
-    """Return every metric for volumes on this grid.
+def build(grid: Grid, perception: Perception) -> list[Metric]:
+    """Return every metric for volumes on this grid, which share what the network sees of them.
 
     Raises:
-        CorruptData: the network's weights are not the pinned ones.
         UsageError: a metric is not defined on so small a grid.
     """
-    perception = Perception(grid)
     return [
         MsSsimDiversity(grid),
         PerceptualDistance(perception),
         KernelDistance(perception),
+        FrechetRatio(perception),
+        *(Neighbourhood(perception, kind) for kind in coverage.KINDS),
         HuWasserstein(grid),
     ]

@@ -12,9 +12,11 @@ diff`` reads as one row a figure (the values of the example are made up)::
           "difference": 0.115,         # synthetic - real
           "difference_low": 0.093,     # 95 % interval of the difference
           "difference_high": 0.137,
-          "n_synthetic": 400,          # pairs (hu_w1, kid: volumes) behind "synthetic"
-          "n_real": 210                # pairs (hu_w1, kid: volumes) behind "real"
+          "n_synthetic": 400,          # pairs or volumes behind "synthetic"
+          "n_real": 210                # pairs or volumes behind "real"
         },
+        "coverage_k5_imagenet-efflite0-1a2b3c4d": {...},  # density, precision, recall likewise
+        "fd_ratio_imagenet-efflite0-1a2b3c4d": {...},     # "real" is 1
         "kid_poly3_imagenet-efflite0-1a2b3c4d": {...},
         "perceptual_imagenet-efflite0-1a2b3c4d": {...}
       },
@@ -30,6 +32,26 @@ diff`` reads as one row a figure (the values of the example are made up)::
           "n": 64                      # volumes
         }
       },
+      "privacy": {                     # by space of distances; absent where patients are too few
+        "rms_hu": {
+          "membership_auc": {          # nearer_to_train likewise
+            "value": 0.53,
+            "low": 0.39,               # 95 % interval
+            "high": 0.68,
+            "control": 0.5,            # between halves of the training scans, all members
+            "control_low": 0.31,       # 95 % of these halves
+            "control_high": 0.66,
+            "n": 64
+          },
+          "copies_q5": {               # authentic likewise
+            "value": 0.0,
+            "low": 0.0,
+            "high": 0.11,
+            "real": 0.05,              # held-out scans in the place of synthetic volumes
+            "n": 32
+          }, ...
+        }, ...
+      },
       "gate": {                        # what was drawn for these volumes
         "drawn": 66,
         "rejected": 2,                 # by the gate, each replaced
@@ -40,11 +62,13 @@ diff`` reads as one row a figure (the values of the example are made up)::
     }
 
 A metric's key carries its protocol (:mod:`syda.metrics.registry`): another protocol is another key
-and never a delta. ``reports/evaluation/details.json`` holds, at ``metrics.<key>``, the metric's
-``title``, ``unit``, ``aim`` (``match``: as near to real as can be; ``lower``: the lower the better,
-``real`` is the floor), ``source`` and ``protocol``; at ``figures.<split>.<key>`` the spread behind
-each figure; at ``properties`` protocol, units and spread of those; at ``volumes`` the names of what
-was measured; at ``sampling`` the seed and counts.
+and never a delta. A metric that needs more patients than there are has no key.
+``reports/evaluation/details.json`` holds, at ``metrics.<key>``, the metric's ``title``, ``unit``,
+``aim`` (``match``: as near to real as can be; ``lower``: the lower the better, ``real`` is the
+floor; ``higher``: the higher the better, ``real`` is the ceiling), ``source`` and ``protocol``; at
+``figures.<split>.<key>`` the spread behind each figure; at ``properties`` protocol, units and
+spread of those; at ``privacy`` how to read its tests, what lies behind them and the ``verdict`` in
+sentences; at ``volumes`` the names of what was measured; at ``sampling`` the seed and counts.
 """
 
 import csv
@@ -62,10 +86,12 @@ from pydantic import Field
 from syda import paths
 from syda.errors import CheckFailed, CorruptData
 from syda.figures import charts, planes
-from syda.metrics import hu_histogram, properties, registry
+from syda.metrics import hu_histogram, privacy, properties, registry, verdict
 from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
 from syda.metrics.estimate import Figure, rounded
 from syda.metrics.metric import Metric
+from syda.metrics.perception import Perception
+from syda.metrics.privacy import Audit
 from syda.metrics.properties import Answers, Control
 from syda.params import Section, load
 from syda.records import reader
@@ -128,8 +154,15 @@ def run(root: Path) -> None:
         }
         cohorts = Cohorts(_synthetic(root / paths.SYNTHETIC, space), real)
         _check(cohorts)
+        gate = _gate(root)
         controls = _controls(root, cohorts, space, own)
-        _measure(root, registry.build(grid), cohorts, controls, own)
+        perception = Perception(grid)
+        numbers, details = _measure(registry.build(grid, perception), cohorts, own)
+        numbers["gate"] = gate
+        _add_controls(numbers, details, controls)
+        _add_audits(numbers, details, privacy.measure(perception, grid, cohorts, _sampling(own)))
+        write_json(root / paths.METRICS, numbers)
+        write_json(root / DETAILS, details)
         _draw(root, space, own.shown)
         _draw_histograms(root, cohorts, grid)
         charts.training_curves(charts.read_curves(root / paths.CURVES), root / CURVES_CHART)
@@ -222,32 +255,48 @@ def _gate(root: Path) -> dict[str, Any]:
 
 
 def _measure(
-    root: Path,
-    metrics: Sequence[Metric],
-    cohorts: Cohorts,
-    controls: dict[str, Control],
-    own: Params,
-) -> None:
-    gate = _gate(root)
+    metrics: Sequence[Metric], cohorts: Cohorts, own: Params
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Numbers and details of every metric that the cohorts are large enough for."""
     figures: dict[str, dict[str, Figure]] = {split: {} for split in cohorts.real}
+    measured = []
     for metric in metrics:
-        for split, figure in metric.measure(cohorts, _sampling(own)).items():
+        found = metric.measure(cohorts, _sampling(own))
+        for split, figure in found.items():
             figures[split][metric.about.key] = figure
+        measured += [metric] if found else []
     numbers: dict[str, Any] = {
         split: {key: figure.summary() for key, figure in of_split.items()}
         for split, of_split in figures.items()
     }
-    numbers["gate"] = gate
     numbers["n"] = {cohort.label: len(cohort) for cohort in cohorts.all()}
-    details = _details(metrics, cohorts, figures, own)
-    if controls:
-        numbers["properties"] = {name: control.summary() for name, control in controls.items()}
-        details["properties"] = {
-            "protocol": properties.PROTOCOL,
-            "figures": {name: control.detail() for name, control in controls.items()},
-        }
-    write_json(root / paths.METRICS, numbers)
-    write_json(root / DETAILS, details)
+    return numbers, _details(measured, cohorts, figures, own)
+
+
+def _add_controls(
+    numbers: dict[str, Any], details: dict[str, Any], controls: dict[str, Control]
+) -> None:
+    if not controls:
+        return
+    numbers["properties"] = {name: control.summary() for name, control in controls.items()}
+    details["properties"] = {
+        "protocol": properties.PROTOCOL,
+        "figures": {name: control.detail() for name, control in controls.items()},
+    }
+
+
+def _add_audits(numbers: dict[str, Any], details: dict[str, Any], audits: Sequence[Audit]) -> None:
+    if not audits:
+        return
+    numbers["privacy"] = {
+        audit.space: {name: finding.summary() for name, finding in audit.findings.items()}
+        for audit in audits
+    }
+    details["privacy"] = {
+        "verdict": verdict.sentence(audits),
+        "tests": {name: asdict(reading) for name, reading in privacy.READINGS.items()},
+        "spaces": {audit.space: audit.detail() for audit in audits},
+    }
 
 
 def _details(
