@@ -193,7 +193,8 @@ def fill(root, edit=lambda reports: None):
 def prepare(root):
     shutil.copy(REPOSITORY / paths.PARAMS, root / paths.PARAMS)
     (root / "model_card").mkdir()
-    shutil.copy(REPOSITORY / paths.DECLARED, root / paths.DECLARED)
+    for path in (paths.DECLARED, paths.SIGNOFFS):
+        shutil.copy(REPOSITORY / path, root / path)
     fill(root)
     return root
 
