@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
+from itertools import islice
 from typing import Any
 
 from syda.card.render import Card, Markup
+from syda.card.schema import Fact, Section
 
 _CELLS = re.compile(r"(?<!\\) \| |^\| | \|$")
 _HEADING = re.compile(r"#{2,3} (\S+) ")
@@ -114,17 +116,30 @@ def _fields(
         else:
             yield from cells
         return
-    for part in card.sections:
-        if not section or part.number == section:
-            for name, fact in part.facts.items():
-                if _says(line, card.values.value(fact)) and not _says(
-                    other, card.values.value(fact)
-                ):
-                    yield part.field_of(name)
+    values = (
+        field
+        for part in card.sections
+        if section in ("", part.number)
+        for field, fact in _values(part)
+        if _count(line, shown := card.values.value(fact)) > _count(other, shown)
+    )
+    yield from islice(values, 3)  # several facts may have the value that a sentence tells
 
 
-def _says(line: str, value: Markup) -> bool:
-    return re.search(rf"(?<![\w.]){re.escape(value)}(?![\w]|\.\d)", line) is not None
+def _values(section: Section) -> Iterator[tuple[str, Fact]]:
+    """Every fact of a section with its field."""
+    for name, fact in section.facts.items():
+        yield section.field_of(name), fact
+    for table, rows in section.tables.items():
+        for row, fields in zip(rows, section.fields_of(table), strict=True):
+            for column, cell in row.items():
+                if isinstance(cell, Fact):
+                    yield fields[column], cell
+
+
+def _count(line: str, value: Markup) -> int:
+    """How often a line tells a value, as a whole word or number."""
+    return len(re.findall(rf"(?<![\w.]){re.escape(value)}(?!\w|\.\d)", line))
 
 
 def _difference(line: str, other: str | None) -> str:
