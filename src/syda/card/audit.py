@@ -1,5 +1,6 @@
 """A card held to what its sources give: which fields differ, in card.json and on the page."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
@@ -39,7 +40,7 @@ def altered_values(was: Any, now: Any, at: str = "") -> Iterator[str]:
         now: what is there.
         at: JSON pointer of both.
     """
-    if was == now and type(was) is type(now):
+    if _text(was) == _text(now):
         return
     if isinstance(was, Mapping) and _is_fact(was):
         yield was["field"]
@@ -55,6 +56,11 @@ def altered_values(was: Any, now: Any, at: str = "") -> Iterator[str]:
             yield from altered_values(one, other, f"{at}/{place}")
     else:
         yield at
+
+
+def _text(value: Any) -> str:
+    """JSON, which tells 1 from 1.0 and from true."""
+    return json.dumps(value, sort_keys=True)
 
 
 def altered_lines(card: Card, now: str) -> Iterator[str]:
