@@ -88,6 +88,7 @@ def test_a_finished_pipeline_is_as_recorded(finished):
         "model_card/model_card.md",
         "model_card/card.json",
         "model_card/declared.yaml",
+        "model_card/signoffs.yaml",
         "src/syda/metrics/ms_ssim.py",
         "src/syda/stages/card.py",
     ],
