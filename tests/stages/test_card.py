@@ -480,7 +480,9 @@ def test_what_is_edited_in_the_json_is_named_by_its_field(root, old, new, fields
 def test_a_card_that_breaks_its_structure_is_told_where(root):
     run(root)
     found = alter(root, paths.CARD_JSON, '"kind": "measured"', '"kind": "guessed"')
-    assert found[0][1].startswith("/sections/1/facts/data_version/kind: Input should be 'measured'")
+    assert found[0][1].startswith(
+        "#/sections/1/facts/data_version/kind: Input should be 'measured'"
+    )
     (root / paths.CARD).unlink()
     assert card.altered(root)[0] == (paths.CARD, "is missing")
 

@@ -189,6 +189,22 @@ def test_what_is_edited_by_hand_fails_and_is_named(root, path, old, new, expecte
     assert any(expected in fault for fault in card.verify(root).faults)
 
 
+def test_a_missing_input_or_page_is_told(root):
+    (root / paths.SIGNOFFS).unlink()
+    (fault, *_) = card.verify(root).faults
+    assert fault == "model_card/signoffs.yaml: is missing, the card is made from it"
+    (root / paths.CARD).unlink()
+    with pytest.raises(UsageError, match=r"model_card\.md does not exist"):
+        card.verify(root)
+
+
+def test_a_card_that_breaks_its_structure_is_told_where(root):
+    text = (root / paths.CARD_JSON).read_text()
+    (root / paths.CARD_JSON).write_text(text.replace('"kind": "measured"', '"kind": "seen"', 1))
+    with pytest.raises(CorruptData, match=r"card\.json#/sections/\d+/facts/\w+/kind: Input should"):
+        card.verify(root)
+
+
 def test_a_fault_is_exit_1(root, monkeypatch):
     text = (root / paths.CARD).read_text()
     (root / paths.CARD).write_text(text.replace("Not for diagnosis", "For diagnosis"))

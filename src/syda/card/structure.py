@@ -1,5 +1,6 @@
 """The structure of card.json, version ``syda-card-2``: what every reader of it may rely on."""
 
+import json
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -73,17 +74,17 @@ class CardFile(Strict):
     inputs: dict[str, Digest]
 
 
-def faults(data: bytes) -> list[str]:
+def faults(content: Any) -> list[str]:
     """Return what is wrong with the structure of card.json: the place and the reason, each.
 
     Args:
-        data: the file's bytes.
+        content: what the file holds.
     """
     try:
-        CardFile.model_validate_json(data)
+        CardFile.model_validate_json(json.dumps(content))  # JSON has lists where these have tuples
     except ValidationError as error:
         return [
-            f"/{'/'.join(map(str, fault['loc']))}: {fault['msg']}"
+            f"#/{'/'.join(map(str, fault['loc']))}: {fault['msg']}"
             for fault in error.errors(include_url=False)
         ]
     return []

@@ -143,8 +143,7 @@ def card_is_what_its_sources_say(inspection: Inspection) -> None:
     """The card, rendered again from committed inputs, is the committed one byte for byte."""
     from syda.stages import card  # noqa: PLC0415  (imports torch)
 
-    inputs = [*card.REPORTS.values(), *card.MANIFESTS.values(), paths.DECLARED, paths.SIGNOFFS]
-    inputs.append(paths.PARAMS)
+    inputs = (*card.INPUTS, paths.PARAMS)
     code = inspection.lock["card"].deps if "card" in inspection.lock else {}
     if not _sound(inspection, *(path.as_posix() for path in inputs), *code):
         return

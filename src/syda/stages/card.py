@@ -40,6 +40,8 @@ MANIFESTS = {
 }
 """Manifests of the stages before this one, in the pipeline's order."""
 
+INPUTS = (*REPORTS.values(), *MANIFESTS.values(), paths.DECLARED, paths.SIGNOFFS)
+
 
 class Params(Section):
     """Section ``card``."""
@@ -60,7 +62,7 @@ def run(root: Path) -> None:
     with stage.running(
         root,
         "card",
-        reads=[*REPORTS.values(), *MANIFESTS.values(), paths.DECLARED, paths.SIGNOFFS],
+        reads=INPUTS,
         writes=[paths.CARD, paths.CARD_JSON],
         params={"card": own},
     ):
@@ -121,7 +123,7 @@ def altered(root: Path) -> list[tuple[Path, str]]:
             places = list(audit.altered_lines(card, data.decode(errors="replace")))
         else:
             content = sources.read(root, path).content
-            places = structure.faults(data)
+            places = structure.faults(content)
             places += audit.altered_values(json.loads(right[path]), content)
         found += [(path, place) for place in places or ["its white space or encoding"]]
     return found

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from syda import paths
-from syda.card import audit, sources
+from syda.card import audit, sources, structure
 from syda.card.schema import SCHEMA, slug
 from syda.card.sources import Document
 from syda.errors import CorruptData, SydaError, UsageError
@@ -194,20 +194,23 @@ def verify(root: Path) -> Verdict:
     """Hold the card against its sources: digests, bytes, structure, sign-offs and links.
 
     Raises:
-        UsageError: there is no card, or params.yaml is wrong.
+        CorruptData: card.json cannot be read, or is not of the structure that its schema says.
+        UsageError: there is no card, or its stage's manifest is missing.
     """
     document = _card(root)
-    faults = []
-    recorded = sources.read(root, paths.manifest("card")).value("reads")
-    for path, was in recorded.items():
-        if not (root / path).exists():
-            faults.append(f"{path}: is missing, the card was made from it")
-        elif manifest.digest(root / path) != was:
-            faults.append(f"{path}: is not what the card was made from")
-    try:
-        faults += [f"{path}: {place}" for path, place in stage.altered(root)]
-    except SydaError as error:
-        faults.append(f"{paths.CARD}: cannot be rendered again ({error})")
+    recorded = _recorded(root)
+    missing = [path for path in stage.INPUTS if not (root / path).is_file()]
+    faults = [f"{path}: is missing, the card is made from it" for path in missing]
+    faults += [
+        f"{path}: is not what the card was made from"
+        for path, was in recorded.items()
+        if Path(path) not in missing and manifest.digest(root / path) != was
+    ]
+    if not missing:
+        try:
+            faults += [f"{path}: {place}" for path, place in stage.altered(root)]
+        except SydaError as error:
+            faults.append(f"{paths.CARD}: cannot be rendered again ({error})")
     page = (root / paths.CARD).read_text(encoding="utf-8", errors="replace")
     links = _LINK.findall(page)
     faults += [
@@ -215,8 +218,8 @@ def verify(root: Path) -> Verdict:
     ]
     signed = [
         (number, one)
-        for number, status in document.content.get("status", {}).items()
-        for one in status.get("signoffs", [])
+        for number, status in document.content["status"].items()
+        for one in status["signoffs"]
     ]
     notes = [
         f"section {number}: stale sign-off of the {one['role']}, {one['date']}"
@@ -275,6 +278,16 @@ def diff(root: Path, before: str, after: str | None) -> str:
     return changes.page(cards[0], cards[1], (before, after or "working tree"), digits)
 
 
+def _recorded(root: Path) -> Mapping[str, Any]:
+    """What the card's stage read, by its manifest."""
+    path = paths.manifest("card")
+    for file in (path, paths.CARD):
+        if not (root / file).is_file():
+            raise UsageError(f"{file} does not exist: `dvc repro card` makes it")
+    reads: Mapping[str, Any] = sources.read(root, path).value("reads")
+    return reads
+
+
 def _card(root: Path) -> Document:
     if not (root / paths.CARD_JSON).is_file():
         raise UsageError(f"{paths.CARD_JSON} does not exist: `dvc repro card` makes it")
@@ -282,11 +295,13 @@ def _card(root: Path) -> Document:
 
 
 def _known(document: Document) -> Document:
-    """The card, if it is of the schema that names its fields."""
+    """The card, if it is of the structure that readers rely on."""
     schema = document.content.get("schema") if isinstance(document.content, dict) else None
     if schema != SCHEMA:
         raise CorruptData(
             f"{document.path}: its schema is {schema}, and only {SCHEMA} is read: `dvc repro card` "
             "makes such a card, where the revision is not an earlier one"
         )
+    for fault in structure.faults(document.content):
+        raise CorruptData(f"{document.path}{fault}: `git checkout` the right one, or `dvc repro`")
     return document
