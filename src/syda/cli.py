@@ -38,6 +38,8 @@ key_app = typer.Typer(
     help="The private key behind the pseudonyms of real patients.", no_args_is_help=True
 )
 app.add_typer(key_app, name="key")
+card_app = typer.Typer(help="Fill in the SYDA model checklist (model_card), or ask the card.")
+app.add_typer(card_app, name="card")
 
 
 @app.callback()
@@ -244,12 +246,63 @@ def gallery() -> None:
     gallery.run(Path.cwd())
 
 
-@app.command()
-def card() -> None:
-    """Fill in the SYDA model checklist (model_card)."""
-    from syda.stages import card
+@card_app.callback(invoke_without_command=True)
+def card(context: typer.Context) -> None:
+    """Fill in the SYDA model checklist (model_card); the commands below ask the finished card."""
+    if context.invoked_subcommand is None:
+        from syda.stages import card
 
-    card.run(Path.cwd())
+        card.run(Path.cwd())
+
+
+@card_app.command("explain")
+def card_explain(
+    field: Annotated[
+        str, typer.Argument(metavar="FIELD", help="Such as 5.ms_ssim or 4.parameters.train.batch")
+    ],
+) -> None:
+    """Follow a value of the card to its file, stage, code, weights, data and commits."""
+    from syda.tools import card
+
+    for line in card.explain(Path.cwd(), field):
+        typer.echo(line)
+
+
+@card_app.command("verify")
+def card_verify() -> None:
+    """Render the card again and compare bytes; check inputs, structure, sign-offs and links."""
+    from syda.errors import CheckFailed
+    from syda.tools import card
+
+    verdict = card.verify(Path.cwd())
+    for line in (*verdict.faults, *verdict.notes):
+        typer.echo(line)
+    if verdict.faults:
+        raise CheckFailed(f"card verify: {len(verdict.faults)} faults in {verdict.checked}")
+    typer.echo(f"card verify: as its sources give it: {verdict.checked}")
+
+
+@card_app.command("sections")
+def card_sections() -> None:
+    """List the sections with the digest of each text, which a sign-off quotes, and the status."""
+    from syda.tools import card
+
+    for line in card.sections(Path.cwd()):
+        typer.echo(line)
+
+
+@card_app.command("diff")
+def card_diff(
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help="Branch, tag or commit")],
+    after: Annotated[
+        str | None,
+        typer.Argument(metavar="[AFTER]", help="Likewise; the working tree if not told"),
+    ] = None,
+) -> None:
+    """Tell what changed between the cards of two revisions, as Markdown."""
+    from syda.tools import card
+
+    typer.echo(card.diff(Path.cwd(), before, after))
 
 
 @app.command()

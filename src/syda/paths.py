@@ -26,6 +26,7 @@ MODEL_CARD = Path("model_card")
 CARD = MODEL_CARD / "model_card.md"
 CARD_JSON = MODEL_CARD / "card.json"
 DECLARED = MODEL_CARD / "declared.yaml"
+SIGNOFFS = MODEL_CARD / "signoffs.yaml"
 
 PRIVATE_KEY = Path(".syda/key")
 WORK = Path(".work")

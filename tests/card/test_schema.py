@@ -1,6 +1,6 @@
 import pytest
 
-from syda.card.schema import Fact, Section, absent
+from syda.card.schema import Fact, Section, absent, row_names
 
 
 def test_a_value_without_a_source_cannot_exist():
@@ -29,3 +29,26 @@ def test_a_section_yields_the_facts_of_its_tables():
     fact, cell = Fact("a", 1, "declared", ("f#/a",)), Fact("b", 2, "declared", ("f#/b",))
     section = Section("1", "General", {"a": fact}, {"t": [{"name": "text", "b": cell}]})
     assert list(section.all_facts()) == [fact, cell]
+
+
+def test_a_row_is_named_by_what_it_begins_with():
+    n = Fact("n", 1, "measured", ("f#/n",))
+    title = Fact("metric", "MS-SSIM of pairs", "measured", ("f#/t",))
+    said = Fact("risk", "Any text", "declared", ("f#/r",))
+    assert row_names([{"parameter": "train.batch", "value": n, "stages": "train"}]) == [
+        "train.batch"
+    ]
+    assert row_names([{"metric": title, "choice": "hu", "value": n}]) == ["ms_ssim_of_pairs.hu"]
+    assert row_names([{"risk": said, "what": said}, {"risk": said, "what": said}]) == ["1", "2"]
+    assert row_names([{"limitation": n}]) == ["1"]
+    assert row_names([{"stage": "a", "n": n}, {"stage": "b", "n": n}, {"stage": "a", "n": n}]) == [
+        "a.1", "b", "a.3",
+    ]  # fmt: skip
+
+
+def test_a_fact_has_its_full_name_in_the_json():
+    fact = Fact("n", 1, "measured", ("f#/n",))
+    section = Section("4.4", "T", {"a": fact}, {"t": [{"key": "x.y", "95 % high, no.": fact}]})
+    found = section.as_json()
+    assert found["facts"]["a"]["field"] == "4.4.a"
+    assert found["tables"]["t"][0]["95 % high, no."]["field"] == "4.4.t.x.y.95_high_no"

@@ -255,21 +255,30 @@ def test_every_number_in_a_sentence_is_the_cards():
 
 
 def test_the_contents_count_what_is_there():
-    contents, owed = tables(parts(PAGE)[""].split("\n"))
+    contents, owed, *signed = tables(parts(PAGE)[""].split("\n"))
+    signatures = []
     for row in contents:
-        status = CARD["status"].get(row["section"].split()[0], {"state": "appendix"})
-        total = status.get("present", 0) + len(status.get("missing", []))
+        number = row["section"].split()[0]
+        status = CARD["status"].get(number, {"state": "appendix"})
+        signs = status.get("signoffs", [])
+        missing, present = len(status.get("missing", [])), status.get("present", 0)
         who = ", ".join(status.get("owners", []))
-        assert (
-            row["status"]
-            == {
-                "appendix": "appendix",
-                "complete": "complete",
-                "awaiting": f"awaiting: {who}",
-                "partial": f"partial: {total - status.get('present', 0)} of {total} values absent, "
-                f"awaiting: {who}",
-            }[status["state"]]
-        )
+        told = [f"stale sign-off: {s['role']}, {s['date']}" for s in signs if s["stale"]]
+        assert (status["state"] == "stale sign-off") == bool(told)
+        if status["state"] == "appendix":
+            told.append("appendix")
+        elif not missing:
+            told.append("complete")
+        elif not present:
+            told.append(f"awaiting: {who}")
+        else:
+            told.append(f"partial: {missing} of {missing + present} values absent, awaiting: {who}")
+        told += [f"signed off: {s['role']}, {s['date']}" for s in signs if not s["stale"]]
+        assert row["status"] == "; ".join(told)
+        signatures += [(number, s["name"], s["role"], s["date"], s["meaning"]) for s in signs]
+    columns = ("who", "role", "date", "what it says")
+    rows = [(r["section"].split()[0], *(r[c] for c in columns)) for table in signed for r in table]
+    assert rows == signatures
     absent = [(place[0], fact) for place, fact in facts(CARD) if fact["kind"] == "absent"]
     assert Counter((r["who"], r["section"], r["value"], r["what is missing"]) for r in owed) == (
         Counter((fact["owner"], number, fact["label"], fact["note"]) for number, fact in absent)

@@ -8,6 +8,10 @@ from syda.cli import app
 COMMANDS = {
     "syda": ["--debug"],
     "syda card": [],
+    "syda card diff": ["BEFORE", "[AFTER]"],
+    "syda card explain": ["FIELD"],
+    "syda card sections": [],
+    "syda card verify": [],
     "syda convert": [],
     "syda doctor": ["--repair"],
     "syda evaluate": [],

@@ -298,8 +298,8 @@ def test_no_trace_up_to_the_card(root, workspace):
     workspace(TINY | TINIER)
     data_half(root)
     (root / "model_card").mkdir()
-    declared = REPOSITORY / "model_card" / "declared.yaml"
-    (root / "model_card" / "declared.yaml").write_bytes(declared.read_bytes())
+    for name in ("declared.yaml", "signoffs.yaml"):
+        (root / "model_card" / name).write_bytes((REPOSITORY / "model_card" / name).read_bytes())
     stages = "train", "generate", "validate synthetic", "evaluate", "gallery", "card"
     for stage in stages:
         syda(root, "--debug", *stage.split())

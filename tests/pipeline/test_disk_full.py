@@ -124,7 +124,8 @@ def test_no_space_is_one_line_and_leaves_nothing_behind(disk):
     disk.leave(100 * MB)
     disk.syda("pack")
     disk.leave(0)
-    warned, line = disk.syda("train", code=1)  # MLflow's store is on the same disk
+    warned, told, line = disk.syda("train", code=1)  # MLflow's store is on the same disk
     assert warned.startswith("warning: training goes on without MLflow")
+    assert told.startswith("train: the encoder explains ")
     assert line.startswith("syda: train: No space left on device: data/.weights.partial")
     assert "weights" not in disk.files("data")

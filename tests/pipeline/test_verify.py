@@ -59,7 +59,7 @@ def places(clone, **options):
 
 def test_a_finished_pipeline_is_as_recorded(finished):
     told = finished.run("syda", "verify")
-    assert re.search(r"verify: all as recorded: 12 stages, \d+ files", told)
+    assert re.search(r"verify: all as recorded: 13 stages, \d+ files", told)
     assert finished.run("git", "status", "--porcelain") == ""
 
 
@@ -88,6 +88,7 @@ def test_a_finished_pipeline_is_as_recorded(finished):
         "model_card/model_card.md",
         "model_card/card.json",
         "model_card/declared.yaml",
+        "model_card/signoffs.yaml",
         "src/syda/metrics/ms_ssim.py",
         "src/syda/stages/card.py",
     ],
@@ -128,7 +129,7 @@ def test_a_clone_without_data_is_checked_as_far_as_it_goes(finished, tmp_path):
     other = type(finished)(tmp_path / "other")
     finished.run("git", "clone", "-q", str(finished.root), str(other.root))
     told = other.run("syda", "verify", "--allow-missing")
-    assert "8 outputs not here, not checked: data/nifti, " in told
+    assert "9 outputs not here, not checked: data/nifti, " in told
     assert "data/raw/v0: is missing" in other.run("syda", "verify", code=1)
     with flipped(other.root / "model_card/model_card.md"):
         assert places(other, allow_missing=True) == ["model_card/model_card.md"]

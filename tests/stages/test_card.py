@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from syda import paths
+from syda.card import audit
 from syda.errors import CheckFailed, CorruptData, UsageError
 from syda.runtime.outputs import write_json
 from syda.stages import card
@@ -194,6 +195,7 @@ def prepare(root):
     shutil.copy(REPOSITORY / paths.PARAMS, root / paths.PARAMS)
     (root / "model_card").mkdir()
     shutil.copy(REPOSITORY / paths.DECLARED, root / paths.DECLARED)
+    (root / paths.SIGNOFFS).write_text("signoffs: []\n")
     fill(root)
     return root
 
@@ -390,6 +392,112 @@ def test_a_missing_person_is_visible_and_awaited(clean):
     assert "project owner" in document["status"]["1"]["owners"]
     assert document["status"]["7"]["state"] == "awaiting"
     assert document["status"]["9"]["state"] == "complete"
+
+
+def sign(root, number, digest):
+    entry = {
+        "section": number, "name": "A | B <i>", "role": "clinical lead", "date": "DATE",
+        "meaning": "*read*", "digest": digest,
+    }  # fmt: skip
+    text = json.dumps({"signoffs": [entry]}).replace('"DATE"', "2026-01-31")
+    (root / paths.SIGNOFFS).write_text(text)
+
+
+def test_a_sign_off_holds_until_the_text_of_its_section_changes(root):
+    _, before = run(root)
+    sign(root, "7", before["status"]["7"]["digest"])
+    page, document = run(root)
+    status = document["status"]["7"]
+    assert (status["state"], status["signoffs"][0]["stale"]) == ("awaiting", False)
+    assert "(#s7) | awaiting: clinical lead; signed off: clinical lead, 2026-01-31 |" in page
+    assert r"| A \| B &lt;i&gt; | clinical lead | 2026-01-31 | \*read\* | holds |" in page
+    others = {n: s for n, s in document["status"].items() if n != "7"}
+    assert others == {n: s for n, s in before["status"].items() if n != "7"}
+
+    text = (root / paths.DECLARED).read_text()
+    changed = re.sub("^clinical_evaluation:.*$", "clinical_evaluation: a study", text, flags=re.M)
+    (root / paths.DECLARED).write_text(changed)
+    page, document = run(root)
+    status = document["status"]["7"]
+    assert (status["state"], status["signoffs"][0]["stale"]) == ("stale sign-off", True)
+    assert "(#s7) | stale sign-off: clinical lead, 2026-01-31; complete |" in page
+    assert "with a stale sign-off: 1." in page
+
+
+def test_the_digest_of_a_section_is_that_of_the_text_on_the_page(clean):
+    _, page, document = clean
+    text = page[page.index('<a id="s3"></a>') + 15 : page.index('<a id="s4"></a>')].strip()
+    assert text.startswith("## 3 Evaluation data")
+    assert document["status"]["3"]["digest"] == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_an_unaltered_card_is_what_its_sources_give(clean):
+    root, _, _ = clean
+    assert card.altered(root) == []
+
+
+def alter(root, path, old, new):
+    text = (root / path).read_text()
+    assert old in text
+    (root / path).write_text(text.replace(old, new, 1))
+    return [(where.name, what) for where, what in card.altered(root)]
+
+
+def test_a_digit_edited_on_the_page_is_named_by_its_field(root):
+    run(root)
+    found = alter(root, paths.CARD, "| Size of the weights | 1000", "| Size of the weights | 1001")
+    assert found == [
+        ("model_card.md", "1.weights_bytes: '1001' stands there, '1000' is right"),
+    ]
+    run(root)
+    found = alter(root, paths.CARD, "patients, held out | 0.4123", "patients, held out | 0.4124")
+    assert found == [
+        ("model_card.md",
+         "5.checklist.v0_holdout.ms_ssim: '0.4124' stands there, '0.4123' is right"),
+    ]  # fmt: skip
+    run(root)
+    ((_, told),) = alter(root, paths.CARD, "volume of 16 x", "volume of 17 x")
+    assert told == "4.1.size: '17' stands there, '16' is right"
+    run(root)
+    ((_, told),) = alter(root, paths.CARD, "## 7 Clinical", "An added line.\n## 7 Clinical")
+    assert "which is none of the card's: 'An added line.'" in told
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fields"),
+    [
+        ('"value": 1000\n', '"value": 1001\n', ["1.weights_bytes"]),
+        ('"state": "partial"', '"state": "complete"', ["/status/1/state"]),
+        ('"value": true', '"value": 1', ["2.1.artificial"]),
+        ('  "schema"', '   "schema"', ["its white space or encoding"]),
+    ],
+)
+def test_what_is_edited_in_the_json_is_named_by_its_field(root, old, new, fields):
+    run(root)
+    assert alter(root, paths.CARD_JSON, old, new) == [("card.json", field) for field in fields]
+
+
+def test_a_card_that_breaks_its_structure_is_told_where(root):
+    run(root)
+    found = alter(root, paths.CARD_JSON, '"kind": "measured"', '"kind": "guessed"')
+    assert found[0][1].startswith(
+        "#/sections/1/facts/data_version/kind: Input should be 'measured'"
+    )
+    (root / paths.CARD).unlink()
+    assert card.altered(root)[0] == (paths.CARD, "is missing")
+
+
+def test_a_card_with_nan_is_refused(root):
+    run(root)
+    with pytest.raises(CorruptData, match=r"card\.json: holds NaN"):
+        alter(root, paths.CARD_JSON, '"value": 1000\n', '"value": NaN\n')
+
+
+def test_every_fact_has_a_name_of_its_own(clean):
+    _, _, document = clean
+    names = [fact["field"] for fact in audit.facts(document)]
+    assert len(names) == len(set(names)) > 80
+    assert {"5.checklist.v0_holdout.ms_ssim", "4.4.parameters.train.r1_weight.value"} <= set(names)
 
 
 def test_real_patients_ask_for_what_artificial_ones_do_not(root):

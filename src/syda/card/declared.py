@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
@@ -16,18 +16,23 @@ PLACEHOLDERS = {"", "-", "--", "–", "—", "?", "n.a", "n.a.", "n/a", "na", "n
 """Texts that look like an answer and are none."""
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """What a file written by hand may hold: these keys, of these types."""
+
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
-class Risk(_Strict):
+T = TypeVar("T", bound=Strict)
+
+
+class Risk(Strict):
     """A risk and what is done about it."""
 
     risk: str
     mitigation: str
 
 
-class Historical(_Strict):
+class Historical(Strict):
     """The original checklist's values; nobody can trace them."""
 
     model_version: str
@@ -40,7 +45,7 @@ class Historical(_Strict):
     output: str
 
 
-class Declared(_Strict):
+class Declared(Strict):
     """The file's keys; those that may be empty are None."""
 
     project_name: str
@@ -118,27 +123,39 @@ def read(root: Path, path: Path) -> Declarations:
     Raises:
         UsageError: not YAML, an unknown, missing or mistyped key, or a placeholder.
     """
+    hint = "the pipeline measures facts, they cannot be declared"
+    return Declarations(path.as_posix(), checked(root, path, Declared, hint))
+
+
+def checked(root: Path, path: Path, model: type[T], hint: str) -> T:
+    """Read a YAML file that people write.
+
+    Args:
+        root: repository root.
+        path: of the file, relative to root.
+        model: what it holds.
+        hint: what to say of an unknown key.
+
+    Raises:
+        UsageError: not YAML, an unknown, missing or mistyped key, or a placeholder.
+    """
     try:
         content = YAML(typ="safe").load((root / path).read_text(encoding="utf-8"))
-        declared = Declared.model_validate(_tuples(content))
+        found = model.model_validate(_tuples(content))
     except YAMLError as error:
         raise UsageError(f"{path}: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         key = ".".join(map(str, fault["loc"]))
-        hint = (
-            ": the pipeline measures facts, they cannot be declared"
-            if fault["type"] == "extra_forbidden"
-            else ""
-        )
-        raise UsageError(f"{path}: {key}: {fault['msg']}{hint}") from error
-    for key, text in _texts(declared.model_dump(), ""):
+        why = f": {hint}" if fault["type"] == "extra_forbidden" else ""
+        raise UsageError(f"{path}: {key}: {fault['msg']}{why}") from error
+    for key, text in _texts(found.model_dump(), ""):
         if text.strip().lower() in PLACEHOLDERS:
             raise UsageError(
                 f"{path}: {key}: {text!r} is no answer: write one, or where the key may be empty "
                 "leave it empty and the card says who owes it"
             )
-    return Declarations(path.as_posix(), declared)
+    return found
 
 
 def _tuples(value: Any) -> Any:

@@ -7,14 +7,18 @@ markup, and a fact is shown by one rule of rounding; card.json has the raw value
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, get_args
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from syda.card import status
+from syda.card import signoffs, status
 from syda.card.schema import SCHEMA, Fact, Row, Section
+from syda.card.signoffs import SignOff
 from syda.card.sources import Inputs
+from syda.card.status import State, Status
 
 _MARKS = re.compile(r"([\\`*_{}\[\]#|~])")
 
@@ -85,19 +89,20 @@ class Page:
     def fields(self, facts: Mapping[str, Fact]) -> Markup:
         """A table of field, value and basis."""
         lines = ["| field | value | how it is known |", "| --- | --- | --- |"]
-        lines += [
-            f"| {escape(fact.label)} | {self.value(fact)} | {self.basis(fact)} |"
-            for fact in facts.values()
-        ]
-        return Markup("\n".join(lines))
+        return Markup("\n".join([*lines, *map(self.field, facts.values())]))
+
+    def field(self, fact: Fact) -> str:
+        """The line of such a table."""
+        return f"| {escape(fact.label)} | {self.value(fact)} | {self.basis(fact)} |"
 
     def table(self, rows: Sequence[Row]) -> Markup:
         """A table of rows that share their columns."""
         lines = ["| " + " | ".join(map(escape, rows[0])) + " |", "| --- " * len(rows[0]) + "|"]
-        lines += [
-            "| " + " | ".join(self.finalize(cell) for cell in row.values()) + " |" for row in rows
-        ]
-        return Markup("\n".join(lines))
+        return Markup("\n".join([*lines, *map(self.row, rows)]))
+
+    def row(self, row: Row) -> str:
+        """The line of such a table."""
+        return "| " + " | ".join(map(self.finalize, row.values())) + " |"
 
     def finalize(self, value: Any) -> Markup:
         """Print whatever the template asks for: markup as it is, all else escaped."""
@@ -111,16 +116,53 @@ def anchor(number: str) -> str:
     return f"s{number.replace('.', '-').lower()}"
 
 
-def markdown(sections: Sequence[Section], *, digits: int, up: str, pictures: str) -> str:
+@dataclass(frozen=True)
+class Card:
+    """A card as it is shown, and what is behind it.
+
+    Attributes:
+        page: Markdown.
+        sections: in order.
+        statuses: of the ten sections, with their digests and sign-offs.
+        values: how the page shows each fact and row of a table.
+    """
+
+    page: str
+    sections: Sequence[Section]
+    statuses: Sequence[Status]
+    values: Page
+
+
+def card(
+    sections: Sequence[Section],
+    signed_off: Sequence[SignOff],
+    *,
+    digits: int,
+    up: str,
+    pictures: str,
+) -> Card:
     """Render the card.
+
+    A section's text says nothing of its own sign-offs, so it is rendered once for its digest, which
+    decides whether they hold, and once with their status.
 
     Args:
         sections: in order.
+        signed_off: the sign-offs there are.
         digits: significant digits of measured and derived figures.
         up: path from the card's folder to the repository root, such as ``../``.
         pictures: folder of the evaluation's pictures, relative to the repository root.
     """
-    page = Page(digits, up)
+    values = Page(digits, up)
+    shown = partial(_markdown, values, sections, up=up, pictures=pictures)
+    statuses = status.of_sections(sections)
+    statuses = status.signed(statuses, signoffs.texts(shown(statuses)), signed_off)
+    return Card(shown(statuses), sections, statuses, values)
+
+
+def _markdown(
+    page: Page, sections: Sequence[Section], statuses: Sequence[Status], *, up: str, pictures: str
+) -> str:
     environment = Environment(
         loader=PackageLoader("syda.card", "."),
         undefined=StrictUndefined,
@@ -131,28 +173,24 @@ def markdown(sections: Sequence[Section], *, digits: int, up: str, pictures: str
         keep_trailing_newline=True,
     )
     environment.filters |= {"fields": page.fields, "table": page.table, "anchor": anchor}
-    statuses = status.of_sections(sections)
     text = environment.get_template("template.md.j2").render(
         sections=sections,
         by={section.number: section for section in sections},
         statuses=statuses,
         debts=status.debts(sections),
-        counts={
-            state: sum(one.state == state for one in statuses)
-            for state in ("complete", "partial", "awaiting")
-        },
+        counts={state: sum(one.state == state for one in statuses) for state in get_args(State)},
         up=Markup(up),
         pictures=Markup(up + pictures),
     )
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
-def document(sections: Sequence[Section], inputs: Inputs) -> dict[str, Any]:
+def document(card: Card, inputs: Inputs) -> dict[str, Any]:
     """Return card.json: every value with its kind and sources, and the digests of the inputs."""
     files = [*inputs.reports.values(), *inputs.manifests.values()]
     return {
         "schema": SCHEMA,
-        "status": {one.number: one.as_json() for one in status.of_sections(sections)},
-        "sections": {section.number: section.as_json() for section in sections},
+        "status": {one.number: one.as_json() for one in card.statuses},
+        "sections": {section.number: section.as_json() for section in card.sections},
         "inputs": {file.path: file.sha256 for file in files},
     }

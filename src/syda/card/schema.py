@@ -1,10 +1,13 @@
 """What a card is made of: facts that know where they come from, in the checklist's sections."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, Literal
 
-SCHEMA = "syda-card-1"
+SCHEMA = "syda-card-2"
 """Version of the structure of card.json."""
 
 Kind = Literal["measured", "derived", "declared", "absent"]
@@ -13,7 +16,9 @@ Kind = Literal["measured", "derived", "declared", "absent"]
 OWNER, CLINICAL, ETHICS = "project owner", "clinical lead", "ethics reviewer"
 DATA, LEGAL, PRIVACY = "data owner", "legal counsel", "privacy officer"
 RADIOLOGIST, DEVELOPERS = "radiologist", "development team"
-"""Roles that can owe a value."""
+"""Roles that can owe a value, or sign a section off."""
+
+ROLES = (OWNER, CLINICAL, ETHICS, DATA, LEGAL, PRIVACY, RADIOLOGIST, DEVELOPERS)
 
 Value = str | int | float | bool | Sequence[Any] | None
 
@@ -67,6 +72,30 @@ Row = Mapping[str, Fact | str]
 """A line of a table: column heading to fact, or to a text that is no fact."""
 
 
+def slug(text: str) -> str:
+    """A heading as part of a field's name: lower case, what is no letter or digit as ``_``.
+
+    Dots and slashes stay: ``train.batch`` and ``data/records`` are names as they are.
+    """
+    return re.sub(r"[^\w./]+", "_", text.lower()).strip("_.")
+
+
+def row_names(rows: Sequence[Row]) -> list[str]:
+    """A name for each row: its first value and the texts after it, else its place from 1.
+
+    What people declare names nothing, for it may be any text. Rows of one name get their place too.
+    """
+    names = []
+    for place, row in enumerate(rows, 1):
+        first, *rest = row.values()
+        texts = [str(first.value) if isinstance(first, Fact) else first]
+        texts += [str(cell) for cell in takewhile(lambda cell: isinstance(cell, str), rest)]
+        nameless = isinstance(first, Fact) and (first.kind == "declared" or not rest)
+        names.append(str(place) if nameless else ".".join(filter(None, map(slug, texts))))
+    often = Counter(names)
+    return [f"{name}.{place}" if often[name] > 1 else name for place, name in enumerate(names, 1)]
+
+
 @dataclass(frozen=True)
 class Section:
     """One section of the checklist.
@@ -90,20 +119,40 @@ class Section:
             for row in rows:
                 yield from (cell for cell in row.values() if isinstance(cell, Fact))
 
+    def field_of(self, name: str) -> str:
+        """Full name of a fact: ``1.weights_digest``."""
+        return f"{self.number}.{name}"
+
+    def fields_of(self, table: str) -> list[dict[str, str]]:
+        """For each row of a table, column to full name: ``4.4.parameters.train.batch.value``."""
+        rows = self.tables[table]
+        return [
+            {
+                column: f"{self.number}.{table}.{name}.{slug(column).replace('.', '_')}"
+                for column in row
+            }
+            for name, row in zip(row_names(rows), rows, strict=True)
+        ]
+
     def as_json(self) -> dict[str, Any]:
-        """Return the section as plain data."""
+        """Return the section as plain data; each fact has its full name."""
         return {
             "title": self.title,
-            "facts": {name: fact.as_json() for name, fact in self.facts.items()},
+            "facts": {
+                name: fact.as_json() | {"field": self.field_of(name)}
+                for name, fact in self.facts.items()
+            },
             "tables": {
-                name: [
+                table: [
                     {
-                        column: cell.as_json() if isinstance(cell, Fact) else cell
+                        column: cell.as_json() | {"field": fields[column]}
+                        if isinstance(cell, Fact)
+                        else cell
                         for column, cell in row.items()
                     }
-                    for row in rows
+                    for row, fields in zip(rows, self.fields_of(table), strict=True)
                 ]
-                for name, rows in self.tables.items()
+                for table, rows in self.tables.items()
             },
         }
 

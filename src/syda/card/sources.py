@@ -98,6 +98,19 @@ def read(root: Path, path: Path) -> Document:
     Raises:
         CorruptData: not JSON, or NaN or infinity in it.
     """
+    return parse((root / path).read_bytes(), path.as_posix())
+
+
+def parse(data: bytes, path: str) -> Document:
+    """Read the bytes of a JSON file that holds finite numbers only.
+
+    Args:
+        data: the bytes.
+        path: what to call it, its path relative to the repository root.
+
+    Raises:
+        CorruptData: not JSON, or NaN or infinity in it.
+    """
 
     def refuse(constant: str) -> None:
         raise CorruptData(f"{path}: holds {constant}, which is no figure: find its cause")
@@ -109,11 +122,10 @@ def read(root: Path, path: Path) -> Document:
         return number
 
     try:
-        data = (root / path).read_bytes()
         content = json.loads(data, parse_constant=refuse, parse_float=finite)
     except ValueError as error:
         raise CorruptData(f"{path}: not readable as JSON ({error})") from error
-    return Document(path.as_posix(), content, hashlib.sha256(data).hexdigest())
+    return Document(path, content, hashlib.sha256(data).hexdigest())
 
 
 def agree(reports: Mapping[str, Document], manifests: Mapping[str, Document]) -> None:

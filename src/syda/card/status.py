@@ -1,12 +1,14 @@
 """How far each section is, computed from its facts: nobody types a status."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from syda.card import signoffs
 from syda.card.schema import APPENDICES, Fact, Section
+from syda.card.signoffs import SignOff
 
-State = Literal["complete", "partial", "awaiting"]
+State = Literal["complete", "partial", "awaiting", "stale sign-off"]
 
 
 @dataclass(frozen=True)
@@ -16,16 +18,31 @@ class Status:
     Attributes:
         number: of the section.
         title: of the section.
-        state: complete; partial where some values are absent; awaiting where all are.
         present: number of values that are there.
         missing: those that are not.
+        digest: of the section's text, which a signer quotes.
+        signed: the sign-offs of the section.
     """
 
     number: str
     title: str
-    state: State
     present: int
     missing: tuple[Fact, ...]
+    digest: str = ""
+    signed: tuple[SignOff, ...] = ()
+
+    @property
+    def state(self) -> State:
+        """Stale where the text has changed since a sign-off; else by how many values are there."""
+        if any(self.stale(one) for one in self.signed):
+            return "stale sign-off"
+        if not self.missing:
+            return "complete"
+        return "partial" if self.present else "awaiting"
+
+    def stale(self, signed: SignOff) -> bool:
+        """Whether another text was signed than the section has now."""
+        return signed.digest != self.digest
 
     @property
     def owners(self) -> list[str]:
@@ -35,10 +52,16 @@ class Status:
     @property
     def words(self) -> str:
         """The status as a reader sees it."""
-        if self.state == "complete":
+        stale = [f"stale sign-off: {s.role}, {s.date}" for s in self.signed if self.stale(s)]
+        holds = [f"signed off: {s.role}, {s.date}" for s in self.signed if not self.stale(s)]
+        return "; ".join([*stale, self._filled, *holds])
+
+    @property
+    def _filled(self) -> str:
+        if not self.missing:
             return "complete"
         who = ", ".join(self.owners)
-        if self.state == "awaiting":
+        if not self.present:
             return f"awaiting: {who}"
         total = self.present + len(self.missing)
         return f"partial: {len(self.missing)} of {total} values absent, awaiting: {who}"
@@ -50,6 +73,8 @@ class Status:
             "present": self.present,
             "missing": [fact.label for fact in self.missing],
             "owners": self.owners,
+            "digest": self.digest,
+            "signoffs": [one.as_json(stale=self.stale(one)) for one in self.signed],
         }
 
 
@@ -75,9 +100,21 @@ def of_sections(sections: Sequence[Section]) -> list[Status]:
 def _status(section: Section, facts: Iterable[Fact]) -> Status:
     facts = list(facts)
     missing = tuple(fact for fact in facts if fact.kind == "absent")
-    present = len(facts) - len(missing)
-    state: State = "complete" if not missing else "partial" if present else "awaiting"
-    return Status(section.number, section.title, state, present, missing)
+    return Status(section.number, section.title, len(facts) - len(missing), missing)
+
+
+def signed(
+    statuses: Sequence[Status], texts: Mapping[str, str], signed_off: Sequence[SignOff]
+) -> list[Status]:
+    """Return the statuses with the digests of the sections' texts, and with their sign-offs."""
+    return [
+        replace(
+            one,
+            digest=signoffs.digest(texts[one.number]),
+            signed=tuple(sign for sign in signed_off if sign.section == one.number),
+        )
+        for one in statuses
+    ]
 
 
 def debts(sections: Sequence[Section]) -> list[Debt]:

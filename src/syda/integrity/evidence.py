@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -145,26 +143,19 @@ def card_is_what_its_sources_say(inspection: Inspection) -> None:
     """The card, rendered again from committed inputs, is the committed one byte for byte."""
     from syda.stages import card  # noqa: PLC0415  (imports torch)
 
-    inputs = [*card.REPORTS.values(), *card.MANIFESTS.values(), paths.DECLARED, paths.PARAMS]
+    inputs = (*card.INPUTS, paths.PARAMS)
     code = inspection.lock["card"].deps if "card" in inspection.lock else {}
     if not _sound(inspection, *(path.as_posix() for path in inputs), *code):
         return
-    with tempfile.TemporaryDirectory(prefix="syda-card-") as name:
-        again = Path(name)
-        for path in inputs:
-            (again / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(inspection.root / path, again / path)
-        try:
-            card.run(again)
-        except SydaError as error:
-            inspection.blame(paths.CARD.as_posix(), f"cannot be rendered ({error})", "`dvc repro`")
-            return
-        for path in (paths.CARD, paths.CARD_JSON):
-            if not _sound(inspection, path.as_posix()):
-                continue
-            if (again / path).read_bytes() != (inspection.root / path).read_bytes():
-                what = "is not what its sources give when it is rendered again"
-                inspection.blame(path.as_posix(), what, "`dvc repro -f card`")
+    try:
+        differences = card.altered(inspection.root)
+    except SydaError as error:
+        inspection.blame(paths.CARD.as_posix(), f"cannot be rendered ({error})", "`dvc repro`")
+        return
+    for path, first in dict(reversed(differences)).items():
+        if _sound(inspection, path.as_posix()):
+            what = f"is not what its sources give when it is rendered again ({first})"
+            inspection.blame(path.as_posix(), what, "`dvc repro -f card`")
 
 
 def _sound(inspection: Inspection, *names: str) -> bool:

@@ -36,14 +36,23 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON with stable bytes: sorted keys, two spaces, no NaN.
+def as_json(value: Any) -> bytes:
+    """JSON with stable bytes: sorted keys, two spaces, no NaN.
 
     Raises:
         ValueError: the value holds NaN or infinity.
     """
     text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    write_text(path, text + "\n")
+    return f"{text}\n".encode()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON as :func:`as_json` gives it.
+
+    Raises:
+        ValueError: the value holds NaN or infinity.
+    """
+    write_bytes(path, as_json(value))
 
 
 @contextmanager

@@ -1,17 +1,19 @@
 """Stage ``card``: the SYDA model checklist, filled from what the pipeline wrote."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import Field
 
 from syda import paths
-from syda.card import declared, facts, render, sources
+from syda.card import audit, declared, facts, render, signoffs, sources, structure
 from syda.card.configuration import Layer, Network
 from syda.model.generator import Generator, layer_table
 from syda.params import ModelParams, Section, load
 from syda.runtime import stage
-from syda.runtime.outputs import write_json, write_text
+from syda.runtime.outputs import as_json, write_json, write_text
 
 REPORTS = {
     "metrics": paths.METRICS,
@@ -38,6 +40,8 @@ MANIFESTS = {
 }
 """Manifests of the stages before this one, in the pipeline's order."""
 
+INPUTS = (*REPORTS.values(), *MANIFESTS.values(), paths.DECLARED, paths.SIGNOFFS)
+
 
 class Params(Section):
     """Section ``card``."""
@@ -52,32 +56,77 @@ def run(root: Path) -> None:
     Raises:
         CheckFailed: reports and manifests are not of one run.
         CorruptData: a report is unreadable, lacks a value, or holds NaN.
-        UsageError: an input is missing, or declared.yaml is wrong.
+        UsageError: an input is missing, or declared.yaml or signoffs.yaml is wrong.
     """
     own = load(root).section("card", Params)
     with stage.running(
         root,
         "card",
-        reads=[*REPORTS.values(), *MANIFESTS.values(), paths.DECLARED],
+        reads=INPUTS,
         writes=[paths.CARD, paths.CARD_JSON],
         params={"card": own},
     ):
-        inputs = sources.Inputs(
-            {name: sources.read(root, path) for name, path in REPORTS.items()},
-            {name: sources.read(root, path) for name, path in MANIFESTS.items()},
-            declared.read(root, paths.DECLARED),
-        )
-        sections = facts.collect(
-            inputs, _network(inputs.manifests["train"], inputs.reports["properties"])
-        )
-        page = render.markdown(
-            sections,
-            digits=own.significant_digits,
-            up="../" * (len(paths.CARD.parts) - 1),
-            pictures=paths.EVALUATION.as_posix(),
-        )
-        write_text(root / paths.CARD, page)
-        write_json(root / paths.CARD_JSON, render.document(sections, inputs))
+        card, document = rendered(root, own.significant_digits)
+        write_text(root / paths.CARD, card.page)
+        write_json(root / paths.CARD_JSON, document)
+
+
+def rendered(root: Path, digits: int) -> tuple[render.Card, dict[str, Any]]:
+    """Return the card, and what card.json holds; nothing is written.
+
+    Args:
+        root: repository root.
+        digits: significant digits of figures on the page.
+
+    Raises:
+        CheckFailed: reports and manifests are not of one run.
+        CorruptData: a report is unreadable, lacks a value, or holds NaN.
+        UsageError: declared.yaml or signoffs.yaml is wrong.
+    """
+    inputs = sources.Inputs(
+        {name: sources.read(root, path) for name, path in REPORTS.items()},
+        {name: sources.read(root, path) for name, path in MANIFESTS.items()},
+        declared.read(root, paths.DECLARED),
+    )
+    sections = facts.collect(
+        inputs, _network(inputs.manifests["train"], inputs.reports["properties"])
+    )
+    card = render.card(
+        sections,
+        signoffs.read(root, paths.SIGNOFFS),
+        digits=digits,
+        up="../" * (len(paths.CARD.parts) - 1),
+        pictures=paths.EVALUATION.as_posix(),
+    )
+    return card, render.document(card, inputs)
+
+
+def altered(root: Path) -> list[tuple[Path, str]]:
+    """Render the card again and hold it against the one that is here, byte for byte.
+
+    Returns:
+        For each difference the file, and the field or line with what is wrong there.
+
+    Raises:
+        CheckFailed: reports and manifests are not of one run.
+        CorruptData: a report or card.json is unreadable, lacks a value, or holds NaN.
+        UsageError: declared.yaml or signoffs.yaml is wrong.
+    """
+    card, document = rendered(root, load(root).section("card", Params).significant_digits)
+    right = {paths.CARD: card.page.encode(), paths.CARD_JSON: as_json(document)}
+    found = [(path, "is missing") for path in right if not (root / path).is_file()]
+    there = {path: (root / path).read_bytes() for path in right if (root / path).is_file()}
+    for path, data in there.items():
+        if data == right[path]:
+            continue
+        if path == paths.CARD:
+            places = list(audit.altered_lines(card, data.decode(errors="replace")))
+        else:
+            content = sources.read(root, path).content
+            places = structure.faults(content)
+            places += audit.altered_values(json.loads(right[path]), content)
+        found += [(path, place) for place in places or ["its white space or encoding"]]
+    return found
 
 
 def _network(train: sources.Document, properties: sources.Document) -> Network:

@@ -1,0 +1,166 @@
+"""A card held to what its sources give: which fields differ, in card.json and on the page."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
+from itertools import islice
+from typing import Any
+
+from syda.card.render import Card, Markup
+from syda.card.schema import Fact, Section
+
+_CELLS = re.compile(r"(?<!\\) \| |^\| | \|$")
+_HEADING = re.compile(r"#{2,3} (\S+) ")
+
+
+def facts(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every fact of card.json, in its order."""
+    if isinstance(value, dict):
+        if _is_fact(value):
+            yield value
+        else:
+            for item in value.values():
+                yield from facts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from facts(item)
+
+
+def _is_fact(value: Mapping[str, Any]) -> bool:
+    """A row of a table is a mapping too, and may have a column `field` or `kind`."""
+    return {"field", "kind", "sources"} <= value.keys()
+
+
+def altered_values(was: Any, now: Any, at: str = "") -> Iterator[str]:
+    """Yield the field, or the place where there is none, of each difference of two documents.
+
+    Args:
+        was: what the sources give.
+        now: what is there.
+        at: JSON pointer of both.
+    """
+    if _text(was) == _text(now):
+        return
+    if isinstance(was, Mapping) and _is_fact(was):
+        yield was["field"]
+    elif isinstance(was, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys([*was, *now]):
+            escaped = str(key).replace("~", "~0").replace("/", "~1")
+            if key not in was or key not in now:
+                yield f"{at}/{escaped}"
+            else:
+                yield from altered_values(was[key], now[key], f"{at}/{escaped}")
+    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        for place, (one, other) in enumerate(zip(was, now, strict=True)):
+            yield from altered_values(one, other, f"{at}/{place}")
+    else:
+        yield at
+
+
+def _text(value: Any) -> str:
+    """JSON, which tells 1 from 1.0 and from true."""
+    return json.dumps(value, sort_keys=True)
+
+
+def altered_lines(card: Card, now: str) -> Iterator[str]:
+    """Yield what differs on the page: the fields of a line's altered cells, or what it says.
+
+    Args:
+        card: as its sources give it.
+        now: the page that is there.
+    """
+    was, found = card.page.split("\n"), now.split("\n")
+    numbers, lines = _sections(was), _lines(card)
+    matcher = SequenceMatcher(None, was, found, autojunk=False)
+    for tag, start, end, first, last in matcher.get_opcodes():
+        if tag == "equal":
+            continue
+        for place in range(max(end - start, last - first)):
+            line = was[start + place] if start + place < end else None
+            other = found[first + place] if first + place < last else None
+            if line is None:
+                yield f"line {first + place + 1}, which is none of the card's: {_short(other)}"
+                continue
+            section = numbers[start + place]
+            names = _fields(card, lines.get((section, line)), section, line, other or "")
+            where = ", ".join(dict.fromkeys(names)) or f"line {start + place + 1}"
+            yield f"{where}: {_difference(line, other)}"
+
+
+def _sections(lines: Sequence[str]) -> list[str]:
+    """The number of the section that each line lies in; empty before the first."""
+    numbers, number = [], ""
+    for line in lines:
+        heading = _HEADING.match(line)
+        if heading and re.fullmatch(r"\d+(\.\d)?|[A-Z]", heading[1]):
+            number = heading[1]
+        numbers.append(number)
+    return numbers
+
+
+def _lines(card: Card) -> dict[tuple[str, str], list[str]]:
+    """By section and line of a table, the field behind each cell."""
+    found = {}
+    for section in card.sections:
+        for name, fact in section.facts.items():
+            found[section.number, card.values.field(fact)] = [section.field_of(name)] * 3
+        for table, rows in section.tables.items():
+            for row, fields in zip(rows, section.fields_of(table), strict=True):
+                found[section.number, card.values.row(row)] = list(fields.values())
+    return found
+
+
+def _fields(
+    card: Card, cells: list[str] | None, section: str, line: str, other: str
+) -> Iterator[str]:
+    """The fields that a line shows and the other line does not."""
+    if cells is not None:
+        one, two = _CELLS.split(line)[1:-1], _CELLS.split(other)[1:-1]
+        if len(one) == len(two):
+            yield from (c for c, a, b in zip(cells, one, two, strict=True) if a != b)
+        else:
+            yield from cells
+        return
+    values = (
+        field
+        for part in card.sections
+        if section in ("", part.number)
+        for field, fact in _values(part)
+        if _count(line, shown := card.values.value(fact)) > _count(other, shown)
+    )
+    yield from islice(values, 3)  # several facts may have the value that a sentence tells
+
+
+def _values(section: Section) -> Iterator[tuple[str, Fact]]:
+    """Every fact of a section with its field."""
+    for name, fact in section.facts.items():
+        yield section.field_of(name), fact
+    for table, rows in section.tables.items():
+        for row, fields in zip(rows, section.fields_of(table), strict=True):
+            for column, cell in row.items():
+                if isinstance(cell, Fact):
+                    yield fields[column], cell
+
+
+def _count(line: str, value: Markup) -> int:
+    """How often a line tells a value, as a whole word or number."""
+    return len(re.findall(rf"(?<![\w.]){re.escape(value)}(?!\w|\.\d)", line))
+
+
+def _difference(line: str, other: str | None) -> str:
+    if other is None:
+        return f"{_short(line)} is missing"
+    one, two = re.split(r"(?<=\s)", line), re.split(r"(?<=\s)", other)
+    changes = [
+        c for c in SequenceMatcher(None, one, two, autojunk=False).get_opcodes() if c[0] != "equal"
+    ]
+    start, end = changes[0][1], changes[-1][2]
+    first, last = changes[0][3], changes[-1][4]
+    there, right = "".join(two[first:last]), "".join(one[start:end])
+    return f"{_short(there)} stands there, {_short(right)} is right"
+
+
+def _short(text: str | None, most: int = 60) -> str:
+    text = (text or "").strip()
+    return repr(text if len(text) <= most else f"{text[: most - 3]}...")

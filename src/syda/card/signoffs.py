@@ -1,0 +1,82 @@
+"""Sign-offs of sections: model_card/signoffs.yaml, each held to the text that was signed.
+
+A sign-off names the digest of its section's text. When the text changes, the digest does, and the
+sign-off is stale without anybody saying so.
+"""
+
+import datetime
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from syda.card.declared import Strict, checked
+from syda.card.schema import APPENDICES, ROLES, TITLES
+from syda.errors import UsageError
+
+SECTIONS = tuple(number for number in TITLES if "." not in number)
+"""What can be signed off: the checklist's ten sections, sub-sections with theirs."""
+
+_HEADINGS = re.compile(r'^<a id="s([^-"]+)"></a>$', re.MULTILINE)
+
+
+class SignOff(Strict):
+    """One person's word for one section."""
+
+    section: str
+    name: str
+    role: str
+    date: datetime.date
+    meaning: str
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+    def as_json(self, *, stale: bool) -> dict[str, Any]:
+        """Return the sign-off as plain data."""
+        return self.model_dump(mode="json", exclude={"section"}) | {"stale": stale}
+
+
+class SignOffs(Strict):
+    """The file's only key."""
+
+    signoffs: tuple[SignOff, ...]
+
+
+def read(root: Path, path: Path) -> Sequence[SignOff]:
+    """Read and check the sign-offs.
+
+    Args:
+        root: repository root.
+        path: of the file, relative to root.
+
+    Raises:
+        UsageError: not YAML, an unknown, missing or mistyped key, a placeholder, or a section or
+            role that there is not.
+    """
+    found = checked(root, path, SignOffs, "the comment above shows the form").signoffs
+    for place, one in enumerate(found):
+        for key, value, known in (("section", one.section, SECTIONS), ("role", one.role, ROLES)):
+            if value not in known:
+                raise UsageError(
+                    f"{path}: signoffs.{place}.{key}: {value!r} is none of: {', '.join(known)}"
+                )
+    return found
+
+
+def texts(page: str) -> dict[str, str]:
+    """The text of each of the ten sections, by number: what a sign-off is for.
+
+    Args:
+        page: the card as Markdown.
+    """
+    _, *parts = _HEADINGS.split(page)
+    found = dict(zip(parts[::2], parts[1::2], strict=True))
+    ends = {appendix.lower() for appendix in APPENDICES}
+    return {number: text.strip() for number, text in found.items() if number not in ends}
+
+
+def digest(text: str) -> str:
+    """sha256 of a section's text, UTF-8, without the blank lines around it."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,62 @@
+import copy
+
+import pytest
+
+from syda.card import structure
+from syda.card.schema import SCHEMA
+
+FACT = {"field": "1.n", "label": "n", "value": 3, "kind": "measured", "sources": ["f.json#/n"]}
+OWED = {
+    "field": "1.o", "label": "o", "value": None, "kind": "absent", "sources": [],
+    "owner": "counsel",
+}  # fmt: skip
+TABLES = {"t": [{"a": "x", "n": FACT}]}
+CARD = {
+    "schema": SCHEMA,
+    "status": {
+        "1": {
+            "state": "partial", "present": 1, "missing": ["o"], "owners": ["counsel"],
+            "digest": "ab" * 32,
+            "signoffs": [{
+                "name": "N", "role": "owner", "date": "2026-01-31", "meaning": "read",
+                "digest": "cd" * 32, "stale": True,
+            }],
+        },
+    },
+    "sections": {
+        "1": {"title": "T", "facts": {"n": FACT, "o": OWED}, "tables": TABLES},
+    },
+    "inputs": {"f.json": "ef" * 32},
+}  # fmt: skip
+
+
+def test_a_card_has_no_fault():
+    assert structure.faults(CARD) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "told"),
+    [
+        (("schema",), "syda-card-1", "/schema: Input should be 'syda-card-2'"),
+        (("sections", "1", "facts", "n", "kind"), "guessed", "/sections/1/facts/n/kind: "),
+        (("sections", "1", "facts", "n", "sources"), [], "have a source"),
+        (("sections", "1", "facts", "n", "value"), None, "have an owner"),
+        (("sections", "1", "facts", "o", "value"), 3, "have an owner"),
+        (("sections", "1", "facts", "n", "sources"), ["f.json"], "should match pattern"),
+        (("sections", "1", "facts", "n", "extra"), 1, "Extra inputs are not permitted"),
+        (("status", "1", "state"), "done", "/status/1/state: "),
+        (("status", "1", "digest"), "short", "/status/1/digest: "),
+        (("inputs", "f.json"), "short", "/inputs/f.json: "),
+    ],
+)
+def test_what_is_not_as_a_reader_relies_on_is_told(keys, value, told):
+    card = copy.deepcopy(CARD)
+    at = card
+    for key in keys[:-1]:
+        at = at[key]
+    at[keys[-1]] = value
+    assert any(told in fault for fault in structure.faults(card))
+
+
+def test_what_is_no_mapping_is_a_fault():
+    assert structure.faults([]) != []
