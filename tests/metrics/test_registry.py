@@ -4,7 +4,8 @@ from syda.metrics.perception import Perception
 
 GRID = Grid(32, -1000, 1000)
 NAMES = [
-    "ms_ssim", "perceptual", "kid", "fd_ratio", "precision", "recall", "density", "coverage", "hu_w1",
+    "ms_ssim", "perceptual", "kid", "fd_ratio",
+    "precision", "recall", "density", "coverage", "hu_w1",
 ]  # fmt: skip
 """What the keys begin with; the card finds the first two by it."""
 

@@ -629,6 +629,61 @@ def with_properties(contents, **figures):
     }
 
 
+VERDICT = "No test found | that 3 volumes <b>repeat</b> scans."
+
+
+def with_privacy(contents):
+    relative = {"value": 0.5612, "low": 0.4, "high": 0.7, "n": 12} | {
+        "control": 0.5012, "control_low": 0.3112, "control_high": 0.6912,
+    }  # fmt: skip
+    absolute = {"value": 0.0312, "low": 0.0, "high": 0.1612, "n": 12, "real": 0.0512}
+    contents[paths.METRICS]["privacy"] = {
+        "rms_hu": {"membership_auc": relative, "copies_q5": absolute}
+    }
+    reading = {"source": "a paper", "protocol": {"interval": "by a law"}}
+    distances = {"synthetic": 78.12, "holdout": 54.12}
+    contents[paths.EVALUATION / "details.json"]["privacy"] = {
+        "verdict": VERDICT,
+        "tests": {
+            "membership_auc": reading | {"title": "AUC", "aim": "match", "beside": "control"},
+            "copies_q5": reading | {"title": "Copies", "aim": "lower", "beside": "real"},
+        },
+        "spaces": {
+            "rms_hu": {
+                "title": "voxel by voxel", "unit": "HU", "copy_threshold": 41.5,
+                "median": distances, "closest": distances, "nearest": [],
+            },
+        },
+    }  # fmt: skip
+
+
+def test_privacy_stands_in_section_5_and_its_verdict_in_section_6(root):
+    fill(root, with_privacy)
+    page, document = run(root)
+    sections = document["sections"]
+    verdict = sections["6"]["facts"]["privacy"]
+    assert (verdict["kind"], verdict["value"]) == ("measured", VERDICT)
+    assert verdict["sources"] == ["reports/evaluation/details.json#/privacy/verdict"]
+    assert r"No test found \| that 3 volumes &lt;b&gt;" in page
+    copies, auc = sections["5"]["tables"]["privacy"]
+    assert copies["figure"]["sources"] == ["reports/metrics.json#/privacy/rms_hu/copies_q5/value"]
+    assert copies["figure"]["field"] == "5.privacy.copies.rms_hu.figure"
+    assert (copies["their figure"]["value"], copies["low by chance"]) == (0.0512, "not defined")
+    assert auc["their figure"]["value"] == 0.5012
+    assert "| 12 | halves of the training scans | 0.5012 | 0.3112 | 0.6912 |" in page
+    assert sections["8"]["facts"]["memorisation"]["value"] == 78.12
+    assert "By\nchance" in page
+
+
+def test_without_privacy_tests_the_developers_owe_them(clean):
+    _, page, document = clean
+    for number, name in (("6", "privacy"), ("8", "memorisation"), ("8", "memorisation_holdout")):
+        fact = document["sections"][number]["facts"][name]
+        assert (fact["kind"], fact["owner"]) == ("absent", "development team")
+    assert document["sections"]["5"]["tables"]["privacy"] == []
+    assert "By\nchance" not in page
+
+
 def test_properties_asked_for_stand_beside_their_floor(root):
     few = {"n": 4, "mae": 0.0123456}  # all asked alike, and too few held-out scans
     fill(root, lambda contents: with_properties(contents, body_width_mm=CONTROL, fat_share=few))

@@ -138,6 +138,37 @@ def test_metrics_are_nested_by_split_and_metric(root: Path) -> None:
         assert metrics[side][kid]["n_real"] == metrics["n"][other]
 
 
+def test_twelve_patients_of_each_have_every_figure(root: Path) -> None:
+    """Synthetic volumes that are the training scans: near to real, and no secret."""
+    write_records(root / paths.RECORDS, train=12, holdout=12)
+    for seed in range(12):
+        image, longest = SPACE.encode(scan(seed))
+        name = f"{seed:06d}{nifti.SUFFIX}"
+        nifti.write(root / paths.SYNTHETIC / name, SPACE.decode(image, longest))
+        write_json(root / paths.SYNTHETIC / f"{seed:06d}.json", {})
+    evaluate.run(root)
+    metrics = json.loads((root / paths.METRICS).read_text())
+    details = json.loads((root / evaluate.DETAILS).read_text())
+    names = {key.split("_imagenet")[0]: key for key in metrics["train"]}
+    assert {"precision_k3", "recall_k3", "density_k5", "coverage_k5", "fd_ratio"} < set(names)
+    assert set(details["metrics"]) == set(metrics["train"]) == set(metrics["holdout"])
+    for name in ("precision_k3", "recall_k3", "coverage_k5"):
+        assert metrics["train"][names[name]]["synthetic"] == 1
+    assert metrics["train"][names["fd_ratio"]]["synthetic"] == pytest.approx(0, abs=1e-3)
+    spaces = metrics["privacy"]
+    assert set(spaces) == set(details["privacy"]["spaces"])
+    for tests in spaces.values():
+        assert set(tests) == set(details["privacy"]["tests"])
+        assert (tests["copies_q5"]["value"], tests["authentic"]["value"]) == (1, 0)
+        assert tests["membership_auc"]["value"] == 1
+        assert set(tests["membership_auc"]) == {
+            "value", "low", "high", "n", "control", "control_low", "control_high",
+        }  # fmt: skip
+        assert set(tests["copies_q5"]) == {"value", "low", "high", "n", "real"}
+    assert details["privacy"]["verdict"].startswith("There are signs")
+    assert len(details["privacy"]["spaces"]["rms_hu"]["nearest"]) == 12
+
+
 def test_properties_asked_for_stand_beside_what_the_cube_costs(root: Path) -> None:
     write_records(root / paths.RECORDS, holdout=4)
     widths, lengths = [30.0, 33.0, 36.0, 39.0, 42.0], [18.0, 17.0, 16.0, 15.0, 14.0]

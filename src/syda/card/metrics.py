@@ -87,6 +87,7 @@ def section(reports: Mapping[str, Document], declared: Declarations) -> Section:
         "properties_protocol": _properties_protocol(metrics, details),
         "privacy": _privacy(metrics, details),
         "privacy_meaning": _privacy_meaning(details),
+        "privacy_protocol": _privacy_protocol(details),
         "privacy_spaces": _privacy_spaces(details),
     }
     tables |= {f"figures_{split}": _figures(metrics, details, split) for split in SPLITS}
@@ -227,8 +228,8 @@ def _privacy(metrics: Document, details: Document) -> list[Row]:
             beside = details.value("privacy", "tests", name, "beside")
             at = ("privacy", space, name)
             row: dict[str, Fact | str] = {
-                "test": details.fact("test", "privacy", "tests", name, "title"),
-                "distances": details.fact("distances", "privacy", "spaces", space, "title"),
+                "test": _test(details, name),
+                "distances": space,
                 "figure": metrics.fact("figure", *at, "value"),
                 "95 % interval, low": metrics.fact("95 % interval, low", *at, "low"),
                 "95 % interval, high": metrics.fact("95 % interval, high", *at, "high"),
@@ -243,23 +244,36 @@ def _privacy(metrics: Document, details: Document) -> list[Row]:
     return rows
 
 
+def _tests(details: Document) -> list[str]:
+    return sorted(details.value("privacy", "tests")) if "privacy" in details.content else []
+
+
+def _test(details: Document, name: str) -> Fact:
+    return details.fact("test", "privacy", "tests", name, "title")
+
+
 def _privacy_meaning(details: Document) -> list[Row]:
-    tests = details.content.get("privacy", {"tests": {}})["tests"]
+    rows: list[Row] = []
+    for name in _tests(details):
+        at = ("privacy", "tests", name, "aim")
+        aim = _PRIVACY_AIMS[details.value(*at)]
+        rows.append({
+            "test": _test(details, name),
+            "a good figure is": Fact("a good figure is", aim, "derived", (details.pointer(*at),)),
+            "definition": details.fact("definition", "privacy", "tests", name, "source"),
+        })  # fmt: skip
+    return rows
+
+
+def _privacy_protocol(details: Document) -> list[Row]:
     return [
         {
-            "test": details.fact("test", "privacy", "tests", name, "title"),
-            "a good figure is": Fact(
-                "a good figure is",
-                _PRIVACY_AIMS[tests[name]["aim"]],
-                "derived",
-                (details.pointer("privacy", "tests", name, "aim"),),
-            ),
-            "definition": details.fact("definition", "privacy", "tests", name, "source"),
+            "test": _test(details, name),
             "choice": choice,
             "value": details.fact("value", "privacy", "tests", name, "protocol", choice),
         }
-        for name in sorted(tests)
-        for choice in sorted(tests[name]["protocol"])
+        for name in _tests(details)
+        for choice in sorted(details.value("privacy", "tests", name, "protocol"))
     ]
 
 
@@ -269,7 +283,8 @@ def _privacy_spaces(details: Document) -> list[Row]:
 
     return [
         {
-            "distances": distance("distances", space, "title"),
+            "distances": space,
+            "how they compare": distance("how they compare", space, "title"),
             "unit": _unit(details, "privacy", "spaces", space, "unit"),
             "a copy is nearer than": distance("a copy is nearer than", space, "copy_threshold"),
         }

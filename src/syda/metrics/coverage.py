@@ -129,9 +129,10 @@ class Neighbourhood:
             unit="1",
             aim="higher",
             source=kind.source,
-            protocol=space.vector_definition
-            | subsets.PROTOCOL
+            protocol=subsets.PROTOCOL
             | {
+                "space": f"vectors of KID, {space.vector_id}",
+                "grid": space.vector_definition["grid"],
                 "k": kind.k,
                 "distance": "Euclidean, of vectors",
                 "baseline": "the other real split in the place of the synthetic volumes",

@@ -73,9 +73,10 @@ class FrechetRatio:
             unit="1",
             aim="lower",
             source="Heusel et al., NeurIPS 2017, eq. 6; Dowson and Landau, 1982",
-            protocol=space.vector_definition
-            | subsets.PROTOCOL
+            protocol=subsets.PROTOCOL
             | {
+                "space": f"vectors of KID, {space.vector_id}",
+                "grid": space.vector_definition["grid"],
                 "floor": "the two real splits against each other, the same number of volumes",
                 "regularisation": "none; covariances are singular, as dimensions outnumber volumes",
             },

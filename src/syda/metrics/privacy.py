@@ -254,6 +254,8 @@ def _wins(first: Floats, second: Floats) -> Floats:
 
 
 def _nearer(distances: Floats, rows: Rows, cohorts: Cohorts, sampling: Sampling) -> Finding:
+    """Share nearer to training scans; as a draw lacks some of these, 1 is not reached by copies."""
+
     def share(drawn: Rows) -> float:
         sides = (between(distances, drawn["synthetic"], drawn[s]) for s in ("train", "holdout"))
         return share_nearer(*sides)

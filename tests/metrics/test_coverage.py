@@ -1,0 +1,137 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from syda.metrics import coverage
+from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
+from syda.metrics.coverage import KINDS, Kind, Neighbourhood, density, precision, radii, recall
+from syda.metrics.perception import Impression, Perception
+
+MakeCohort = Callable[..., Cohort]
+GRID = Grid(16, -1000, 1000)
+SAMPLING = Sampling(0, 10, 100)
+
+
+def on_a_line(real: list[float], synthetic: list[float]) -> tuple[np.ndarray, ...]:
+    x, y = np.array(real)[:, None], np.array(synthetic)[:, None]
+    return cdist(x, x), cdist(y, y), cdist(x, y)
+
+
+def test_a_radius_reaches_the_kth_other() -> None:
+    within, *_ = on_a_line([0, 1, 3, 3], [])
+    assert radii(within, 1).tolist() == [1, 1, 0, 0]
+    assert radii(within, 2).tolist() == [3, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("synthetic", "expected"),
+    [
+        ([1.5, 2.5, 12.0], [2 / 3, 3 / 4, 1, 2 / 4]),
+        ([4.0, 4.0, 4.0], [1, 0, 2, 2 / 4]),
+        ([0.0, 1.0, 3.0, 7.0], [1, 1, 2, 1]),
+        ([20.0, 21.0], [0, 0, 0, 0]),
+    ],
+)
+def test_on_a_line_by_hand(synthetic: list[float], expected: list[float]) -> None:
+    """Precision, recall, density, coverage for k = 1.
+
+    Real balls: [-1, 1], [0, 2], [1, 5], [3, 11]. The synthetic ones of the first case: [0.5, 2.5],
+    [1.5, 3.5], [2.5, 21.5].
+    """
+    matrices = on_a_line([0, 1, 3, 7], synthetic)
+    found = [kind.of(*matrices, 1) for kind in KINDS]
+    assert found == pytest.approx(expected)
+
+
+def test_recall_swaps_the_roles_of_precision() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(0, 1, (9, 4)), rng.normal(0.5, 1, (13, 4))
+    real, synthetic, across = cdist(x, x), cdist(y, y), cdist(x, y)
+    swapped = precision(synthetic, real, across.T, 3)
+    assert recall(real, synthetic, across, 3) == swapped
+
+
+def test_one_distribution_has_density_one() -> None:
+    """Naeem et al.: the expectation is 1, and that of coverage 1 - (m - 1)...(m - k) /
+    (2m - 1)...(2m - k) for m of each."""
+    rng = np.random.default_rng(1)
+    found = []
+    for _ in range(300):
+        x, y = rng.normal(size=(2, 20, 6))
+        real, synthetic, across = cdist(x, x), cdist(y, y), cdist(x, y)
+        found.append([
+            density(real, synthetic, across, 5), coverage.coverage(real, synthetic, across, 5)
+        ])  # fmt: skip
+    steps = np.arange(1, 6)
+    expected = 1 - np.prod((20 - steps) / (40 - steps))
+    assert np.mean(found, axis=0) == pytest.approx([1, expected], abs=0.03)
+
+
+@pytest.fixture(scope="module")
+def perception() -> Perception:
+    return Perception(GRID)
+
+
+def blurred(images: np.ndarray) -> np.ndarray:
+    for axis in (1, 2, 3):
+        images = (np.roll(images, 1, axis) + 2 * images + np.roll(images, -1, axis)) / 4
+    return images
+
+
+def noisy(images: np.ndarray, sd: float) -> np.ndarray:
+    noise = np.random.default_rng(0).standard_normal(images.shape)
+    return np.clip(images + sd * noise, -1, 1).astype(np.float32)
+
+
+def measured(
+    perception: Perception, as_cohort: MakeCohort, synthetic: np.ndarray, images: np.ndarray
+) -> dict[str, float]:
+    real = {"train": as_cohort("train", images[:12]), "holdout": as_cohort("holdout", images[12:])}
+    cohorts = Cohorts(as_cohort("synthetic", synthetic.astype(np.float32)), real)
+    return {
+        kind.name: Neighbourhood(perception, kind)
+        .measure(cohorts, SAMPLING)["train"]
+        .synthetic.value
+        for kind in KINDS
+    }
+
+
+def test_faults_move_them_down(
+    perception: Perception, smooth: Callable[..., np.ndarray], as_cohort: MakeCohort
+) -> None:
+    images = noisy(smooth(36, 16), 0.005)
+    sound, real = images[:12], images[12:]
+    clean = measured(perception, as_cohort, sound, real)
+    assert min(clean.values()) > 0.6
+    noise = measured(perception, as_cohort, noisy(sound, 0.1), real)
+    blur = measured(perception, as_cohort, blurred(blurred(sound)), real)
+    assert all(noise[name] < 0.1 * clean[name] for name in clean)
+    assert all(blur[name] < 0.9 * clean[name] for name in clean)
+    lost = measured(perception, as_cohort, sound[[0] * 12], real)
+    assert lost["recall"] == 0
+    assert lost["coverage"] < clean["coverage"]
+
+
+def test_the_baseline_is_the_other_split_and_few_patients_have_none(
+    perception: Perception, as_cohort: MakeCohort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With cohorts of one size every draw is the whole, so the figure is the definition's."""
+    vectors = np.random.default_rng(2).normal(size=(36, 5))
+    monkeypatch.setattr(perception, "of", lambda _: Impression(np.zeros((36, 36)), vectors))
+    empty = np.zeros((12, 1, 1, 1), np.float32)
+    real = {label: as_cohort(label, empty) for label in ("train", "holdout")}
+    cohorts = Cohorts(as_cohort("synthetic", empty), real)
+    x, t, h = vectors.reshape(3, 12, 5)
+    kind: Kind
+    for kind in KINDS:
+        figures = Neighbourhood(perception, kind).measure(cohorts, SAMPLING)
+        expected = kind.of(cdist(t, t), cdist(x, x), cdist(t, x), kind.k)
+        assert figures["train"].synthetic.value == pytest.approx(expected)
+        assert figures["train"].synthetic.n == 12
+        expected = kind.of(cdist(h, h), cdist(t, t), cdist(h, t), kind.k)
+        assert figures["holdout"].real.value == pytest.approx(expected)
+        few = Cohorts(as_cohort("synthetic", empty[:11]), real)
+        assert Neighbourhood(perception, kind).measure(few, SAMPLING) == {}
+        assert f"_k{kind.k}_" in Neighbourhood(perception, kind).about.key

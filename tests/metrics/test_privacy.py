@@ -1,0 +1,171 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from syda.metrics import privacy, verdict
+from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
+from syda.metrics.perception import Perception
+from syda.metrics.privacy import (
+    AUTHENTIC,
+    COPIES,
+    MEMBERSHIP,
+    NEARER,
+    READINGS,
+    Audit,
+    audit,
+    authentic,
+    share_nearer,
+)
+
+MakeCohort = Callable[..., Cohort]
+SAMPLING = Sampling(0, 10, 200)
+SYNTHETIC, TRAIN, HOLDOUT = 30, 40, 20
+
+
+def test_a_tie_is_half_a_volume() -> None:
+    to_train = np.array([[1.0, 5.0], [2.0, 9.0], [4.0, 3.0], [7.0, 7.0]])
+    to_holdout = np.array([[2.0, 2.0], [2.0, 3.0], [1.0, 8.0], [8.0, 9.0]])
+    assert share_nearer(to_train, to_holdout) == (1 + 0.5 + 0 + 1) / 4
+
+
+def test_authentic_by_hand(as_cohort: MakeCohort) -> None:
+    """Training scans at 0, 1 and 5 on a line, the last two of one patient."""
+    empty = np.zeros((3, 1, 1, 1), np.float32)
+    x, y = np.array([0.0, 1, 5])[:, None], np.array([-1.5, 0.4, 3.5, 7, 11])[:, None]
+    alone = authentic(cdist(y, x), cdist(x, x), as_cohort("train", empty))
+    # nearest other: 1 of the scan at 0, 1 of that at 1, 4 of that at 5
+    assert alone.tolist() == [True, False, False, False, True]
+    pair = authentic(cdist(y, x), cdist(x, x), as_cohort("train", empty, ["a", "b", "b"]))
+    assert pair.tolist() == [True, False, False, False, True]
+    # now 5 from the scan at 5 to that at 0
+    near = np.array([[9.5]])
+    assert authentic(cdist(near, x), cdist(x, x), as_cohort("train", empty)).all()
+    assert not authentic(
+        cdist(near, x), cdist(x, x), as_cohort("train", empty, ["a", "b", "b"])
+    ).any()
+
+
+def audited(as_cohort: MakeCohort, synthetic: np.ndarray, real: np.ndarray) -> Audit:
+    def empty(count: int) -> np.ndarray:
+        return np.zeros((count, 1, 1, 1), np.float32)
+
+    splits = {
+        "train": as_cohort("train", empty(TRAIN)),
+        "holdout": as_cohort("holdout", empty(HOLDOUT)),
+    }
+    cohorts = Cohorts(as_cohort("synthetic", empty(len(synthetic))), splits)
+    vectors = np.concatenate([synthetic, real])
+    return audit("line", "on a line", "1", cdist(vectors, vectors), cohorts, SAMPLING)
+
+
+def draws(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(SYNTHETIC, 4)), rng.normal(size=(TRAIN + HOLDOUT, 4))
+
+
+def test_nothing_is_found_where_nothing_is_repeated(as_cohort: MakeCohort) -> None:
+    found = [audited(as_cohort, *draws(seed)) for seed in range(12)]
+    for name, expected in ((NEARER, 0.5), (MEMBERSHIP, 0.5)):
+        findings = [one.findings[name] for one in found]
+        assert np.mean([finding.value for finding in findings]) == pytest.approx(expected, abs=0.06)
+        assert all(finding.low < 0.5 < finding.high for finding in findings)
+        assert all(abs(finding.beside["control"] - 0.5) < 0.03 for finding in findings)
+    for name in (AUTHENTIC, COPIES):
+        gap = [one.findings[name].value - one.findings[name].beside["real"] for one in found]
+        assert abs(np.mean(gap)) < 0.06
+    assert [one.findings[COPIES].beside["real"] for one in found] == [0.05] * 12
+    assert sum(bool(verdict.signs_of_copying(one)) for one in found) <= 3
+
+
+def test_planted_copies_are_found_the_more_the_surer(as_cohort: MakeCohort) -> None:
+    synthetic, real = draws(20)
+    rng = np.random.default_rng(0)
+    found = []
+    for planted in (0, 10, 20, 30):
+        copies = real[:planted] + rng.normal(0, 0.05, (planted, 4))
+        found.append(audited(as_cohort, np.concatenate([copies, synthetic[planted:]]), real))
+    for name in (NEARER, MEMBERSHIP, COPIES):
+        values = [one.findings[name].value for one in found]
+        assert values == sorted(values), name
+    values = [one.findings[AUTHENTIC].value for one in found]
+    assert values == sorted(values, reverse=True)
+    assert found[-1].findings[AUTHENTIC].value == 0
+    worst = found[-1].findings
+    assert worst[COPIES].value == 1
+    assert worst[MEMBERSHIP].value > 0.8
+    # a draw holds half of the training scans; where it lacks the original, a copy is like any other
+    assert worst[NEARER].value == pytest.approx(0.75, abs=0.06)
+    assert all(0.4 < one.findings[MEMBERSHIP].beside["control"] < 0.6 for one in found)
+    assert len(verdict.signs_of_copying(found[-1])) == 5
+
+
+def test_volumes_far_from_all_scans_hide_copies_from_the_absolute_tests_alone(
+    as_cohort: MakeCohort,
+) -> None:
+    """A trait that all synthetic volumes share: here a coordinate that no scan has."""
+    _, real = draws(21)
+    planted = np.c_[real[:SYNTHETIC], np.full(SYNTHETIC, 3.0)]
+    found = audited(as_cohort, planted, np.c_[real, np.zeros(len(real))])
+    assert found.findings[COPIES].value == 0
+    assert found.findings[AUTHENTIC].value == 1
+    assert found.findings[NEARER].value > 0.7
+    assert found.findings[MEMBERSHIP].value > 0.75
+    assert verdict.signs_of_copying(found) == [
+        "nearer to training than to held-out scans",
+        "training scans told apart from held-out ones",
+    ]
+
+
+def test_one_copy_among_many_is_a_sign(as_cohort: MakeCohort) -> None:
+    synthetic, real = draws(22)
+    synthetic[7] = real[3]
+    found = audited(as_cohort, synthetic, real)
+    assert "a volume much nearer than any held-out scan" in verdict.signs_of_copying(found)
+    assert found.listing[7] == "synthetic-7 train-3 0.000000"
+    assert found.closest["synthetic"] == 0
+
+
+def test_copies_of_one_scan_are_copies(as_cohort: MakeCohort) -> None:
+    """Mode loss onto a training scan: nobody else's membership shows."""
+    _, real = draws(23)
+    found = audited(as_cohort, real[[5] * SYNTHETIC] + 1e-3, real)
+    assert found.findings[COPIES].value == 1
+    assert found.findings[AUTHENTIC].value == 0
+    assert verdict.signs_of_copying(found)
+
+
+def test_a_share_of_none_has_an_upper_bound(as_cohort: MakeCohort) -> None:
+    _, real = draws(24)
+    found = audited(as_cohort, np.full((SYNTHETIC, 4), 50.0), real).findings[COPIES]
+    assert (found.value, found.low) == (0, 0)
+    assert found.high == pytest.approx(1 - 0.025 ** (1 / SYNTHETIC))
+
+
+def test_both_spaces_on_volumes(smooth: Callable[..., np.ndarray], as_cohort: MakeCohort) -> None:
+    grid = Grid(16, -1000, 1000)
+    perception = Perception(grid)
+    images = smooth(36, 16)
+    real = {
+        "train": as_cohort("train", images[:12]),
+        "holdout": as_cohort("holdout", images[12:24]),
+    }
+    noise = np.random.default_rng(0).normal(0, 0.02, images[:12].shape)
+    planted = np.clip(images[:12] + noise, -1, 1).astype(np.float32)
+    copied = Cohorts(as_cohort("synthetic", planted), real)
+    fresh = Cohorts(as_cohort("synthetic", images[24:]), real)
+    audits = privacy.measure(perception, grid, copied, SAMPLING)
+    assert [one.space for one in audits] == [f"perceptual_{perception.space.id}", "rms_hu"]
+    by_voxel = audits[1].findings
+    assert by_voxel[NEARER].value > 0.9
+    assert by_voxel[MEMBERSHIP].value > 0.9
+    assert by_voxel[COPIES].value == 1
+    assert by_voxel[AUTHENTIC].value == 0
+    assert audits[1].median["synthetic"] == pytest.approx(20, abs=6)  # HU: the noise
+    assert "There are signs" in verdict.sentence(audits)
+    (_, clean) = privacy.measure(perception, grid, fresh, SAMPLING)
+    assert clean.findings[COPIES].low < 0.2
+    assert set(clean.findings) == set(READINGS)
+    few = Cohorts(as_cohort("synthetic", planted[:11]), real)
+    assert privacy.measure(perception, grid, few, SAMPLING) == []
