@@ -143,6 +143,18 @@ def test_a_share_of_none_has_an_upper_bound(as_cohort: MakeCohort) -> None:
     assert found.high == pytest.approx(1 - 0.025 ** (1 / SYNTHETIC))
 
 
+def test_p_is_the_share_of_orders(as_cohort: MakeCohort) -> None:
+    """Of 30 volumes and 20 held-out scans in random order, so many precede the second scan."""
+    synthetic, real = draws(25)
+    found = audited(as_cohort, synthetic, real).findings[COPIES]
+    count = round(found.value * SYNTHETIC)
+    assert found.beside["real"] == 1 / HOLDOUT
+    rng = np.random.default_rng(0)
+    orders = rng.permuted(np.tile(np.arange(50) < HOLDOUT, (20000, 1)), axis=1)
+    second = np.argmax(orders.cumsum(axis=1) == 2, axis=1)  # volumes before it: all but one scan
+    assert found.beside["p"] == pytest.approx(np.mean(second - 1 >= count), abs=0.01)
+
+
 def test_both_spaces_on_volumes(smooth: Callable[..., np.ndarray], as_cohort: MakeCohort) -> None:
     grid = Grid(16, -1000, 1000)
     perception = Perception(grid)

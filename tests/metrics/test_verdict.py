@@ -9,8 +9,8 @@ CHANCE = {"control": 0.5, "control_low": 0.32, "control_high": 0.67}
 FINDINGS = {
     NEARER: Finding(0.55, 0.2, 0.9, 32, CHANCE),
     MEMBERSHIP: Finding(0.53, 0.38, 0.68, 64, CHANCE),
-    AUTHENTIC: Finding(0.5, 0.32, 0.68, 32, {"real": 0.45}),
-    COPIES: Finding(0.03, 0.0, 0.16, 32, {"real": 0.05}),
+    AUTHENTIC: Finding(0.5, 0.32, 0.68, 32, {"real": 0.45, "p": 0.7}),
+    COPIES: Finding(0.03, 0.0, 0.16, 32, {"real": 0.05, "p": 0.6}),
 }
 NEAR = {"synthetic": 50.0, "holdout": 55.0}
 CLEAN = Audit("rms_hu", "voxel by voxel", "HU", FINDINGS, 41.0, NEAR, NEAR, ())
@@ -18,7 +18,9 @@ CLEAN = Audit("rms_hu", "voxel by voxel", "HU", FINDINGS, 41.0, NEAR, NEAR, ())
 
 def test_no_sign_is_no_proof() -> None:
     text = verdict.sentence([CLEAN])
-    assert text.startswith("No test found that synthetic volumes repeat training scans.")
+    assert text.startswith(
+        "No test found that synthetic volumes repeat training scans, and none excludes it."
+    )
     assert "share of copies 0.03 (up to 0.16 cannot be excluded)" in text
     assert "AUC of the membership test 0.53 (95 % interval 0.38 to 0.68, by chance 0.32" in text
     assert "no proof of privacy: 32 volumes" in text
@@ -30,8 +32,8 @@ def test_no_sign_is_no_proof() -> None:
     [
         (NEARER, Finding(0.7, 0.4, 1.0, 32, CHANCE), "nearer to training"),
         (MEMBERSHIP, Finding(0.7, 0.4, 0.9, 64, CHANCE), "told apart"),
-        (AUTHENTIC, Finding(0.2, 0.1, 0.4, 32, {"real": 0.45}), "fewer authentic"),
-        (COPIES, Finding(0.2, 0.08, 0.4, 32, {"real": 0.05}), "more copies"),
+        (AUTHENTIC, Finding(0.2, 0.1, 0.4, 32, {"real": 0.45, "p": 0.02}), "fewer authentic"),
+        (COPIES, Finding(0.2, 0.08, 0.4, 32, {"real": 0.05, "p": 0.02}), "more copies"),
     ],
 )
 def test_each_test_alone_is_a_sign(name: str, finding: Finding, sign: str) -> None:

@@ -636,7 +636,7 @@ def with_privacy(contents):
     relative = {"value": 0.5612, "low": 0.4, "high": 0.7, "n": 12} | {
         "control": 0.5012, "control_low": 0.3112, "control_high": 0.6912,
     }  # fmt: skip
-    absolute = {"value": 0.0312, "low": 0.0, "high": 0.1612, "n": 12, "real": 0.0512}
+    absolute = {"value": 0.0312, "low": 0.0, "high": 0.1612, "n": 12, "real": 0.0512, "p": 0.6412}
     contents[paths.METRICS]["privacy"] = {
         "rms_hu": {"membership_auc": relative, "copies_q5": absolute}
     }
@@ -669,8 +669,9 @@ def test_privacy_stands_in_section_5_and_its_verdict_in_section_6(root):
     assert copies["figure"]["sources"] == ["reports/metrics.json#/privacy/rms_hu/copies_q5/value"]
     assert copies["figure"]["field"] == "5.privacy.copies.rms_hu.figure"
     assert (copies["their figure"]["value"], copies["low by chance"]) == (0.0512, "not defined")
+    assert copies["p against held-out scans"]["value"] == 0.6412
     assert auc["their figure"]["value"] == 0.5012
-    assert "| 12 | halves of the training scans | 0.5012 | 0.3112 | 0.6912 |" in page
+    assert "| 12 | halves of the training scans | 0.5012 | 0.3112 | 0.6912 | not defined |" in page
     assert sections["8"]["facts"]["memorisation"]["value"] == 78.12
     assert "By\nchance" in page
 

@@ -164,7 +164,7 @@ def test_twelve_patients_of_each_have_every_figure(root: Path) -> None:
         assert set(tests["membership_auc"]) == {
             "value", "low", "high", "n", "control", "control_low", "control_high",
         }  # fmt: skip
-        assert set(tests["copies_q5"]) == {"value", "low", "high", "n", "real"}
+        assert set(tests["copies_q5"]) == {"value", "low", "high", "n", "real", "p"}
     assert details["privacy"]["verdict"].startswith("There are signs")
     assert len(details["privacy"]["spaces"]["rms_hu"]["nearest"]) == 12
 

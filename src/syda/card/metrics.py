@@ -44,6 +44,12 @@ _BESIDE = {
 }
 """What a privacy test is read against."""
 
+_BY_CHANCE = {
+    "control_low": "low by chance",
+    "control_high": "high by chance",
+    "p": "p against held-out scans",
+}
+
 _CONTROL = {
     "rho": "rank correlation",
     "rho_low": "95 % interval, low",
@@ -237,8 +243,7 @@ def _privacy(metrics: Document, details: Document) -> list[Row]:
                 "read against": _BESIDE[beside],
                 "their figure": metrics.fact("their figure", *at, beside),
             }
-            for side in ("low", "high"):
-                key, label = f"{beside}_{side}", f"{side} by chance"
+            for key, label in _BY_CHANCE.items():
                 row[label] = metrics.fact(label, *at, key) if key in tests[name] else "not defined"
             rows.append(row)
     return rows

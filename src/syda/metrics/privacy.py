@@ -109,7 +109,8 @@ class Finding:
         low: of its 95 % interval.
         high: likewise.
         n: synthetic volumes, or scans, behind it.
-        beside: ``real``, or ``control`` with its ``control_low`` and ``control_high``.
+        beside: ``real`` and ``p``, the probability of such a share or a worse one if synthetic
+            volumes are as held-out scans are; or ``control``, ``control_low``, ``control_high``.
     """
 
     value: float
@@ -206,10 +207,10 @@ def audit(
     findings = {
         NEARER: _nearer(distances, rows, cohorts, sampling),
         MEMBERSHIP: _membership(distances, rows, cohorts, sampling),
-        AUTHENTIC: _share(
+        AUTHENTIC: _authentic(
             authentic(to_train, among, train), authentic(held_to_train, among, train)
         ),
-        COPIES: _share(nearest < threshold, held_nearest < threshold),
+        COPIES: _copies(nearest < threshold, held_nearest < threshold),
     }
     listing = tuple(
         f"{name} {train.names[row.argmin()]} {row.min():.{DECIMALS}f}"
@@ -307,8 +308,29 @@ def _control(values: list[float]) -> dict[str, float]:
     }
 
 
-def _share(found: NDArray[np.bool_], real: NDArray[np.bool_]) -> Finding:
+def _authentic(found: NDArray[np.bool_], real: NDArray[np.bool_]) -> Finding:
+    """Share of authentic volumes; p by Fisher's exact test, one-sided."""
+    table = [[int(part.sum()), int((~part).sum())] for part in (found, real)]
+    return _share(found, real, float(stats.fisher_exact(table, alternative="less").pvalue))
+
+
+def _copies(found: NDArray[np.bool_], real: NDArray[np.bool_]) -> Finding:
+    """Share of copies; p by a precedence test, since few held-out scans make the threshold.
+
+    If synthetic volumes are as near to training scans as held-out ones, any order of the two is as
+    likely as any other, and the number that comes before the r-th held-out scan is negative
+    hypergeometric.
+
+    Source: N. Balakrishnan, H. K. T. Ng, "Precedence-type tests and applications", Wiley 2006.
+    """
+    count, rank = int(found.sum()), int(real.sum()) + 1
+    law = stats.nhypergeom(len(found) + len(real), len(found), rank)
+    return _share(found, real, float(law.sf(count - 1)))
+
+
+def _share(found: NDArray[np.bool_], real: NDArray[np.bool_], p: float) -> Finding:
     """Share of volumes, each drawn for itself, so that a binomial law gives its interval."""
     count, n = int(found.sum()), len(found)
     exact = stats.binomtest(count, n).proportion_ci(0.95, method="exact")
-    return Finding(count / n, float(exact.low), float(exact.high), n, {"real": float(real.mean())})
+    beside = {"real": float(real.mean()), "p": p}
+    return Finding(count / n, float(exact.low), float(exact.high), n, beside)

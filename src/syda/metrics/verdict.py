@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 from syda.metrics.privacy import AUTHENTIC, COPIES, MEMBERSHIP, NEARER, Audit, Finding
 
+RARE = 0.025
+"""Probability below which chance is no explanation."""
+
 FAR = 1.2
 """Times the held-out scans' distance to training scans beyond which the absolute tests are weak."""
 
@@ -21,26 +24,24 @@ def sentence(audits: Sequence[Audit]) -> str:
     opening = (
         f"There are signs that synthetic volumes repeat training scans ({'; '.join(signs)})."
         if signs
-        else "No test found that synthetic volumes repeat training scans."
+        else "No test found that synthetic volumes repeat training scans, and none excludes it."
     )
     return " ".join([opening, *map(_figures, audits), *_limits(audits)])
 
 
 def signs_of_copying(audit: Audit) -> list[str]:
-    """Tests that found copying; each alone does so by chance about once in forty evaluations.
+    """Tests that found copying; by chance one of them does in about one evaluation of twenty.
 
     A relative test does where its figure is above what chance makes of members alone, an absolute
-    one where its whole interval is on the wrong side of the held-out scans' figure. One copy among
+    one where held-out scans would hardly get such a figure. One copy among
     many volumes would move no share, so the closest volume is looked at by itself.
     """
     findings, closest = audit.findings, audit.closest
     found = {
         "nearer to training than to held-out scans": _above_chance(findings[NEARER]),
         "training scans told apart from held-out ones": _above_chance(findings[MEMBERSHIP]),
-        "fewer authentic volumes than held-out scans": (
-            findings[AUTHENTIC].high < findings[AUTHENTIC].beside["real"]
-        ),
-        "more copies than held-out scans": findings[COPIES].low > findings[COPIES].beside["real"],
+        "fewer authentic volumes than held-out scans": findings[AUTHENTIC].beside["p"] < RARE,
+        "more copies than held-out scans": findings[COPIES].beside["p"] < RARE,
         "a volume much nearer than any held-out scan": (
             closest["synthetic"] < CLOSE * closest["holdout"]
         ),

@@ -48,6 +48,7 @@ diff`` reads as one row a figure (the values of the example are made up)::
             "low": 0.0,
             "high": 0.11,
             "real": 0.05,              # held-out scans in the place of synthetic volumes
+            "p": 0.64,                 # of such a share or a worse one, if they are alike
             "n": 32
           }, ...
         }, ...
