@@ -487,10 +487,17 @@ def test_a_card_that_breaks_its_structure_is_told_where(root):
     assert card.altered(root)[0] == (paths.CARD, "is missing")
 
 
+def test_a_card_that_is_no_json_is_named_and_no_other(root):
+    run(root)
+    ((name, told),) = alter(root, paths.CARD_JSON, '"field": "', '"field"; "')
+    assert name == "card.json"
+    assert "Expecting ':' delimiter" in told
+
+
 def test_a_card_with_nan_is_refused(root):
     run(root)
-    with pytest.raises(CorruptData, match=r"card\.json: holds NaN"):
-        alter(root, paths.CARD_JSON, '"value": 1000\n', '"value": NaN\n')
+    ((name, told),) = alter(root, paths.CARD_JSON, '"value": 1000\n', '"value": NaN\n')
+    assert (name, told[:9]) == ("card.json", "holds NaN")
 
 
 def test_every_fact_has_a_name_of_its_own(clean):

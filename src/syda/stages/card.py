@@ -10,6 +10,7 @@ from pydantic import Field
 from syda import paths
 from syda.card import audit, declared, facts, render, signoffs, sources, structure
 from syda.card.configuration import Layer, Network
+from syda.errors import CorruptData
 from syda.model.generator import Generator, layer_table
 from syda.params import ModelParams, Section, load
 from syda.runtime import stage
@@ -109,7 +110,7 @@ def altered(root: Path) -> list[tuple[Path, str]]:
 
     Raises:
         CheckFailed: reports and manifests are not of one run.
-        CorruptData: a report or card.json is unreadable, lacks a value, or holds NaN.
+        CorruptData: a report is unreadable, lacks a value, or holds NaN.
         UsageError: declared.yaml or signoffs.yaml is wrong.
     """
     card, document = rendered(root, load(root).section("card", Params).significant_digits)
@@ -122,11 +123,17 @@ def altered(root: Path) -> list[tuple[Path, str]]:
         if path == paths.CARD:
             places = list(audit.altered_lines(card, data.decode(errors="replace")))
         else:
-            content = sources.read(root, path).content
-            places = structure.faults(content)
-            places += audit.altered_values(json.loads(right[path]), content)
+            places = _altered_values(root, json.loads(right[path]))
         found += [(path, place) for place in places or ["its white space or encoding"]]
     return found
+
+
+def _altered_values(root: Path, right: dict[str, Any]) -> list[str]:
+    try:
+        content = sources.read(root, paths.CARD_JSON).content
+    except CorruptData as error:
+        return [str(error).removeprefix(f"{paths.CARD_JSON}: ")]
+    return [*structure.faults(content), *audit.altered_values(right, content)]
 
 
 def _network(train: sources.Document, properties: sources.Document) -> Network:
