@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+from degraded import blurred, noisy
 from syda.metrics import coverage
 from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
 from syda.metrics.coverage import KINDS, Kind, Neighbourhood, density, precision, radii, recall
@@ -72,17 +73,6 @@ def test_one_distribution_has_density_one() -> None:
 @pytest.fixture(scope="module")
 def perception() -> Perception:
     return Perception(GRID)
-
-
-def blurred(images: np.ndarray) -> np.ndarray:
-    for axis in (1, 2, 3):
-        images = (np.roll(images, 1, axis) + 2 * images + np.roll(images, -1, axis)) / 4
-    return images
-
-
-def noisy(images: np.ndarray, sd: float) -> np.ndarray:
-    noise = np.random.default_rng(0).standard_normal(images.shape)
-    return np.clip(images + sd * noise, -1, 1).astype(np.float32)
 
 
 def measured(

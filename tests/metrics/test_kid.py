@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from degraded import blurred, noisy
 from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
 from syda.metrics.estimate import Estimate
 from syda.metrics.kid import Draws, KernelDistance, mmd2
@@ -101,17 +102,6 @@ def test_one_distribution_straddles_zero_and_another_does_not() -> None:
 @pytest.fixture(scope="module")
 def perception() -> Perception:
     return Perception(GRID)
-
-
-def blurred(images: np.ndarray) -> np.ndarray:
-    for axis in (1, 2, 3):
-        images = (np.roll(images, 1, axis) + 2 * images + np.roll(images, -1, axis)) / 4
-    return images
-
-
-def noisy(images: np.ndarray, sd: float) -> np.ndarray:
-    noise = np.random.default_rng(0).standard_normal(images.shape)
-    return np.clip(images + sd * noise, -1, 1).astype(np.float32)
 
 
 FAULTS = {
