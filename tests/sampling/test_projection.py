@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from small_generator import small_generator
 from syda.model.conditions import measure
-from syda.model.generator import Generator
 from syda.model.tone import Tone
 from syda.sampling.projection import Axes, Inputs, Projector, Settings, difference
 from syda.training import encoder as training
@@ -17,18 +17,7 @@ SETTINGS = Settings(
 
 @pytest.fixture(scope="module")
 def generator():
-    torch.manual_seed(0)
-    made = Generator(
-        latent=6,
-        mapping_layers=2,
-        mapping_lr_multiplier=0.1,
-        channels=[6, 4],
-        conditions=KNOWN.size,
-    )
-    for block in made.synthesis.blocks:
-        torch.nn.init.normal_(block.to_image.weight)
-    made.measure_average(torch.Generator().manual_seed(0))
-    return made.eval().requires_grad_(False)
+    return small_generator(KNOWN)
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,12 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from small_generator import small_generator
 from syda import paths
 from syda.cli import app
 from syda.dicom.series import read_slices, series_uid
 from syda.errors import CheckFailed, CorruptData, UsageError
 from syda.model.conditions import measure
-from syda.model.generator import Generator
 from syda.params import load
 from syda.records import reader
 from syda.records.writer import INDEX
@@ -43,19 +43,9 @@ DATA = Path(os.environ.get("SYDA_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
 def release(folder, data):
-    torch.manual_seed(0)
-    generator = Generator(
-        latent=6,
-        mapping_layers=2,
-        mapping_lr_multiplier=0.1,
-        channels=[6, 4],
-        conditions=KNOWN.size,
-    )
-    for block in generator.synthesis.blocks:
-        torch.nn.init.normal_(block.to_image.weight)
-    generator.measure_average(torch.Generator().manual_seed(0))
+    generator = small_generator(KNOWN)
     recipe = training.Recipe(0, 60, 0.01, 8, 0.0, torch.float32)
-    encoder, missed = training.fit(generator.eval().requires_grad_(False), KNOWN, recipe)
+    encoder, missed = training.fit(generator, KNOWN, recipe)
     sizes = measure([{"effective_spacing_mm": 9.0}], ["effective_spacing_mm"])
     told = {"architecture": encoder.architecture, "images": 60, "unexplained": missed}
     folder.mkdir(parents=True)

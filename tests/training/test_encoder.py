@@ -4,9 +4,9 @@ import pytest
 import torch
 from safetensors.torch import save
 
+from small_generator import small_generator
 from syda.model.conditions import measure
 from syda.model.encoder import Encoder
-from syda.model.generator import Generator
 from syda.training import encoder as training
 
 KNOWN = measure([{"body_width_mm": 300.0 + 10 * i, "sex": "FM"[i % 2]} for i in range(9)], ["sex"])
@@ -16,30 +16,15 @@ RECIPE = training.Recipe(
 )
 
 
-def generator(conditions):
-    torch.manual_seed(0)
-    made = Generator(
-        latent=6,
-        mapping_layers=2,
-        mapping_lr_multiplier=0.1,
-        channels=[6, 4],
-        conditions=conditions.size,
-    )
-    for block in made.synthesis.blocks:
-        torch.nn.init.normal_(block.to_image.weight)
-    made.measure_average(torch.Generator().manual_seed(0))
-    return made.eval().requires_grad_(False)
-
-
 @pytest.mark.parametrize("known", [KNOWN, NOTHING], ids=["properties", "none"])
 def test_explains_most_of_what_it_was_not_trained_on(known):
     """One that always says the mean misses all of the variance: 1."""
-    _, missed = training.fit(generator(known), known, RECIPE)
+    _, missed = training.fit(small_generator(known), known, RECIPE)
     assert 0 < missed < 0.5
 
 
 def test_the_same_bytes_and_the_generator_as_it_was():
-    network = generator(KNOWN)
+    network = small_generator(KNOWN)
     before = copy.deepcopy(network.state_dict())
     first, second = (training.fit(network, KNOWN, RECIPE)[0] for _ in range(2))
     assert save(first.state_dict()) == save(second.state_dict())
@@ -47,7 +32,7 @@ def test_the_same_bytes_and_the_generator_as_it_was():
 
 
 def test_reads_tones_with_the_generators_curve():
-    network = generator(NOTHING)
+    network = small_generator(NOTHING)
     network.synthesis.tone.fit(torch.rand(4, 1, 8, 8, 8) - 0.5)
     encoder, _ = training.fit(network, NOTHING, RECIPE)
     assert torch.equal(encoder.tone.knots, network.synthesis.tone.knots)
