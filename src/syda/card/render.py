@@ -15,7 +15,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from syda.card import signoffs, status
-from syda.card.schema import SCHEMA, Fact, Row, Section
+from syda.card.schema import APPENDICES, SCHEMA, Fact, Row, Section
 from syda.card.signoffs import SignOff
 from syda.card.sources import Inputs
 from syda.card.status import State, Status
@@ -178,6 +178,7 @@ def _markdown(
         by={section.number: section for section in sections},
         statuses=statuses,
         debts=status.debts(sections),
+        appendices=APPENDICES,
         counts={state: sum(one.state == state for one in statuses) for state in get_args(State)},
         up=Markup(up),
         pictures=Markup(up + pictures),
