@@ -156,6 +156,8 @@ def text(value, exact):
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(text(item, exact) for item in value) or "an empty list"
+    if value == {}:
+        return "none"
     if isinstance(value, float) and not exact and value:
         number = Decimal(value)  # exactly the binary value
         place = Decimal(1).scaleb(min(0, number.adjusted() - DIGITS + 1))

@@ -6,7 +6,8 @@ import torch
 from syda.errors import CorruptData
 from syda.metrics import feature_space
 from syda.metrics.cohorts import Grid
-from syda.metrics.feature_space import IMAGENET_MEAN, IMAGENET_STD, TAPS, FeatureSpace, Slice
+from syda.metrics.feature_space import IMAGENET_MEAN, IMAGENET_STD, TAPS, FeatureSpace
+from syda.metrics.slices import PLANES, Slice
 
 GRID = Grid(16, -1000, 1000)
 
@@ -51,7 +52,7 @@ def test_images_are_windowed_normalised_and_turned_for_display(space: FeatureSpa
 def test_each_plane_cuts_its_own_axis(space: FeatureSpace) -> None:
     volume = torch.full((1, 16, 16, 16), -1.0)
     volume[0, 5] = 1
-    inside = [space.images(volume, Slice(plane, 5)).mean() for plane in feature_space.PLANES]
+    inside = [space.images(volume, Slice(plane, 5)).mean() for plane in PLANES]
     assert inside[0] > inside[1]
     assert inside[1] == pytest.approx(inside[2].item())
 

@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -11,8 +12,9 @@ import pytest
 from ruamel.yaml import YAML
 from scipy.stats import spearmanr
 
+import published_networks
 from syda import paths
-from syda.errors import CheckFailed, CorruptData, UsageError
+from syda.errors import CheckFailed, CorruptData, ParamsError, UsageError
 from syda.records import split, writer
 from syda.records.schema import Record
 from syda.runtime.outputs import write_json
@@ -65,7 +67,9 @@ def root(workspace: Callable[..., Path]) -> Path:
     )
     yaml = YAML()
     document = yaml.load(root / paths.PARAMS)
-    document["evaluate"] = {"seed": 1, "pairs": 5, "bootstrap": 100, "shown": 2}
+    document["evaluate"] = {
+        "seed": 1, "pairs": 5, "bootstrap": 100, "shown": 2, "extractors": {},
+    }  # fmt: skip
     yaml.dump(document, root / paths.PARAMS)
     write_records(root / paths.RECORDS)
     for seed in range(5):
@@ -180,6 +184,61 @@ def test_twelve_patients_of_each_have_every_figure(root: Path) -> None:
         assert set(tests["copies_q5"]) == {"value", "low", "high", "n", "real", "p"}
     assert details["privacy"]["verdict"].startswith("There are signs")
     assert len(details["privacy"]["spaces"]["rms_hu"]["nearest"]) == 12
+
+
+def give(root: Path, **extractors: dict[str, str]) -> None:
+    """Name files of other networks in params.yaml."""
+    yaml = YAML()
+    document = yaml.load(root / paths.PARAMS)
+    document["evaluate"]["extractors"] = {
+        name.replace("_", "-"): file for name, file in extractors.items()
+    }
+    yaml.dump(document, root / paths.PARAMS)
+
+
+def test_a_given_network_has_figures_of_its_own(root: Path, tmp_path: Path) -> None:
+    evaluate.run(root)
+    without = numbers(root)[0]["holdout"]
+    file = tmp_path / "elsewhere" / "resnet_10.pth"
+    file.parent.mkdir()
+    published_networks.save_medicalnet(published_networks.medicalnet(10), file)
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    give(root, medicalnet_resnet10={"path": str(file), "sha256": sha256})
+    evaluate.run(root)
+    metrics, details = numbers(root)
+    (key,) = metrics["holdout"].keys() - without.keys()
+    assert key.startswith("kid_poly3_medicalnet-resnet10-")
+    assert {name: metrics["holdout"][name] for name in without} == without
+    assert details["metrics"][key]["protocol"]["weights_sha256"] == sha256
+    manifest = (root / paths.manifest("evaluate")).read_text()
+    assert json.loads(manifest)["params"]["evaluate"]["extractors"] == {
+        "medicalnet-resnet10": {"sha256": sha256}
+    }
+    assert "elsewhere" not in manifest
+
+
+def test_an_extractor_whose_file_is_missing_stops_the_stage(root: Path) -> None:
+    give(root, radimagenet_resnet50={"path": "weights/ResNet50.pt", "sha256": "0" * 64})
+    with pytest.raises(UsageError, match=r"weights/ResNet50\.pt cannot be read .*No such file"):
+        evaluate.run(root)
+    assert not (root / paths.METRICS).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "fault"),
+    [
+        ("resnet", {"path": "a", "sha256": "0" * 64}, "resnet: no network among medicalnet-"),
+        ("medicalnet-resnet10", {"path": "a"}, "sha256: missing key"),
+        ("medicalnet-resnet10", {"path": "", "sha256": "0" * 64}, "path: "),
+        ("medicalnet-resnet10", {"path": "a", "sha256": "0" * 63}, "sha256: "),
+    ],
+)
+def test_an_extractor_needs_a_known_name_a_path_and_a_digest(
+    root: Path, name: str, file: dict[str, str], fault: str
+) -> None:
+    give(root, **{name: file})
+    with pytest.raises(ParamsError, match=rf"evaluate.*extractors.*{fault}"):
+        evaluate.run(root)
 
 
 def test_properties_asked_for_stand_beside_what_the_cube_costs(root: Path) -> None:

@@ -51,6 +51,8 @@ def plain(value: Any, digits: int | None) -> str:
             return np.format_float_positional(round(value, places), trim="-")
         case list() | tuple():
             return ", ".join(plain(item, digits) for item in value) or "an empty list"
+        case dict() if not value:
+            return "none"
         case _:
             return str(value)
 

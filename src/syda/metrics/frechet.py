@@ -16,7 +16,7 @@ from syda.metrics import subsets
 from syda.metrics.cohorts import Cohorts, Floats, Sampling
 from syda.metrics.estimate import Estimate, Figure
 from syda.metrics.metric import About
-from syda.metrics.perception import Perception
+from syda.metrics.perception import Observer, Vectors
 from syda.metrics.subsets import Subsets
 
 
@@ -60,16 +60,16 @@ def coordinates(vectors: Floats) -> Floats:
 class FrechetRatio:
     """FD of synthetic volumes to a real split, over that of the other real split to it."""
 
-    def __init__(self, perception: Perception) -> None:
-        self._perception = perception
+    def __init__(self, observer: Observer[Vectors]) -> None:
+        self._observer = observer
 
     @property
     def about(self) -> About:
         """Identity, and how to read the figure."""
-        space = self._perception.space
+        space = self._observer.space
         return About(
             key=f"fd_ratio_{space.vector_id}",
-            title="Fréchet distance over its floor",
+            title=space.titled("Fréchet distance over its floor"),
             unit="1",
             aim="lower",
             source="Heusel et al., NeurIPS 2017, eq. 6; Dowson and Landau, 1982",
@@ -86,7 +86,7 @@ class FrechetRatio:
         """Measure against every real split; see :class:`syda.metrics.metric.Metric`."""
         if not subsets.enough(cohorts):
             return {}
-        vectors = coordinates(self._perception.of(cohorts).vectors)
+        vectors = coordinates(self._observer.of(cohorts).vectors)
         draws = subsets.draw(cohorts, sampling)
         floor = _distance(vectors, draws, *cohorts.real)
         one = Estimate(1.0, np.ones(sampling.bootstrap), draws.size)

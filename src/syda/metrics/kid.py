@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from syda.metrics.cohorts import Cohort, Cohorts, Floats, Sampling
 from syda.metrics.estimate import Estimate, Figure
 from syda.metrics.metric import About
-from syda.metrics.perception import Perception
+from syda.metrics.perception import Observer, Vectors
 
 
 def kernel(x: Floats, y: Floats) -> Floats:
@@ -99,16 +99,16 @@ class KernelDistance:
     figure, so it errs towards "not told apart".
     """
 
-    def __init__(self, perception: Perception) -> None:
-        self._perception = perception
+    def __init__(self, observer: Observer[Vectors]) -> None:
+        self._observer = observer
 
     @property
     def about(self) -> About:
         """Identity, and how to read the figure."""
-        space = self._perception.space
+        space = self._observer.space
         return About(
             key=f"kid_poly3_{space.vector_id}",
-            title="KID",
+            title=space.titled("KID"),
             unit="1",
             aim="lower",
             source="Binkowski et al., ICLR 2018, section 4; Gretton et al., JMLR 13, 2012, eq. 3",
@@ -122,7 +122,7 @@ class KernelDistance:
 
     def measure(self, cohorts: Cohorts, sampling: Sampling) -> dict[str, Figure]:
         """Measure against every real split; see :class:`syda.metrics.metric.Metric`."""
-        vectors, rows = self._perception.of(cohorts).vectors, self._perception.rows(cohorts)
+        vectors, rows = self._observer.of(cohorts).vectors, self._observer.rows(cohorts)
 
         def draws(cohort: Cohort) -> Draws:
             weights = np.vstack([np.ones(len(cohort)), sampling.weights(cohort)])

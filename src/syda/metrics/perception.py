@@ -4,13 +4,16 @@ The network is what such a metric costs, so the volumes are looked at once: whil
 at hand they give the perceptual distances of all pairs, and its last features go into the vectors.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
 
 from syda.metrics.cohorts import Cohorts, Floats, Grid, Images
-from syda.metrics.feature_space import PLANES, FeatureSpace
+from syda.metrics.feature_space import Features, FeatureSpace
+from syda.metrics.slices import PLANES, Slice
 from syda.runtime import progress
 
 
@@ -27,7 +30,28 @@ class Impression:
     vectors: Floats
 
 
-def look(space: FeatureSpace, images: Images) -> Impression:
+class Vectors(Protocol):
+    """What any network makes of V volumes."""
+
+    @property
+    def vectors(self) -> Floats:
+        """``[V, d]`` one feature vector a volume."""
+        ...
+
+
+class Slicewise(Protocol):
+    """A network that sees volumes slice by slice."""
+
+    def slices(self) -> list[Slice]:
+        """Return the cuts, plane by plane."""
+        ...
+
+    def features(self, volumes: torch.Tensor, cut: Slice) -> Features:
+        """Features of one cut through every one of ``[V, D, H, W]`` volumes."""
+        ...
+
+
+def look(space: Slicewise, images: Images) -> Impression:
     """Pass every slice of every volume through the network.
 
     The perceptual distance of two slices is the squared difference of their unit-length channel
@@ -74,27 +98,68 @@ def _squared_distances(maps: torch.Tensor) -> torch.Tensor:
     return squared.fill_diagonal_(0)
 
 
-class Perception:
-    """The network before the volumes of an evaluation.
+class VectorSpace(Protocol):
+    """The space that vectors of volumes lie in."""
+
+    @property
+    def vector_id(self) -> str:
+        """The network's name, and 8 hexadecimal digits of the definition's sha256."""
+        ...
+
+    @property
+    def vector_definition(self) -> dict[str, Any]:
+        """Every choice that a vector depends on."""
+        ...
+
+    def titled(self, metric: str) -> str:
+        """Title of a metric in this space, for people."""
+        ...
+
+
+SeenT_co = TypeVar("SeenT_co", bound=Vectors, covariant=True)
+
+
+class Observer(ABC, Generic[SeenT_co]):
+    """A network before the volumes of an evaluation.
+
+    Attributes:
+        space: where its vectors lie.
+    """
+
+    space: VectorSpace
+    _latest: tuple[Cohorts, SeenT_co] | None = None
+
+    @abstractmethod
+    def see(self, images: Images) -> SeenT_co:
+        """Look at ``[V, D, H, W]`` volumes in the model range."""
+
+    def of(self, cohorts: Cohorts) -> SeenT_co:
+        """Look at all volumes, in the order of :meth:`rows`; at the same cohorts only once."""
+        if self._latest is None or self._latest[0] is not cohorts:
+            images = np.concatenate([cohort.images for cohort in cohorts.all()])
+            self._latest = cohorts, self.see(images)
+        return self._latest[1]
+
+    @staticmethod
+    def rows(cohorts: Cohorts) -> dict[str, slice]:
+        """Where each cohort's volumes stand in what was seen, by label."""
+        members = cohorts.all()
+        starts = np.cumsum([0, *map(len, members)]).tolist()
+        return {c.label: slice(a, b) for c, a, b in zip(members, starts, starts[1:], strict=False)}
+
+
+class Perception(Observer[Impression]):
+    """The pinned network, which every evaluation has.
 
     Raises:
         CorruptData: the installed weights are not the pinned ones.
     """
 
+    space: FeatureSpace
+
     def __init__(self, grid: Grid) -> None:
         self.space = FeatureSpace(grid)
-        self._latest: tuple[Cohorts, Impression] | None = None
 
-    def of(self, cohorts: Cohorts) -> Impression:
-        """Look at all volumes, in the order of :meth:`rows`; at the same cohorts only once."""
-        if self._latest is None or self._latest[0] is not cohorts:
-            images = np.concatenate([cohort.images for cohort in cohorts.all()])
-            self._latest = cohorts, look(self.space, images)
-        return self._latest[1]
-
-    @staticmethod
-    def rows(cohorts: Cohorts) -> dict[str, slice]:
-        """Where each cohort's volumes stand in an impression, by label."""
-        members = cohorts.all()
-        starts = np.cumsum([0, *map(len, members)]).tolist()
-        return {c.label: slice(a, b) for c, a, b in zip(members, starts, starts[1:], strict=False)}
+    def see(self, images: Images) -> Impression:
+        """Look at ``[V, D, H, W]`` volumes in the model range."""
+        return look(self.space, images)

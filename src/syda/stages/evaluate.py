@@ -68,10 +68,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from syda import paths
 from syda.errors import CheckFailed, CorruptData
@@ -79,10 +79,12 @@ from syda.figures import charts, planes
 from syda.metrics import hu_histogram, privacy, properties, registry, verdict
 from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
 from syda.metrics.estimate import Figure, rounded
+from syda.metrics.extractors import Extractor
 from syda.metrics.metric import Metric
 from syda.metrics.perception import Perception
 from syda.metrics.privacy import Audit
 from syda.metrics.properties import Answers, Control
+from syda.metrics.weights import PUBLISHED
 from syda.params import Section, load
 from syda.records import reader
 from syda.records.split import SPLITS, Split
@@ -114,6 +116,15 @@ SMALLEST_COHORT = 2  # patients: a pair
 _CHART_BIN_HU = 10
 
 
+class Weights(Section):
+    """A network's weights, as their authors published them."""
+
+    path: str = Field(min_length=1)
+    """Absolute, or relative to the repository root."""
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    """That the file must have."""
+
+
 class Params(Section):
     """Section ``evaluate``."""
 
@@ -125,6 +136,23 @@ class Params(Section):
     """Replicates behind each 95 % interval."""
     shown: int = Field(ge=1)
     """Synthetic volumes in the pictures, the first by name: none is picked by hand."""
+    extractors: dict[str, Weights]
+    """Other networks to compare distributions by; none unless their files are at hand."""
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        unknown = sorted(self.extractors.keys() - PUBLISHED.keys())
+        if unknown:
+            known = ", ".join(PUBLISHED)
+            raise ValueError(f"extractors: {', '.join(unknown)}: no network among {known}")
+        return self
+
+    def told(self) -> dict[str, Any]:
+        """What the manifest says of it: where a given file lies is nobody's business."""
+        told = self.model_dump(mode="json")
+        for file in told["extractors"].values():
+            del file["path"]
+        return told
 
 
 def run(root: Path) -> None:
@@ -132,16 +160,22 @@ def run(root: Path) -> None:
 
     Raises:
         CheckFailed: fewer than two synthetic volumes, or a split of fewer than two patients.
+        UsageError: the file of an extractor is not there.
         CorruptData: a synthetic volume is not of the model's size, or its JSON, what the gate
-            counted, or the curves are unreadable.
+            counted, or the curves are unreadable; the file of an extractor is another than the
+            pinned one, or not of its network.
     """
     params = load(root)
     own, ct = params.section("evaluate", Params), params.ct
     with stage.running(
-        root, "evaluate", reads=READS, writes=WRITES, params={"evaluate": own, "ct": ct}
+        root, "evaluate", reads=READS, writes=WRITES, params={"evaluate": own.told(), "ct": ct}
     ):
         space = ModelSpace(ct.size, ct.spacing_mm, ct.window_min, ct.window_max)
         grid = Grid(ct.size, ct.window_min, ct.window_max)
+        others = [
+            Extractor(name, root / file.path, file.sha256, grid)
+            for name, file in own.extractors.items()
+        ]
         real: dict[str, Cohort] = {
             split: _real(root / paths.RECORDS, split, space) for split in SPLITS
         }
@@ -150,7 +184,7 @@ def run(root: Path) -> None:
         gate = _gate(root)
         controls = _controls(root, cohorts, space, own)
         perception = Perception(grid)
-        numbers, details = _measure(registry.build(grid, perception), cohorts, own)
+        numbers, details = _measure(registry.build(grid, perception, others), cohorts, own)
         numbers["gate"], details["gate"] = gate
         _add_controls(numbers, details, controls)
         _add_audits(numbers, details, privacy.measure(perception, grid, cohorts, _sampling(own)))
@@ -259,7 +293,7 @@ def _measure(
             figures[split][metric.about.key] = figure
         measured += [metric] if found else []
     numbers: dict[str, Any] = {
-        COMPARED: {key: figure.summary() for key, figure in figures[COMPARED].items()},
+        COMPARED: {key: figure.compared() for key, figure in figures[COMPARED].items()},
         "n": {cohort.label: len(cohort) for cohort in cohorts.all()},
     }
     return numbers, _details(measured, cohorts, figures, own)
