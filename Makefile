@@ -77,10 +77,11 @@ verify: setup  ## hold dvc.lock, manifests, reports and card against the committ
 ci:  ## everything that CI runs, 15 to 30 minutes
 	.ci/run
 
-bench: setup  ## measure preprocessing and the networks beside their peers (reports/benchmarks; installs them; minutes)
+bench: setup  ## measure preprocessing, the networks and the evaluation (reports/benchmarks; installs the peers; minutes)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-bench.lock
 	PYTHONPATH=src:tests python -m bench.preprocess
 	PYTHONPATH=src:tests python -m bench.model
+	PYTHONPATH=src:tests python -m bench.evaluate
 
 hooks: setup  ## check each commit before it is made (pre-commit)
 	pre-commit install

@@ -6,7 +6,14 @@ from matplotlib.image import imread
 
 from syda.errors import CorruptData
 from syda.figures import style
-from syda.figures.charts import hu_histogram, read_curves, running_median, training_curves
+from syda.figures.charts import (
+    Nearest,
+    hu_histogram,
+    nearest_training,
+    read_curves,
+    running_median,
+    training_curves,
+)
 
 
 def has_colour(path: Path, colour: str) -> bool:
@@ -84,3 +91,23 @@ def test_hu_histogram_draws_all_three_cohorts(tmp_path: Path) -> None:
     hu_histogram(centres, shares, second)
     assert first.read_bytes() == second.read_bytes()
     assert all(has_colour(first, colour) for colour in (style.BLUE, style.SKY, style.ORANGE))
+
+
+def test_nearest_training_draws_both_cohorts_in_every_space(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    far, near = rng.uniform(60, 90, 30), rng.uniform(40, 70, 20)
+    spaces = [
+        Nearest("Distances voxel by voxel", "HU", far, near, 42),
+        Nearest("Distances perceptual", "1", far / 500, near / 500, 0.08),
+    ]
+    first, second = tmp_path / "a.png", tmp_path / "b.png"
+    nearest_training(spaces, first)
+    nearest_training(spaces, second)
+    assert first.read_bytes() == second.read_bytes()
+    assert all(has_colour(first, colour) for colour in (style.SKY, style.ORANGE, style.GREY))
+
+
+def test_without_a_space_the_picture_says_why(tmp_path: Path) -> None:
+    nearest_training([], tmp_path / "a.png")
+    assert has_colour(tmp_path / "a.png", style.INK)
+    assert not has_colour(tmp_path / "a.png", style.ORANGE)

@@ -125,6 +125,8 @@ def test_one_copy_among_many_is_a_sign(as_cohort: MakeCohort) -> None:
     assert "a volume much nearer than any held-out scan" in verdict.signs_of_copying(found)
     assert found.listing[7] == "synthetic-7 train-3 0.000000"
     assert found.closest["synthetic"] == 0
+    assert found.nearest["synthetic"][7] == 0
+    assert (len(found.nearest["synthetic"]), len(found.nearest["holdout"])) == (SYNTHETIC, HOLDOUT)
 
 
 def test_copies_of_one_scan_are_copies(as_cohort: MakeCohort) -> None:

@@ -13,7 +13,7 @@ FINDINGS = {
     COPIES: Finding(0.03, 0.0, 0.16, 32, {"real": 0.05, "p": 0.6}),
 }
 NEAR = {"synthetic": 50.0, "holdout": 55.0}
-CLEAN = Audit("rms_hu", "voxel by voxel", "HU", FINDINGS, 41.0, NEAR, NEAR, ())
+CLEAN = Audit("rms_hu", "voxel by voxel", "HU", FINDINGS, 41.0, NEAR, NEAR, (), {})
 
 
 def test_no_sign_is_no_proof() -> None:

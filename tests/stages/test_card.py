@@ -701,6 +701,7 @@ def test_privacy_stands_in_section_5_and_its_verdict_in_section_6(root):
     assert "| 12 | halves of the training scans | 0.5012 | 0.3112 | 0.6912 | not defined |" in page
     assert sections["8"]["facts"]["memorisation"]["value"] == 78.12
     assert "By\nchance" in page
+    assert page.count("/nearest_training.png)") == 1
 
 
 def test_without_privacy_tests_the_developers_owe_them(clean):

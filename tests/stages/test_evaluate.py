@@ -329,6 +329,33 @@ def test_hu_table_holds_whole_shares(root: Path) -> None:
         assert sum(float(row[name]) for row in rows) == pytest.approx(1, abs=1e-4)
 
 
+def test_the_table_of_nearest_distances_is_of_every_space(root: Path) -> None:
+    evaluate.run(root)
+    assert (root / evaluate.NEAREST_TABLE).read_text() == "percent_of_volumes\n"
+    write_records(root / paths.RECORDS, train=12, holdout=12)
+    for seed in range(12):
+        image, longest = SPACE.encode(scan(seed))
+        nifti.write(
+            root / paths.SYNTHETIC / f"{seed:06d}{nifti.SUFFIX}", SPACE.decode(image, longest)
+        )
+        write_json(root / paths.SYNTHETIC / f"{seed:06d}.json", {})
+    evaluate.run(root)
+    with (root / evaluate.NEAREST_TABLE).open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    spaces = numbers(root)[1]["privacy"]["spaces"]
+    assert list(rows[0]) == ["percent_of_volumes"] + [
+        f"{space}_{label}" for space in sorted(spaces) for label in ("synthetic", "holdout")
+    ]
+    assert [int(row["percent_of_volumes"]) for row in rows] == list(range(0, 101, 5))
+    for space, found in spaces.items():
+        for label in ("synthetic", "holdout"):
+            column = [float(row[f"{space}_{label}"]) for row in rows]
+            assert column == sorted(column)
+            assert (column[0], column[10]) == pytest.approx(
+                (found["closest"][label], found["median"][label]), abs=2e-6
+            )
+
+
 def test_one_synthetic_volume_is_too_few(root: Path) -> None:
     for file in nifti.case_files(root / paths.SYNTHETIC)[1:]:
         file.unlink()

@@ -1,7 +1,8 @@
 """Charts of a training run and of HU."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,26 @@ COHORTS = {
     "holdout": ("real, held out", style.SKY, "--"),
     "synthetic": ("synthetic", style.ORANGE, "-"),
 }
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """Distances to the nearest training scan, in one space.
+
+    Attributes:
+        title: of the space.
+        unit: of a distance; ``1`` for a bare number.
+        synthetic: of each synthetic volume.
+        holdout: of each held-out scan.
+        threshold: a copy is nearer than this.
+    """
+
+    title: str
+    unit: str
+    synthetic: Series
+    holdout: Series
+    threshold: float
+
 
 _SOFT_TISSUE = (-200, 300)
 _SMOOTHED_SHARE = 0.05  # of the run, under the running median
@@ -118,3 +139,27 @@ def hu_histogram(centres: NDArray[np.int64], shares: Mapping[str, Series], path:
         style.label(enlarged, "Fat and soft tissue", "Hounsfield units", unit)
         style.legend(whole)
         style.legend(enlarged)
+
+
+def nearest_training(spaces: Sequence[Nearest], path: Path) -> None:
+    """Draw how many volumes lie within a distance of a training scan, as a PNG file.
+
+    Args:
+        spaces: a panel each; where there is none the picture says why.
+        path: of the PNG file.
+    """
+    with style.figure(path, (11, 4.2), padding=0.08) as figure:
+        if not spaces:
+            figure.text(0.5, 0.5, "Not measured: too few patients in a cohort", ha="center")
+        for place, space in enumerate(spaces, start=1):
+            axes = figure.add_subplot(1, len(spaces), place)
+            for cohort, values in (("holdout", space.holdout), ("synthetic", space.synthetic)):
+                name, colour, dashes = COHORTS[cohort]
+                axes.ecdf(values, color=colour, linestyle=dashes, label=name)
+            axes.axvline(space.threshold, color=style.GREY, linestyle=":", label="nearer: a copy")
+            axes.set_xlim(left=0)
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f}"))
+            unit = "" if space.unit == "1" else f" ({space.unit})"
+            distance = f"distance to the nearest training scan{unit}"
+            style.label(axes, space.title, distance, "volumes within it (%)")
+            style.legend(axes)

@@ -139,6 +139,7 @@ class Audit:
             scans.
         closest: the smallest such distance, likewise.
         listing: ``volume scan distance``: each synthetic volume's nearest training scan.
+        nearest: these distances, and those of the held-out scans, by the names of ``median``.
     """
 
     space: str
@@ -149,6 +150,7 @@ class Audit:
     median: Mapping[str, float]
     closest: Mapping[str, float]
     listing: tuple[str, ...]
+    nearest: Mapping[str, Floats]
 
     def detail(self) -> dict[str, Any]:
         """The findings and what lies behind them, for ``details.json``."""
@@ -220,7 +222,7 @@ def audit(
     both = {"synthetic": nearest, "holdout": held_nearest}
     median = {label: float(np.median(values)) for label, values in both.items()}
     closest = {label: float(values.min()) for label, values in both.items()}
-    return Audit(space, title, unit, findings, threshold, median, closest, listing)
+    return Audit(space, title, unit, findings, threshold, median, closest, listing, both)
 
 
 def share_nearer(to_first: Floats, to_second: Floats) -> float:

@@ -64,7 +64,7 @@ and never a delta. A metric that needs more patients than there are has no key.
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -100,11 +100,23 @@ PICTURE = paths.EVALUATION / "synthetic.png"
 CURVES_CHART = paths.EVALUATION / "training_curves.png"
 HU_CHART = paths.EVALUATION / "hu_histogram.png"
 HU_TABLE = paths.EVALUATION / "hu_histogram.csv"
+NEAREST_CHART = paths.EVALUATION / "nearest_training.png"
+NEAREST_TABLE = paths.EVALUATION / "nearest_training.csv"
 REAL_PICTURE = paths.EVALUATION / "real_beside_synthetic.png"
 """Shows real voxels: in DVC's cache, never in git."""
 
 READS = [paths.RECORDS, paths.SYNTHETIC, paths.validation_report("synthetic"), paths.CURVES]
-WRITES = [paths.METRICS, DETAILS, PICTURE, CURVES_CHART, HU_CHART, HU_TABLE, REAL_PICTURE]
+WRITES = [
+    paths.METRICS,
+    DETAILS,
+    PICTURE,
+    CURVES_CHART,
+    HU_CHART,
+    HU_TABLE,
+    NEAREST_CHART,
+    NEAREST_TABLE,
+    REAL_PICTURE,
+]
 
 COMPARED: Split = "holdout"
 """The split whose figures are in ``metrics.json``."""
@@ -114,6 +126,7 @@ GATE_COUNTS = paths.SYNTHETIC / "gate.json"
 SMALLEST_COHORT = 2  # patients: a pair
 
 _CHART_BIN_HU = 10
+_CHART_STEP_PERCENT = 5
 
 
 class Weights(Section):
@@ -187,11 +200,13 @@ def run(root: Path) -> None:
         numbers, details = _measure(registry.build(grid, perception, others), cohorts, own)
         numbers["gate"], details["gate"] = gate
         _add_controls(numbers, details, controls)
-        _add_audits(numbers, details, privacy.measure(perception, grid, cohorts, _sampling(own)))
+        audits = privacy.measure(perception, grid, cohorts, _sampling(own))
+        _add_audits(numbers, details, audits)
         write_json(root / paths.METRICS, numbers)
         write_json(root / DETAILS, details)
         _draw(root, space, own.shown)
         _draw_histograms(root, cohorts, grid)
+        _draw_nearest(root, audits)
         charts.training_curves(charts.read_curves(root / paths.CURVES), root / CURVES_CHART)
 
 
@@ -366,9 +381,39 @@ def _draw_histograms(root: Path, cohorts: Cohorts, grid: Grid) -> None:
         centres, shares[cohort.label] = hu_histogram.coarse(pooled, grid, _CHART_BIN_HU)
     charts.hu_histogram(centres, shares, root / HU_CHART)
     names = [*cohorts.real, cohorts.synthetic.label]
+    rows = (
+        [int(centre), *(rounded(shares[name][row]) for name in names)]
+        for row, centre in enumerate(centres)
+    )
+    _write_table(root / HU_TABLE, ["hu", *names], rows)
+
+
+def _draw_nearest(root: Path, audits: Sequence[Audit]) -> None:
+    spaces = [
+        charts.Nearest(
+            f"Distances {audit.title}",
+            audit.unit,
+            audit.nearest["synthetic"],
+            audit.nearest["holdout"],
+            audit.threshold,
+        )
+        for audit in audits
+    ]
+    charts.nearest_training(spaces, root / NEAREST_CHART)
+    columns = {
+        f"{audit.space}_{label}": values
+        for audit in audits
+        for label, values in audit.nearest.items()
+    }
+    percents = range(0, 101, _CHART_STEP_PERCENT) if columns else ()
+    rows = (
+        [percent, *(rounded(np.quantile(values, percent / 100)) for values in columns.values())]
+        for percent in percents
+    )
+    _write_table(root / NEAREST_TABLE, ["percent_of_volumes", *columns], rows)
+
+
+def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[float]]) -> None:
     table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["hu", *names])
-    for row, centre in enumerate(centres):
-        writer.writerow([int(centre), *(rounded(shares[name][row]) for name in names)])
-    write_text(root / HU_TABLE, table.getvalue())
+    csv.writer(table, lineterminator="\n").writerows([header, *rows])
+    write_text(path, table.getvalue())
