@@ -88,8 +88,7 @@ TISSUES = (
 class TissueHu:
     """Where a tissue lies in the pooled histogram of the bodies, beside the real one.
 
-    At a limit of the band: the histogram has no peak there. Volumes without a voxel in the band do
-    not count.
+    A figure at a limit of the band: the histogram has no peak in it, or no voxel at all.
     """
 
     def __init__(self, within: Interior, tissue: Tissue) -> None:
@@ -127,15 +126,14 @@ class TissueHu:
         )
 
     def _rows(self, hu: Floats) -> Floats:
-        """``[V, band]`` shares, smoothed; NaN where there are none."""
+        """``[V, band]`` shares, smoothed."""
         low, high = (
             end - self._interior.grid.window_min for end in self._band(self._interior.grid)
         )
         band = slice(low, high + 1)
-        empty = hu[:, band].sum(axis=1) == 0
         if self._tissue.sigma:
             hu = ndimage.gaussian_filter1d(hu, self._tissue.sigma, axis=1, mode="constant")
-        return np.where(empty[:, None], np.nan, hu[:, band])
+        return hu[:, band]
 
     def _band(self, grid: Grid) -> tuple[int, int]:
         """The tissue's limits within the window."""
