@@ -87,3 +87,11 @@ def test_bands_end_with_the_window() -> None:
     about = TissueHu(Interior(Grid(16, -800, 600)), BONE).about
     assert about.protocol["band_hu"] == [150, 600]
     assert TissueHu(Interior(Grid(16, -800, 600)), LUNG).about.protocol["band_hu"] == [-800, -600]
+
+
+def test_a_tissue_outside_the_window_has_no_figure(as_cohort: Callable[..., Cohort]) -> None:
+    images = volumes(2, 0, KNOWN)
+    cohorts = Cohorts(as_cohort("synthetic", images), {"train": as_cohort("train", images)})
+    within = Interior(Grid(16, -160, 240))
+    measured = [TissueHu(within, tissue).measure(cohorts, SAMPLING) for tissue in TISSUES]
+    assert [bool(figures) for figures in measured] == [False, True, True, True]

@@ -67,19 +67,19 @@ class Tissue:
 
 TISSUES = (
     Tissue(
-        f"hu_peak_lung_s{SIGMA_HU}", "Peak of lung", *LUNG_HU, SIGMA_HU, peak,
+        f"hu_peak_lung_s{SIGMA_HU}", "HU peak of lung", *LUNG_HU, SIGMA_HU, peak,
         "band: Gevenois et al., AJRCCM 154, 1996; Lederer et al., AJRCCM 180, 2009",
     ),
     Tissue(
-        f"hu_peak_fat_s{SIGMA_HU}", "Peak of fat", *FAT_HU, SIGMA_HU, peak,
+        f"hu_peak_fat_s{SIGMA_HU}", "HU peak of fat", *FAT_HU, SIGMA_HU, peak,
         "band: Sjostrom et al., Am. J. Physiology 250, 1986",
     ),
     Tissue(
-        f"hu_peak_soft_s{SIGMA_HU}", "Peak of soft tissue", *SOFT_HU, SIGMA_HU, peak,
+        f"hu_peak_soft_s{SIGMA_HU}", "HU peak of soft tissue", *SOFT_HU, SIGMA_HU, peak,
         "band: from water to the least dense bone",
     ),
     Tissue(
-        f"hu_median_bone_{BONE_FROM_HU}", "Median of bone", BONE_FROM_HU, None, 0, median,
+        f"hu_median_bone_{BONE_FROM_HU}", "HU median of bone", BONE_FROM_HU, None, 0, median,
         "band: Pickhardt et al., Annals of Internal Medicine 158, 2013",
     ),
 )  # fmt: skip
@@ -99,7 +99,6 @@ class TissueHu:
     def about(self) -> About:
         """Identity, and how to read the figure."""
         tissue, grid = self._tissue, self._interior.grid
-        read = f"mode, after a Gaussian of {tissue.sigma} HU" if tissue.sigma else "median"
         return About(
             key=tissue.key,
             title=tissue.title,
@@ -111,13 +110,17 @@ class TissueHu:
                 "grid": grid.size,
                 "window_hu": [grid.window_min, grid.window_max],
                 "band_hu": list(self._band(grid)),
-                "figure": f"{read} of the pooled histogram, each volume's voxels over its body's",
+                "smoothing_hu": tissue.sigma,
+                "figure": f"{tissue.read.__name__} of the pooled histogram",
+                "pooling": "mean of volumes, each one's voxels over those of its body",
             },
         )
 
     def measure(self, cohorts: Cohorts, sampling: Sampling) -> dict[str, Figure]:
-        """Measure against every real split; see :class:`syda.metrics.metric.Metric`."""
-        low, _ = self._band(self._interior.grid)
+        """Measure against every real split; nothing where the window leaves the tissue out."""
+        low, high = self._band(self._interior.grid)
+        if low >= high:
+            return {}
         rows = {
             label: self._rows(inside.hu) for label, inside in self._interior.of(cohorts).items()
         }

@@ -44,7 +44,7 @@ class Saturated:
             title=f"Saturated share, {self._end.name} end",
             unit="1",
             aim="match",
-            source="share of voxels that the window clips; no paper",
+            source="share of the body's voxels that the HU window clips",
             protocol=interior.PROTOCOL
             | {
                 "grid": grid.size,
