@@ -6,6 +6,8 @@ GRID = Grid(32, -1000, 1000)
 NAMES = [
     "ms_ssim", "perceptual", "kid", "fd_ratio",
     "precision", "recall", "density", "coverage", "hu_w1",
+    "hu_peak_lung", "hu_peak_fat", "hu_peak_soft", "hu_median_bone",
+    "hu_saturated_low", "hu_saturated_high", "gradient_w1", "noise_power",
 ]  # fmt: skip
 """What the keys begin with; the card finds the first two by it."""
 

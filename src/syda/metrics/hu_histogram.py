@@ -8,12 +8,10 @@ end, so a wrong share of body in the cube shows as well.
 import numpy as np
 from numpy.typing import NDArray
 
-from syda.metrics.cohorts import Cohort, Cohorts, Floats, Grid, Images, Sampling
-from syda.metrics.estimate import Estimate, Figure, spread_of
+from syda.metrics import pools
+from syda.metrics.cohorts import Cohorts, Floats, Grid, Images, Sampling
+from syda.metrics.estimate import Figure
 from syda.metrics.metric import About
-
-HALF_SPLITS = 20
-"""Random half splits that the real-vs-real floor is averaged over."""
 
 
 def histograms(images: Images, grid: Grid) -> Floats:
@@ -26,12 +24,23 @@ def histograms(images: Images, grid: Grid) -> Floats:
     Returns:
         ``[V, window_max - window_min + 1]``; each row sums to 1.
     """
-    bins = grid.window_max - grid.window_min + 1
-    shares = np.empty((len(images), bins))
-    for row, image in zip(shares, images, strict=True):
-        level = np.rint((image.astype(np.float64) + 1) * grid.hu_per_unit).astype(np.int64)
-        row[:] = np.bincount(level.ravel(), minlength=bins) / level.size
-    return shares
+    above = ((image.astype(np.float64) + 1) * grid.hu_per_unit for image in images)
+    return np.stack([histogram(values, grid.window_max - grid.window_min + 1) for values in above])
+
+
+def histogram(values: Floats, bins: int) -> Floats:
+    """Share of values at each whole number.
+
+    Args:
+        values: any shape, one or more, from 0 on and below ``bins``.
+        bins: so many whole numbers from 0 on.
+
+    Returns:
+        ``[bins]``; sums to 1.
+    """
+    level = np.rint(values).astype(np.int64)
+    found: Floats = np.bincount(level.ravel(), minlength=bins) / level.size
+    return found
 
 
 def wasserstein1(shares: Floats, other: Floats) -> Floats:
@@ -69,11 +78,7 @@ def coarse(shares: Floats, grid: Grid, width: int) -> tuple[NDArray[np.int64], F
 
 
 class HuWasserstein:
-    """Wasserstein-1 of the pooled HU histograms, beside that of two halves of the real volumes.
-
-    The floor is what a perfect generator would get of so few volumes; since a half is smaller than
-    the whole, it is a little higher than that.
-    """
+    """Wasserstein-1 of the pooled HU histograms, beside that of two halves of the real volumes."""
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
@@ -92,52 +97,11 @@ class HuWasserstein:
                 "window_hu": [self._grid.window_min, self._grid.window_max],
                 "bin_hu": 1,
                 "voxels": "all, padding included",
-                "floor": f"mean of {HALF_SPLITS} random half splits of the split's patients",
+                "floor": pools.FLOOR,
             },
         )
 
     def measure(self, cohorts: Cohorts, sampling: Sampling) -> dict[str, Figure]:
         """Measure against every real split; see :class:`syda.metrics.metric.Metric`."""
-        synthetic = _Pool(cohorts.synthetic, self._grid, sampling)
-        figures = {}
-        for split, cohort in cohorts.real.items():
-            real = _Pool(cohort, self._grid, sampling)
-            figures[split] = Figure(synthetic.distance(real), real.floor(sampling))
-        return figures
-
-
-class _Pool:
-    """A cohort's histograms, pooled with equal weights (row 0) and with the bootstrap's."""
-
-    def __init__(self, cohort: Cohort, grid: Grid, sampling: Sampling) -> None:
-        self.cohort = cohort
-        self.shares = histograms(cohort.images, grid)
-        self.weights = np.vstack([np.ones(len(cohort)), sampling.weights(cohort)])
-
-    def pooled(self, members: NDArray[np.intp]) -> Floats:
-        """``[1 + bootstrap, bins]`` histogram of some members together."""
-        weights = self.weights[:, members]
-        pooled: Floats = weights @ self.shares[members] / weights.sum(axis=1, keepdims=True)
-        return pooled
-
-    def distance(self, other: "_Pool") -> Estimate:
-        """W1 to another cohort; its spread is that of single volumes to the other's pool."""
-        everyone = np.arange(len(self.cohort)), np.arange(len(other.cohort))
-        target = other.pooled(everyone[1])
-        value, *replicates = wasserstein1(self.pooled(everyone[0]), target)
-        spread = spread_of(wasserstein1(self.shares, target[:1]))
-        return Estimate(float(value), np.array(replicates), len(self.cohort), spread)
-
-    def floor(self, sampling: Sampling) -> Estimate:
-        """W1 between two halves of the patients, mean over random halves."""
-        patient = self.cohort.patient_index
-        count = int(patient.max()) + 1
-        generator = sampling.generator("halves", self.cohort.label)
-        splits = []
-        for _ in range(HALF_SPLITS):
-            in_first = np.isin(patient, generator.permutation(count)[: count // 2])
-            first, second = np.flatnonzero(in_first), np.flatnonzero(~in_first)
-            splits.append(wasserstein1(self.pooled(first), self.pooled(second)))
-        value, *replicates = np.mean(splits, axis=0)
-        spread = spread_of(np.array([split[0] for split in splits]))
-        return Estimate(float(value), np.array(replicates), len(self.cohort), spread)
+        shares = {c.label: histograms(c.images, self._grid) for c in cohorts.all()}
+        return pools.distances(cohorts, shares, wasserstein1, sampling)

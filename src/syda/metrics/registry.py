@@ -2,22 +2,27 @@
 
 from collections.abc import Sequence
 
-from syda.metrics import coverage
+from syda.metrics import coverage, hu_tissues, saturation
 from syda.metrics.cohorts import Grid
 from syda.metrics.coverage import Neighbourhood
 from syda.metrics.frechet import FrechetRatio
+from syda.metrics.gradients import GradientWasserstein
 from syda.metrics.hu_histogram import HuWasserstein
+from syda.metrics.hu_tissues import TissueHu
+from syda.metrics.interior import Interior
 from syda.metrics.kid import KernelDistance
 from syda.metrics.metric import Metric
 from syda.metrics.ms_ssim import MsSsimDiversity
+from syda.metrics.noise_power import NoisePower
 from syda.metrics.perception import Observer, Perception, Vectors
 from syda.metrics.perceptual import PerceptualDistance
+from syda.metrics.saturation import Saturated
 
 
 def build(
     grid: Grid, perception: Perception, others: Sequence[Observer[Vectors]] = ()
 ) -> list[Metric]:
-    """Return every metric for volumes on this grid, which share what a network sees of them.
+    """Return every metric for volumes on this grid; what several of them see is looked at once.
 
     Args:
         grid: of the volumes.
@@ -27,11 +32,16 @@ def build(
     Raises:
         UsageError: a metric is not defined on so small a grid.
     """
+    interior = Interior(grid)
     return [
         MsSsimDiversity(grid),
         PerceptualDistance(perception),
         *_of_vectors(perception),
         HuWasserstein(grid),
+        *(TissueHu(interior, tissue) for tissue in hu_tissues.TISSUES),
+        *(Saturated(interior, end) for end in saturation.ENDS),
+        GradientWasserstein(interior),
+        NoisePower(grid),
         *(metric for observer in others for metric in _of_vectors(observer)),
     ]
 
