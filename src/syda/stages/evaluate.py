@@ -16,6 +16,7 @@ diff`` reads as one row a figure (the values of the example are made up)::
           "n_real": 210                # pairs or volumes behind "real"
         },
         "coverage_k5_imagenet-efflite0-1a2b3c4d": {...},  # density, precision, recall likewise
+        "anatomy_spine_r1": {...},     # share of volumes that keep a rule; the others likewise
         "fd_ratio_imagenet-efflite0-1a2b3c4d": {...},     # "real" is 1
         "kid_poly3_imagenet-efflite0-1a2b3c4d": {...},
         "perceptual_imagenet-efflite0-1a2b3c4d": {...}
@@ -59,6 +60,10 @@ diff`` reads as one row a figure (the values of the example are made up)::
         "rejected_share": 0.030303,
         "reasons": {"pieces": 2, ...}  # a volume counts for each rule that it broke
       },
+      "exports": {                     # volumes written at true spacing, NIfTI and DICOM each
+        "checked": 8,
+        "faulty": 0                    # not of the volume's size, place or HU; no gate, a figure
+      },
       "n": {"holdout": 21, "synthetic": 64, "train": 43}
     }
 
@@ -67,9 +72,11 @@ and never a delta. A metric that needs more patients than there are has no key.
 ``reports/evaluation/details.json`` holds, at ``metrics.<key>``, the metric's ``title``, ``unit``,
 ``aim`` (``match``: as near to real as can be; ``lower``: the lower the better, ``real`` is the
 floor; ``higher``: the higher the better, ``real`` is the ceiling), ``source`` and ``protocol``; at
-``figures.<split>.<key>`` the spread behind each figure; at ``properties`` protocol, units and
-spread of those; at ``privacy`` how to read its tests, what lies behind them and the ``verdict`` in
-sentences; at ``volumes`` the names of what was measured; at ``sampling`` the seed and counts.
+``figures.<split>.<key>`` the spread behind each figure, and for the rules of anatomy at ``failing``
+the volumes that break each, by name; at ``exports`` the faulty exports by name; at ``properties``
+protocol, units and spread of those; at ``privacy`` how to read its tests, what lies behind them and
+the ``verdict`` in sentences; at ``volumes`` the names of what was measured; at ``sampling`` the
+seed and counts.
 """
 
 import csv
@@ -87,7 +94,7 @@ from pydantic import Field
 from syda import paths
 from syda.errors import CheckFailed, CorruptData
 from syda.figures import charts, planes
-from syda.metrics import hu_histogram, privacy, properties, registry, verdict
+from syda.metrics import exports, hu_histogram, privacy, properties, registry, verdict
 from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
 from syda.metrics.estimate import Figure, rounded
 from syda.metrics.metric import Metric
@@ -162,6 +169,8 @@ def run(root: Path) -> None:
         numbers["gate"] = gate
         _add_controls(numbers, details, controls)
         _add_audits(numbers, details, privacy.measure(perception, grid, cohorts, _sampling(own)))
+        checked = exports.check(root / paths.SYNTHETIC, space)
+        numbers["exports"], details["exports"] = checked.summary(), checked.detail()
         write_json(root / paths.METRICS, numbers)
         write_json(root / DETAILS, details)
         _draw(root, space, own.shown)
