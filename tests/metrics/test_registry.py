@@ -6,6 +6,8 @@ GRID = Grid(32, -1000, 1000)
 NAMES = [
     "ms_ssim", "perceptual", "kid", "fd_ratio",
     "precision", "recall", "density", "coverage", "hu_w1",
+    "anatomy_one_body", "anatomy_spine", "anatomy_liver_right", "anatomy_continuous",
+    "anatomy_bone_band", "anatomy_fat_band",
 ]  # fmt: skip
 """What the keys begin with; the card finds the first two by it."""
 

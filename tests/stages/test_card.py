@@ -121,6 +121,7 @@ def reports():
                 "drawn": 14, "rejected": 2, "rejected_share": 0.142857,
                 "reasons": {"border": 0, "pieces": 2, "open": 1},
             },
+            "exports": {"checked": 8, "faulty": 1},
             "n": {"holdout": 21, "train": 43, "synthetic": 12},
         },
         paths.EVALUATION / "details.json": {
@@ -606,6 +607,12 @@ def test_a_missing_input_is_wrong_use(root):
     (root / paths.PACK_REPORT).unlink()
     with pytest.raises(UsageError, match=r"reports/pack\.json does not exist"):
         run(root)
+
+
+def test_how_many_exports_are_faulty_is_told(clean):
+    _, _, document = clean
+    facts = document["sections"]["5"]["facts"]
+    assert (facts["exports"]["value"], facts["faulty_exports"]["value"]) == (8, 1)
 
 
 def test_what_the_gate_rejected_is_told_by_reason(root, clean):

@@ -78,7 +78,7 @@ class AnatomyBand:
         """Identity, and how to read the figure."""
         tissue = self._tissue
         return About(
-            key=f"anatomy_{tissue.name}_band",
+            key=f"anatomy_{tissue.name}_band_p{COVERED * 100:.0f}",
             title=tissue.title,
             unit="1",
             aim="match",
