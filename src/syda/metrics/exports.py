@@ -56,12 +56,14 @@ _UNREADABLE = (
     CorruptData,
     InvalidDicomError,
     OSError,
+    EOFError,
+    RuntimeError,
     ValueError,
     TypeError,
     LookupError,
     AttributeError,
 )
-"""What is made of other bytes, or of a file that lacks something."""
+"""What pydicom and json make of other bytes, and of a file that lacks something."""
 
 
 class Fault(StrEnum):
@@ -132,12 +134,17 @@ def _faults(folder: Path, name: str, space: ModelSpace) -> list[Fault]:
     if not all(path.exists() for path in (cube, told, file, series)):
         return [Fault.MISSING]
     try:
-        export = nifti.read(file)
+        export, source, recorded = nifti.read(file), nifti.read(cube), _Recorded.read(told)
         slices = [pydicom.dcmread(path) for path in sorted(series.iterdir())]
-        recorded = _Recorded.read(told)
-        return _of_nifti(export, nifti.read(cube), recorded, space) + _of_series(slices, export)
+        shown = _volume(slices)
     except _UNREADABLE:
         return [Fault.UNREADABLE]
+    marked = all(one.get("SyntheticData") == "YES" for one in slices)
+    return [
+        *_of_nifti(export, source, recorded, space),
+        *_of_series(shown, export),
+        *([] if marked else [Fault.UNMARKED]),
+    ]
 
 
 @dataclass(frozen=True)
@@ -176,20 +183,12 @@ def _of_nifti(export: Volume, cube: Volume, told: _Recorded, space: ModelSpace) 
     return [fault for fault, is_broken in broken.items() if is_broken]
 
 
-def _of_series(slices: Sequence[Dataset], export: Volume) -> list[Fault]:
-    found = []
-    if any(one.get("SyntheticData") != "YES" for one in slices):
-        found.append(Fault.UNMARKED)
-    series = _volume(slices)
-    if (
-        series is None
-        or series.hu.shape != export.hu.shape
-        or not _same(series.affine, export.affine)
-    ):
-        found.append(Fault.DICOM_GEOMETRY)
-    elif np.any(series.hu != export.hu):
-        found.append(Fault.DICOM_HU)
-    return found
+def _of_series(series: Volume | None, export: Volume) -> list[Fault]:
+    if series is None or series.hu.shape != export.hu.shape:
+        return [Fault.DICOM_GEOMETRY]
+    if not _same(series.affine, export.affine):
+        return [Fault.DICOM_GEOMETRY]
+    return [Fault.DICOM_HU] if np.any(series.hu != export.hu) else []
 
 
 def _volume(slices: Sequence[Dataset]) -> Volume | None:
