@@ -8,6 +8,8 @@ NAMES = [
     "precision", "recall", "density", "coverage", "hu_w1",
     "hu_peak_lung", "hu_peak_fat", "hu_peak_soft", "hu_median_bone",
     "hu_saturated_low", "hu_saturated_high", "gradient_w1", "noise_power",
+    "anatomy_one_body", "anatomy_spine", "anatomy_liver_right", "anatomy_continuous",
+    "anatomy_bone_band", "anatomy_fat_band",
 ]  # fmt: skip
 """What the keys begin with; the card finds the first two by it."""
 

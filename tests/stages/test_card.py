@@ -119,6 +119,7 @@ def reports():
                 PERCEPTUAL: {"synthetic": 0.31, "real": 0.27},
             },
             "gate": {"drawn": 14, "rejected": 2},
+            "exports": {"checked": 8, "faulty": 1},
             "n": {"holdout": 21, "train": 43, "synthetic": 12},
         },
         paths.EVALUATION / "details.json": {
@@ -624,6 +625,12 @@ def test_a_missing_input_is_wrong_use(root):
     (root / paths.PACK_REPORT).unlink()
     with pytest.raises(UsageError, match=r"reports/pack\.json does not exist"):
         run(root)
+
+
+def test_how_many_exports_are_faulty_is_told(clean):
+    _, _, document = clean
+    facts = document["sections"]["5"]["facts"]
+    assert (facts["exports"]["value"], facts["faulty_exports"]["value"]) == (8, 1)
 
 
 def test_what_the_gate_rejected_is_told_by_reason(root, clean):

@@ -136,7 +136,7 @@ def test_metrics_are_nested_by_split_and_metric(root: Path) -> None:
     metrics, details = numbers(root)
     count = {"synthetic": 5, "train": 4, "holdout": 3}
     assert metrics["n"] == count
-    assert set(metrics) == {"n", "gate", "holdout"}
+    assert set(metrics) == {"n", "gate", "exports", "holdout"}
     assert set(details["figures"]) == {"train", "holdout"}
     for side, real_pairs in (("train", 5), ("holdout", 3)):
         figures = details["figures"][side]
@@ -394,3 +394,15 @@ def test_without_the_validation_report_nothing_runs(root: Path) -> None:
     (root / paths.validation_report("synthetic")).unlink()
     with pytest.raises(UsageError, match=r"synthetic\.json does not exist"):
         evaluate.run(root)
+
+
+def test_a_faulty_export_is_a_figure_and_stops_nothing(root: Path) -> None:
+    evaluate.run(root)
+    assert json.loads((root / paths.METRICS).read_text())["exports"] == {"checked": 0, "faulty": 0}
+    cube = nifti.read(root / paths.SYNTHETIC / f"000003{nifti.SUFFIX}")
+    nifti.write(root / paths.SYNTHETIC / "physical" / f"000003{nifti.SUFFIX}", cube)
+    evaluate.run(root)
+    assert json.loads((root / paths.METRICS).read_text())["exports"] == {"checked": 1, "faulty": 1}
+    details = json.loads((root / evaluate.DETAILS).read_text())["exports"]
+    assert details["faulty"] == {"000003": ["missing"]}
+    assert details["by_kind"]["missing"] == 1

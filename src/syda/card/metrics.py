@@ -81,6 +81,8 @@ def section(reports: Mapping[str, Document], declared: Declarations) -> Section:
         "n_synthetic": metrics.fact("Synthetic volumes measured", "n", "synthetic"),
         "drawn": metrics.fact("Volumes drawn for them", "gate", "drawn"),
         "rejected": metrics.fact("Of these rejected by the gate, and replaced", "gate", "rejected"),
+        "exports": metrics.fact("Exports checked against their volume", "exports", "checked"),
+        "faulty_exports": metrics.fact("Of these faulty", "exports", "faulty"),
         "seed": details.fact("Seed of pairs and intervals", "sampling", "seed"),
         "original_dataset": declared.fact("historical/dataset_name", "Dataset of the original"),
         "original_ms_ssim": declared.fact("historical/ms_ssim", "MS-SSIM of the original"),

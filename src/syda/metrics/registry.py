@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 
 from syda.metrics import coverage, hu_tissues, saturation
+from syda.metrics.anatomy import Anatomist
+from syda.metrics.anatomy_bands import TISSUES, AnatomyBand
+from syda.metrics.anatomy_rules import RULES, AnatomyRule
 from syda.metrics.cohorts import Grid
 from syda.metrics.coverage import Neighbourhood
 from syda.metrics.frechet import FrechetRatio
@@ -32,6 +35,7 @@ def build(
     Raises:
         UsageError: a metric is not defined on so small a grid.
     """
+    anatomist = Anatomist(grid)
     interior = Interior(grid)
     return [
         MsSsimDiversity(grid),
@@ -42,6 +46,8 @@ def build(
         *(Saturated(interior, end) for end in saturation.ENDS),
         GradientWasserstein(interior),
         NoisePower(grid),
+        *(AnatomyRule(anatomist, rule) for rule in RULES),
+        *(AnatomyBand(anatomist, tissue) for tissue in TISSUES),
         *(metric for observer in others for metric in _of_vectors(observer)),
     ]
 

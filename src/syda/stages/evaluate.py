@@ -11,6 +11,7 @@ metrics diff`` is a table of one screen (the values of the example are made up):
           "real": 0.297                # the same figure among the real volumes of the split
         },
         "coverage_k5_imagenet-efflite0-1a2b3c4d": {...},  # density, precision, recall likewise
+        "anatomy_spine_r1": {...},     # share of volumes that keep a rule; the others likewise
         "fd_ratio_imagenet-efflite0-1a2b3c4d": {...},     # "real" is 1
         "kid_poly3_imagenet-efflite0-1a2b3c4d": {...},
         "perceptual_imagenet-efflite0-1a2b3c4d": {...}
@@ -33,6 +34,10 @@ metrics diff`` is a table of one screen (the values of the example are made up):
         "drawn": 66,
         "rejected": 2                  # each replaced
       },
+      "exports": {                     # volumes written at true spacing, NIfTI and DICOM each
+        "checked": 8,
+        "faulty": 0                    # not of the volume's size, place or HU; no gate, a figure
+      },
       "n": {"holdout": 21, "synthetic": 64, "train": 43}
     }
 
@@ -45,7 +50,8 @@ and never a delta. A metric that needs more patients than there are has no key.
   ``real`` each with ``value``, its 95 % interval ``low`` and ``high``, ``n`` (pairs or volumes
   behind it) and its spread; at ``difference`` synthetic - real with its interval. The training
   split's figures would double the rows of a diff and move with the others; whether they are better
-  because scans were learnt by heart is what the privacy tests ask.
+  because scans were learnt by heart is what the privacy tests ask. For the rules of anatomy,
+  ``failing`` names the volumes that break each.
 - ``metrics.<key>``: the metric's ``title``, ``unit``, ``aim`` (``match``: as near to real as can
   be; ``lower``: the lower the better, ``real`` is the floor; ``higher``: the higher the better,
   ``real`` is the ceiling), ``source`` and ``protocol``.
@@ -58,6 +64,7 @@ and never a delta. A metric that needs more patients than there are has no key.
   scans in the place of synthetic volumes; probability of such a share or a worse one, if they are
   alike); what lies behind them; and the ``verdict`` in sentences.
 - ``gate``: ``rejected_share``, and ``reasons``: a volume counts for each rule that it broke.
+- ``exports``: the faulty ones by name and kind.
 - ``volumes``: the names of what was measured; ``sampling``: the seed and counts.
 """
 
@@ -76,7 +83,7 @@ from pydantic import Field, model_validator
 from syda import paths
 from syda.errors import CheckFailed, CorruptData
 from syda.figures import charts, planes
-from syda.metrics import hu_histogram, privacy, properties, registry, verdict
+from syda.metrics import exports, hu_histogram, privacy, properties, registry, verdict
 from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
 from syda.metrics.estimate import Figure, rounded
 from syda.metrics.extractors import Extractor
@@ -202,6 +209,8 @@ def run(root: Path) -> None:
         _add_controls(numbers, details, controls)
         audits = privacy.measure(perception, grid, cohorts, _sampling(own))
         _add_audits(numbers, details, audits)
+        checked = exports.check(root / paths.SYNTHETIC, space)
+        numbers["exports"], details["exports"] = checked.summary(), checked.detail()
         write_json(root / paths.METRICS, numbers)
         write_json(root / DETAILS, details)
         _draw(root, space, own.shown)

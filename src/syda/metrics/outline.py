@@ -1,0 +1,89 @@
+"""Where the body lies in a volume: its outline, slice by slice.
+
+The outline of a slice is its largest connected piece of tissue with all that it encloses. Each
+slice is looked at alone, so that what lies between two slices (a shift, a gap) is left to see, and
+a second body beside the first changes nothing here.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from syda.metrics.cohorts import Floats
+from syda.volume.properties import TISSUE_ABOVE_HU
+
+Mask = NDArray[np.bool_]
+
+CRUMB_SHARE = 0.05
+"""Of the largest slice's outline: a slice with less tissue in one piece does not show the body."""
+
+FEWEST_SLICES = 4
+"""Of a body."""
+
+COARSE = 32
+"""Voxels a side of the grid for what a coarse look settles."""
+
+_IN_PLANE = np.array([[[0, 0, 0]] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0, 0, 0]] * 3], bool)
+
+
+def coarse(hu: Floats) -> Floats:
+    """Mean of blocks of voxels, so that a side has :data:`COARSE` voxels; a smaller cube as it is.
+
+    Noise, the shell of the table and the discs between vertebrae are gone at that size, so one
+    limit holds for every size of the model's cube.
+
+    Args:
+        hu: ``[D, H, W]``, a cube whose side is a multiple of :data:`COARSE`, or smaller.
+    """
+    step = max(1, len(hu) // COARSE)
+    if step == 1:
+        return hu
+    side = len(hu) // step
+    blocks: Floats = hu.reshape(side, step, side, step, side, step).mean(axis=(1, 3, 5))
+    return blocks
+
+
+def outline(hu: Floats) -> Mask:
+    """Return the body in each axial slice, gas and lungs included.
+
+    Args:
+        hu: ``[D, H, W]`` HU, D = k.
+
+    Returns:
+        ``[D, H, W]``; nothing in slices that do not show the body, and in a volume that shows it in
+        fewer than :data:`FEWEST_SLICES`.
+    """
+    pieces, count = ndimage.label(hu > TISSUE_ABOVE_HU, _IN_PLANE)
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+    sizes[0] = 0
+    highest = np.maximum.accumulate(pieces.max(axis=(1, 2)))  # slices are numbered one by one
+    largest = np.zeros(len(hu), np.intp)
+    first = 1
+    for k, last in enumerate(highest):
+        if last >= first:
+            largest[k] = first + int(np.argmax(sizes[first : last + 1]))
+        first = int(last) + 1
+    largest[sizes[largest] < CRUMB_SHARE * sizes.max()] = 0
+    body = (pieces == largest[:, None, None]) & (largest > 0)[:, None, None]
+    if np.count_nonzero(largest) < FEWEST_SLICES:
+        return np.zeros_like(body)
+    around = np.pad(~body, ((0, 0), (1, 1), (1, 1)), constant_values=True)
+    outside, _ = ndimage.label(around, _IN_PLANE)
+    enclosed: Mask = (outside != outside[:, :1, :1])[:, 1:-1, 1:-1]  # each slice's own outside
+    return enclosed
+
+
+def span(body: Mask) -> slice:
+    """Slices from the body's first to its last, those between that do not show it included.
+
+    Args:
+        body: ``[D, H, W]``, not empty.
+    """
+    shown = np.flatnonzero(body.any(axis=(1, 2)))
+    return slice(int(shown[0]), int(shown[-1]) + 1)
+
+
+def middle_and_size(shadow: Mask) -> tuple[float, int]:
+    """Middle and size, in voxels, of what lies between the first and the last of a row ``[n]``."""
+    where = np.flatnonzero(shadow)
+    return (where[0] + where[-1]) / 2, int(where[-1] - where[0]) + 1
