@@ -8,12 +8,13 @@ another wrote.
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from syda.card.declared import Declarations
+from syda.card.policy import Policy
 from syda.card.schema import Fact
 from syda.errors import CheckFailed, CorruptData
 
@@ -58,6 +59,23 @@ class Document:
 
 
 @dataclass(frozen=True)
+class Release:
+    """A release of the card, its files as they were released.
+
+    Attributes:
+        version: report version.
+        record: ``release.json``.
+        card: ``card.json``.
+        details: of the evaluation.
+    """
+
+    version: str
+    record: Document
+    card: Document
+    details: Document
+
+
+@dataclass(frozen=True)
 class Inputs:
     """What a card is made from.
 
@@ -65,11 +83,17 @@ class Inputs:
         reports: metrics, details, convert, pack, resampled, records and synthetic, by these names.
         manifests: by stage, ``validate-records`` and the like among them, in the pipeline's order.
         declared: what people declare.
+        policy: what is asked of a card.
+        earlier: releases with a lower report version, in order.
+        released: record of the release of this report version, if there is one.
     """
 
     reports: Mapping[str, Document]
     manifests: Mapping[str, Document]
     declared: Declarations
+    policy: Policy
+    earlier: Sequence[Release] = ()
+    released: Document | None = None
 
     @property
     def version(self) -> str:
@@ -80,6 +104,15 @@ class Inputs:
     def artificial(self) -> bool:
         """Whether the patients of the data version are artificial."""
         return bool(self.reports["convert"].value("artificial"))
+
+    @property
+    def is_released(self) -> bool:
+        """Whether the release of this report version has these reports and manifests."""
+        if self.released is None:
+            return False
+        files = self.released.value("files")
+        documents = (*self.reports.values(), *self.manifests.values())
+        return all(files.get(one.path) == one.sha256 for one in documents)
 
     def no_person(self, label: str, text: str) -> Fact:
         """What follows from the patients being artificial."""

@@ -1,4 +1,4 @@
-from syda.tools import changes
+from syda.card import changes
 
 
 def fact(field, value, kind="measured", label="n", **more):
