@@ -120,7 +120,10 @@ def _as_released(inputs: Inputs, record: dict[str, Any]) -> Inputs:
 
 
 def _behind(root: Path, outputs: dict[Path, bytes]) -> dict[Path, bytes]:
-    """What the card was made from, and what its pages link to."""
+    """What the card was made from, and what its pages link to.
+
+    No page links to the record of its own release, which has the page's digest.
+    """
     wanted = {path for path in stage.INPUTS if path != paths.RELEASES}
     for path, data in outputs.items():
         links = card.links_of(path, data.decode())
