@@ -209,6 +209,8 @@ def prepare(root):
     (root / "model_card").mkdir()
     shutil.copy(REPOSITORY / paths.DECLARED, root / paths.DECLARED)
     (root / paths.SIGNOFFS).write_text("signoffs: []\n")
+    shutil.copy(REPOSITORY / paths.POLICY, root / paths.POLICY)
+    (root / paths.RELEASES).mkdir()
     fill(root)
     return root
 

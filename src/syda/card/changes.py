@@ -1,5 +1,6 @@
 """What changed between two cards, as Markdown: figures, verdicts, texts, status, sign-offs."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,9 @@ ITSELF = "E."
 """Fields of the appendix that tells changes: its own are none."""
 
 _FILES = "B."
+
+_OF_OTHERS = re.compile(r"5\.checklist\.(\d+|\w+_release_[\d.]+)\.")
+"""Rows that repeat what earlier cards, and the original, say of themselves."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def between(before: Any, after: Any) -> tuple[list[Change], int]:
     found, digests = [], 0
     for field in dict.fromkeys([*one, *other]):
         change = Change(field, one.get(field), other.get(field))
-        if field.startswith(ITSELF) or _same(change.was, change.now):
+        if field.startswith(ITSELF) or _OF_OTHERS.match(field) or _same(change.was, change.now):
             continue
         if field.startswith(_FILES):
             digests += 1
@@ -110,8 +114,15 @@ def changed_statuses(before: Any, after: Any) -> list[tuple[str, str, str]]:
     return [
         (number, words(was), words(now))
         for number, was, now in _pairs(before["status"], after["status"])
-        if words(was) != words(now)
+        if _state(was) != _state(now)
     ]
+
+
+def _state(status: Mapping[str, Any] | None) -> Any:
+    """What of a status counts as a change: how many values a section has does not."""
+    told = status or {}
+    held = [one["role"] for one in told.get("signoffs", []) if not one["stale"]]
+    return [*(told.get(key) for key in ("state", "missing", "owners")), held]
 
 
 def by_field(card: Any) -> dict[str, Fact]:

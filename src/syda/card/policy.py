@@ -20,9 +20,9 @@ Part = Literal["metrics", "properties", "privacy"]
 
 KNOWN: dict[Part, tuple[str, ...]] = {
     "metrics": (
-        "anatomy", "coverage", "density", "fd_ratio", "gradient", "hu_peak_fat", "hu_peak_soft",
-        "hu_saturated", "hu_w1", "kid", "ms_ssim", "noise_power", "perceptual", "precision",
-        "recall",
+        "anatomy", "coverage", "density", "fd_ratio", "gradient", "hu_median_bone", "hu_peak_fat",
+        "hu_peak_lung", "hu_peak_soft", "hu_saturated", "hu_w1", "kid", "ms_ssim", "noise_power",
+        "perceptual", "precision", "recall",
     ),
     "properties": (
         "body_depth_mm", "body_width_mm", "bone_share", "fat_share", "noise_hu", "scan_length_mm",

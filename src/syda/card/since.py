@@ -70,7 +70,7 @@ def _released(inputs: Inputs) -> Fact:
     words = (
         "released"
         if inputs.is_released
-        else "not released: a release of this version holds other files, so that it needs a new one"
+        else "not released: another card was released under this version, so it needs a higher one"
     )
     return Fact(label, words, "derived", (inputs.released.pointer("report_version"),))
 

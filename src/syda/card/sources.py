@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,7 @@ class Inputs:
         policy: what is asked of a card.
         earlier: releases with a lower report version, in order.
         released: record of the release of this report version, if there is one.
+        written: sha256 of what people write for the card, its sign-offs apart, by path.
     """
 
     reports: Mapping[str, Document]
@@ -94,6 +95,7 @@ class Inputs:
     policy: Policy
     earlier: Sequence[Release] = ()
     released: Document | None = None
+    written: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -107,12 +109,17 @@ class Inputs:
 
     @property
     def is_released(self) -> bool:
-        """Whether the release of this report version has these reports and manifests."""
+        """Whether the release of this report version is of these inputs."""
         if self.released is None:
             return False
         files = self.released.value("files")
+        return all(files.get(path) == sha256 for path, sha256 in self.digests.items())
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """sha256 of every input by path; sign-offs, which may come later, are none."""
         documents = (*self.reports.values(), *self.manifests.values())
-        return all(files.get(one.path) == one.sha256 for one in documents)
+        return {one.path: one.sha256 for one in documents} | dict(self.written)
 
     def no_person(self, label: str, text: str) -> Fact:
         """What follows from the patients being artificial."""

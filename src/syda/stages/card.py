@@ -27,6 +27,7 @@ from syda.errors import CorruptData
 from syda.model.generator import Generator, layer_table
 from syda.params import ModelParams, Section, load
 from syda.runtime import stage
+from syda.runtime.manifest import digest_file
 from syda.runtime.outputs import as_json, write_bytes
 
 REPORTS = {
@@ -108,6 +109,7 @@ def inputs(root: Path) -> sources.Inputs:
         policy.read(root, paths.POLICY, SCHEMA),
         releases.before(found, version),
         next((one.record for one in found if one.version == version), None),
+        {path.as_posix(): digest_file(root / path) for path in (paths.DECLARED, paths.POLICY)},
     )
 
 

@@ -124,7 +124,7 @@ class _Chain:
         yield f"  sha256    {sha256}{self._commit({file: sha256})}"
         writer = file if file in self._manifests else self._writers.get(file)
         if writer is None:
-            yield "  written   by hand: no stage makes it"
+            yield f"  written   {self._by_whom(file)}"
             return
         if writer != file:
             recorded = self._manifests[writer].value("writes", file, "sha256")
@@ -136,6 +136,14 @@ class _Chain:
             yield f"  code      {self._name(path)}: {self._code(path)}"
         for what, name, by in self._data(upstream):
             yield f"  {what:<9} {name}: {by}"
+
+    def _by_whom(self, file: str) -> str:
+        """Who wrote what no stage did."""
+        if not Path(file).is_relative_to(paths.RELEASES):
+            return "by hand: no stage makes it"
+        version = Path(file).relative_to(paths.RELEASES).parts[0]
+        record = sources.read(self._root, paths.RELEASES / version / releases.RECORD)
+        return f"for release {version}, of commit {record.value('commit')[:12]}, and frozen"
 
     def _upstream(self, writer: str) -> list[str]:
         """Manifests of the stage and of all those before it, nearest first."""

@@ -5,7 +5,7 @@ in the repository, so that the page's links lead to the files of its time. Nothi
 tagged here; what to type is told.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from os.path import normpath
 from pathlib import Path
@@ -49,7 +49,8 @@ def run(root: Path) -> Iterator[str]:
             write_bytes(folder / name, data)
         write_json(folder / releases.RECORD, record)
     yield f"{base}: {len(files)} files of commit {commit[:12]}, frozen; next, in this order:"
-    yield from (f"  {line}" for line in _next(record))
+    known = {one.record.content["model_version"] for one in inputs.earlier}
+    yield from (f"  {line}" for line in _next(record, known))
 
 
 def _committed(root: Path) -> str:
@@ -94,7 +95,7 @@ def _weights(inputs: Inputs) -> dict[str, Any]:
 
 
 def _record(inputs: Inputs, commit: str) -> dict[str, Any]:
-    """What ``release.json`` holds, without the digests of the card itself."""
+    """What ``release.json`` holds, ``files`` as far as the card itself needs it."""
     manifests = inputs.manifests
     raw = (paths.RAW / inputs.version).as_posix()
     return {
@@ -109,7 +110,7 @@ def _record(inputs: Inputs, commit: str) -> dict[str, Any]:
         "weights": _weights(inputs),
         "code": {name: one.value("code", "sha256") for name, one in manifests.items()},
         "commit": commit,
-        "files": {one.path: one.sha256 for one in (*inputs.reports.values(), *manifests.values())},
+        "files": inputs.digests,
     }
 
 
@@ -135,13 +136,19 @@ def _named(files: dict[Path, bytes]) -> list[tuple[str, bytes]]:
     return sorted((path.as_posix(), data) for path, data in files.items())
 
 
-def _next(record: dict[str, Any]) -> Iterator[str]:
-    """The commands that make a release known, for a person to type."""
+def _next(record: dict[str, Any], known: Collection[str]) -> Iterator[str]:
+    """The commands that make a release known, for a person to type.
+
+    Args:
+        record: of the release.
+        known: model versions of earlier releases: those weights have their tag.
+    """
     version, model = record["report_version"], record["model_version"]
     parts = [*model.split("."), "0", "0"][:3]
     yield "dvc repro --single-item card    # the card says so; `make release` has done it"
     yield f"git add {paths.MODEL_CARD} {paths.manifest('card')} dvc.lock"
     yield f'git commit --message "Release {version}"'
     yield f'git tag --annotate report-{version} --message "Report {version}"'
-    yield f"gto register syda --version v{'.'.join(parts)}    # the weights, as a git tag"
+    if model not in known:
+        yield f"gto register syda --version v{'.'.join(parts)}    # the weights, as a git tag"
     yield "git push --follow-tags && dvc push"
