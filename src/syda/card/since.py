@@ -45,8 +45,6 @@ def section(inputs: Inputs, sections: Sequence[Section], statuses: Sequence[Stat
         statuses: of the ten sections, with their sign-offs.
     """
     facts = {"released": _released(inputs), "release_before": release_before(inputs)}
-    if inputs.released is not None and inputs.is_released:
-        facts["commit"] = inputs.released.fact("Commit that the release was made at", "commit")
     tables: dict[str, list[Row]] = {}
     if inputs.earlier:
         last = inputs.earlier[-1]
@@ -68,7 +66,7 @@ def _released(inputs: Inputs) -> Fact:
         source = inputs.declared.fact("report_version", label).sources
         return Fact(label, "not released yet", "derived", source)
     words = (
-        "released"
+        "released, as release.json of that version says, with its commit"
         if inputs.is_released
         else "not released: another card was released under this version, so it needs a higher one"
     )
