@@ -17,7 +17,7 @@ SCALE_gpu-128 := \
 	-S train.checkpoint_images=20000 -S train.log_images=2000 -S train.pictures=20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all check check-git check-data verify ci hooks report format \
+.PHONY: help setup run test test-all check check-git check-data verify release ci hooks report format \
 	expectations bench ui
 
 help:  ## list the targets
@@ -73,6 +73,10 @@ verify: setup  ## hold dvc.lock, manifests, reports and card against the committ
 	@status=0; \
 	syda card verify || status=$$?; \
 	syda verify --allow-missing || status=$$?; exit $$status
+
+release: setup  ## freeze the card that governance signs, model_card/releases; prints the git and gto commands
+	syda card release
+	dvc repro --quiet --single-item card
 
 ci:  ## everything that CI runs, 15 to 30 minutes
 	.ci/run

@@ -293,16 +293,36 @@ def card_sections() -> None:
 
 @card_app.command("diff")
 def card_diff(
-    before: Annotated[str, typer.Argument(metavar="BEFORE", help="Branch, tag or commit")],
+    before: Annotated[
+        str,
+        typer.Argument(metavar="BEFORE", help="Report version of a release; branch, tag or commit"),
+    ],
     after: Annotated[
         str | None,
         typer.Argument(metavar="[AFTER]", help="Likewise; the working tree if not told"),
     ] = None,
 ) -> None:
-    """Tell what changed between the cards of two revisions, as Markdown."""
+    """Tell what changed between the cards of two releases or revisions, as Markdown."""
     from syda.tools import card
 
     typer.echo(card.diff(Path.cwd(), before, after))
+
+
+@card_app.command("release")
+def card_release() -> None:
+    """Freeze the card and all it was made from (model_card/releases); tell the git commands.
+
+    It refuses what is not committed, verified and up to date. It commits and tags nothing.
+    """
+    from syda.errors import CheckFailed
+    from syda.integrity import verify
+    from syda.tools import release
+
+    faults = verify.run(Path.cwd(), allow_missing=True).faults
+    if faults:
+        raise CheckFailed(f"card release: {faults[0]} ({len(faults)} faults: `syda verify`)")
+    for line in release.run(Path.cwd()):
+        typer.echo(line)
 
 
 @app.command()

@@ -27,6 +27,8 @@ CARD = MODEL_CARD / "model_card.md"
 CARD_JSON = MODEL_CARD / "card.json"
 DECLARED = MODEL_CARD / "declared.yaml"
 SIGNOFFS = MODEL_CARD / "signoffs.yaml"
+POLICY = MODEL_CARD / "policy.yaml"
+RELEASES = MODEL_CARD / "releases"
 
 PRIVATE_KEY = Path(".syda/key")
 WORK = Path(".work")

@@ -17,6 +17,7 @@ import torch
 from ruamel.yaml import YAML
 
 from syda.card.libraries import CHECKLIST
+from syda.card.policy import RULES
 from syda.model.generator import Generator, layer_table
 from syda.params import ModelParams
 
@@ -71,27 +72,120 @@ def people(artificial):
     return "artificial" if artificial else "real"
 
 
-DERIVED = {
-    ("2.2", "set_aside"): len,
-    ("3.1", "name"): lambda version: f"{version} holdout",
-    ("3.2", "extent_smallest"): lambda side, mm: side * mm,
-    ("3.2", "extent_largest"): lambda side, mm: side * mm,
-    ("4.1", "blocks"): lambda channels: len(channels) - 1,
-    ("4.1", "weights"): lambda *built: sum(p.numel() for p in network(*built).parameters()),
-    ("4.1", "effective_spacing_smallest"): lambda side, mm, n: mm * side / n,
-    ("4.1", "effective_spacing_median"): lambda side, mm, n: mm * side / n,
-    ("4.1", "effective_spacing_largest"): lambda side, mm, n: mm * side / n,
-    ("4.1", "layers", "output shape"): lambda *built: [
-        list(shape) for _, _, shape, _ in layer_table(network(*built))
-    ],
-    ("4.1", "layers", "trained numbers"): lambda *built: [
-        numbers for *_, numbers in layer_table(network(*built))
-    ],
-    ("5", "checklist", "dataset name"): lambda version: [f"{version} holdout", f"{version} train"],
-    ("5", "checklist", "dataset description"): lambda n, artificial: [
-        f"{n} scans of {people(artificial)} patients, {fate}" for fate in ("held out", "trained on")
-    ],
+def goal(rule, *bound):
+    return RULES[rule].format(*bound)
+
+
+def verdict(rule, *values):
+    """What follows from a rule and its figures, worked out anew."""
+    if rule == "chance":
+        *value, low, high = values if len(values) > 1 else (0, *values, 0)
+        if len(values) == 1:  # a probability
+            return "met" if low >= 0.05 else "not met"
+        return "met" if (value[0] <= high if value else low <= 0) else "not met"
+    bound, value, *real = values
+    return "met" if {
+        "difference at most": lambda: abs(value - real[0]) <= bound,
+        "times real at most": lambda: value <= bound * real[0],
+        "times real at least": lambda: value >= bound * real[0],
+        "at most": lambda: value <= bound,
+        "at least": lambda: value >= bound,
+    }[rule]() else "not met"  # fmt: skip
+
+
+def goals(*verdicts):
+    """Names of the goals with one of these verdicts."""
+    rows = CARD["sections"]["5"]["tables"]["goals"]
+    return [row["figure"] for row in rows if row["verdict"]["value"] in verdicts]
+
+
+def differing(was, now):
+    """Fields of two cards whose values differ, in appendix B and elsewhere."""
+    old, new = (
+        {fact["field"]: fact for _, fact in facts({"sections": sections})}
+        for sections in (was, now)
+    )
+    names = [
+        name for name in {*old, *new}
+        if not name.startswith("E.")
+        and not re.match(r"5\.checklist\.(\d|.*_release_)", name)
+        and any(
+            old.get(name, {}).get(key) != new.get(name, {}).get(key)
+            for key in ("value", "kind", "unit")
+        )
+    ]  # fmt: skip
+    return [sum(name.startswith("B.") == within for name in names) for within in (False, True)]
+
+
+def elsewhere(*values):
+    """Values of the card that have these sources."""
+    return [
+        fact["value"] for place, fact in facts(CARD)
+        if place[0] != "E" and [resolve(s) for s in fact["sources"]] == list(values)
+    ]  # fmt: skip
+
+
+GOALS = {
+    ("5", "goals"): lambda *_: len(goals("met", "not met", "not measured")),
+    ("5", "goals_met"): lambda *_: len(goals("met")),
+    ("5", "goals_not_met"): lambda *_: ", ".join(goals("not met")) or "none of them",
+    ("5", "goals_not_measured"): lambda *_: ", ".join(goals("not measured")) or "none of them",
+    **{
+        ("5", table, "goal"): lambda *rule: [goal(*rule)]
+        for table in ("goals", "figures_holdout", "properties", "privacy")
+    },
+    **{
+        ("5", table, "verdict"): lambda *values: [verdict(*values)]
+        for table in ("figures_holdout", "properties", "privacy")
+    },
+    **{
+        ("5", "checklist", f"{metric}, goal"): lambda rule, bound, *rest: [
+            f"{verdict(rule, bound, *rest)}: {goal(rule, bound)}"
+        ]
+        for metric in ("MS-SSIM", "perceptual loss")
+    },
+    **{
+        ("5", "checklist", f"{metric}, 95 % interval of the difference"): lambda *ends: [list(ends)]
+        for metric in ("MS-SSIM", "perceptual loss")
+    },
 }
+CHANGES = {
+    ("E", "changed"): lambda was, now: differing(was, now)[0],
+    ("E", "digests"): lambda was, now: differing(was, now)[1],
+    **{
+        ("E", table, "now"): elsewhere
+        for table in ("identity", "crossed", "figures", "settings", "texts", "owed")
+    },
+}
+DERIVED = (
+    GOALS
+    | CHANGES
+    | {
+        ("2.2", "set_aside"): len,
+        ("3.1", "name"): lambda version: f"{version} holdout",
+        ("3.2", "extent_smallest"): lambda side, mm: side * mm,
+        ("3.2", "extent_largest"): lambda side, mm: side * mm,
+        ("4.1", "blocks"): lambda channels: len(channels) - 1,
+        ("4.1", "weights"): lambda *built: sum(p.numel() for p in network(*built).parameters()),
+        ("4.1", "effective_spacing_smallest"): lambda side, mm, n: mm * side / n,
+        ("4.1", "effective_spacing_median"): lambda side, mm, n: mm * side / n,
+        ("4.1", "effective_spacing_largest"): lambda side, mm, n: mm * side / n,
+        ("4.1", "layers", "output shape"): lambda *built: [
+            list(shape) for _, _, shape, _ in layer_table(network(*built))
+        ],
+        ("4.1", "layers", "trained numbers"): lambda *built: [
+            numbers for *_, numbers in layer_table(network(*built))
+        ],
+        ("5", "checklist", "dataset name"): lambda name, *release: [
+            f"{name} (release {release[0]})" if release else f"{name} {split}"
+            for split in ("holdout", "train")
+        ],
+        ("5", "checklist", "dataset description"): lambda n, artificial: [
+            f"{n} scans of {people(artificial)} patients, {fate}"
+            for fate in ("held out", "trained on")
+        ],
+    }
+)
 """How each derived value with a number in it follows from its sources, in their order. A list where
 the place is a column: one of its entries."""
 
@@ -112,6 +206,22 @@ def is_wrong(place, fact):
 def test_every_value_of_the_card_is_that_of_its_source():
     wrong = [(place, fact["value"]) for place, fact in facts(CARD) if is_wrong(place, fact)]
     assert wrong == []
+
+
+def test_a_goal_is_met_by_all_of_its_figures():
+    tables = CARD["sections"]["5"]["tables"]
+    found = {}
+    for table in ("figures_holdout", "properties", "privacy"):
+        for row in tables[table]:
+            if isinstance(row["verdict"], dict):
+                name = row["verdict"]["sources"][0].split("/")[-2]
+                found.setdefault(name, set()).add(row["verdict"]["value"])
+    for row in tables["goals"]:
+        values = found.get(row["figure"], {"not measured"})
+        expected = (
+            "not met" if "not met" in values else "met" if "met" in values else "not measured"
+        )
+        assert row["verdict"]["value"] == expected, row["figure"]
 
 
 def test_the_layers_are_in_their_order():

@@ -10,6 +10,7 @@ COMMANDS = {
     "syda card": [],
     "syda card diff": ["BEFORE", "[AFTER]"],
     "syda card explain": ["FIELD"],
+    "syda card release": [],
     "syda card sections": [],
     "syda card verify": [],
     "syda convert": [],

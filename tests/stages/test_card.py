@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from syda import paths
 from syda.card import audit
@@ -210,6 +211,8 @@ def prepare(root):
     (root / "model_card").mkdir()
     shutil.copy(REPOSITORY / paths.DECLARED, root / paths.DECLARED)
     (root / paths.SIGNOFFS).write_text("signoffs: []\n")
+    shutil.copy(REPOSITORY / paths.POLICY, root / paths.POLICY)
+    (root / paths.RELEASES).mkdir()
     fill(root)
     return root
 
@@ -246,7 +249,8 @@ def facts(value):
 
 def resolve(root, source):
     file, pointer = source.split("#/")
-    value = json.loads((root / file).read_text())
+    text = (root / file).read_text()
+    value = YAML(typ="safe").load(text) if file.endswith(".yaml") else json.loads(text)
     for escaped in pointer.split("/"):
         key = escaped.replace("~1", "/").replace("~0", "~")
         value = value[int(key)] if isinstance(value, list) else value[key]
@@ -254,7 +258,7 @@ def resolve(root, source):
 
 
 def headings(page):
-    return re.findall(r"^#{2,3} ((?:\d+(?:\.\d)?|[ABC]) .+)$", page, re.M)
+    return re.findall(r"^#{2,3} ((?:\d+(?:\.\d)?|[A-F]) .+)$", page, re.M)
 
 
 def test_the_ten_sections_stand_in_the_checklists_order(clean):
@@ -267,6 +271,7 @@ def test_the_ten_sections_stand_in_the_checklists_order(clean):
         "4.4 Parameters and hyper-parameters", "5 Metrics", "6 Intended use",
         "7 Clinical evaluation", "8 Ethical considerations", "9 Informed consent", "10 Legal",
         "A Checks that the data passed", "B Provenance", "C Values of the original checklist",
+        "E Changes since the last release",
     ]  # fmt: skip
     assert [f"{number} {section['title']}" for number, section in document["sections"].items()]
     assert set(document["status"]) == {str(number) for number in range(1, 11)}
@@ -302,6 +307,20 @@ def test_every_field_of_the_checklist_has_a_home(clean):
         section = document["sections"][number]
         for name in names.split():
             assert section["facts"].get(name) or section["tables"].get(name), (number, name)
+
+
+def test_the_policy_requires_every_field_of_the_checklist(clean):
+    root, _, _ = clean
+    required = YAML(typ="safe").load((root / paths.POLICY).read_text())["required"]
+    for number, names in FIELDS.items():
+        assert set(names.split()) <= set(required[number]), number
+
+
+def test_a_required_field_without_a_home_is_refused(root):
+    text = (root / paths.POLICY).read_text()
+    (root / paths.POLICY).write_text(text.replace('"9": [consent]', '"9": [consent, form]'))
+    with pytest.raises(UsageError, match=r"policy\.yaml: required: 9\.form: the card has no such"):
+        run(root)
 
 
 def test_every_library_of_the_checklist_is_answered(clean):
@@ -542,10 +561,10 @@ def test_a_declared_author_is_shown(root):
 def test_all_links_and_anchors_resolve(clean):
     root, page, _ = clean
     ids = re.findall(r'<a id="([^"]+)"></a>', page)
-    assert len(ids) == len(set(ids)) == 22
+    assert len(ids) == len(set(ids)) == 23
     targets = re.findall(r"\]\(([^)]+)\)", page)
     assert {target[1:] for target in targets if target.startswith("#")} <= set(ids)
-    assert len([target for target in targets if target.startswith("#")]) == 13
+    assert len([target for target in targets if target.startswith("#")]) == 14
     made_elsewhere = {"synthetic.png", "training_curves.png", "hu_histogram.png"}
     pages = {"resampled.md", "records.md", "synthetic.md"}
     for target in targets:

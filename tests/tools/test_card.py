@@ -3,12 +3,11 @@
 import json
 import re
 import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from card_clone import REPOSITORY, git, make
 from syda import paths
 from syda.cli import app
 from syda.errors import CheckFailed, CorruptData, UsageError
@@ -17,40 +16,15 @@ from syda.runtime.outputs import write_json
 from syda.stages import card as stage
 from syda.tools import card
 
-REPOSITORY = Path(__file__).parents[2]
 METRICS = paths.METRICS.as_posix()
 DETAILS = (paths.EVALUATION / "details.json").as_posix()
 VERSION = json.loads((REPOSITORY / paths.CONVERT_REPORT).read_text())["version"]
 
 
-def git(root, *words):
-    identity = ("-c", "user.name=test", "-c", "user.email=test@example.org")
-    done = subprocess.run(
-        ["git", *identity, *words], cwd=root, capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """The committed inputs, their card and the code, in two commits."""
-    root = tmp_path_factory.mktemp("card") / "clone"
-    root.mkdir()
-    git(root, "init", "-q", "-b", "main")
-    names = git(REPOSITORY, "ls-files", "reports", "model_card", "params.yaml").splitlines()
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(REPOSITORY / name, root / name)
-    (root / paths.SIGNOFFS).write_text("signoffs: []\n")
-    stage.run(root)
-    shutil.copytree(
-        REPOSITORY / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
-    )
-    git(root, "add", "src")
-    git(root, "commit", "-q", "-m", "code")
-    git(root, "add", "-A")
-    git(root, "commit", "-q", "-m", "run")
-    return root
+    return make(tmp_path_factory.mktemp("card") / "clone")
 
 
 @pytest.fixture
@@ -168,7 +142,7 @@ def test_an_unknown_field_is_wrong_use_and_near_ones_are_told(made, field, near)
 
 def test_the_card_is_as_its_sources_give_it(made, monkeypatch):
     told = call(made, monkeypatch, "verify")
-    assert re.search(r"as its sources give it: \d{3,} values, 19 inputs, \d+ links, 0 sign", told)
+    assert re.search(r"as its sources give it: \d{3,} values, 21 inputs, \d+ links, 0 sign", told)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Every section of the card, its facts collected from reports, manifests and declared texts."""
 
-from syda.card import configuration, datasets, governance, metrics, sources
+from syda.card import configuration, datasets, governance, metrics, since, sources
 from syda.card.configuration import Network
 from syda.card.declared import Declarations
 from syda.card.schema import APPENDICES, OWNER, TITLES, Row, Section
@@ -8,27 +8,30 @@ from syda.card.sources import Inputs
 
 
 def collect(inputs: Inputs, network: Network) -> list[Section]:
-    """Return every section in the checklist's order, and the appendices.
+    """Return every section in the checklist's order, and the appendices but the last.
 
     Args:
-        inputs: reports, manifests and declared texts.
+        inputs: reports, manifests, declared texts, policy and releases.
         network: the generator as it is built from the parameters of the training's manifest.
 
     Raises:
         CheckFailed: the inputs are not of one run.
         CorruptData: an input lacks a value.
+        UsageError: the policy requires a field that there is not.
     """
     sources.agree(inputs.reports, inputs.manifests)
-    return [
+    sections = [
         _general(inputs),
         *datasets.sections(inputs),
         *configuration.sections(inputs, network),
-        metrics.section(inputs.reports, inputs.declared),
+        metrics.section(inputs),
         *governance.sections(inputs),
         _checks(inputs),
         _provenance(inputs),
         _originals(inputs.declared),
     ]
+    inputs.policy.hold({section.number: section for section in sections})
+    return sections
 
 
 def _general(inputs: Inputs) -> Section:
@@ -36,6 +39,7 @@ def _general(inputs: Inputs) -> Section:
     facts = {
         "project_name": declared.fact("project_name", "Project name"),
         "report_version": declared.fact("report_version", "Report version"),
+        "release_before": since.release_before(inputs),
         "author": declared.fact_or_absent(
             "author", "Person developing the model", OWNER, "nobody is named yet"
         ),

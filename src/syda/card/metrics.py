@@ -1,4 +1,4 @@
-"""Section 5, metrics: the checklist's table, every metric beside its real baseline, and properties.
+"""Section 5, metrics: the checklist's table, every metric beside its baseline and its goal.
 
 Nothing here knows a protocol: the keys of the evaluation's details are walked, which say what each
 means and have every figure with its interval; metrics.json is what of it two versions are compared
@@ -6,15 +6,12 @@ by. The checklist's two columns are the keys that begin with ``ms_ssim`` and wit
 ``perceptual``.
 """
 
-from collections.abc import Mapping
-
-from syda.card.declared import Declarations
+from syda.card import checklist
+from syda.card.checklist import SPLITS
+from syda.card.goals import Judge
 from syda.card.schema import TITLES, Fact, Row, Section
-from syda.card.sources import Document, leaves
+from syda.card.sources import Document, Inputs, leaves
 from syda.errors import CorruptData
-
-SPLITS = {"holdout": "held out", "train": "trained on"}
-"""Splits with what became of their patients, in the order of the tables."""
 
 AIMS = {
     "match": "as near to the real figure as can be",
@@ -46,6 +43,9 @@ _BESIDE = {
 }
 """What a privacy test is read against."""
 
+_LEAK = "lower"
+"""What shows that scans are repeated: a figure above those by chance, not one below."""
+
 _BY_CHANCE = {
     "control_low": "low by chance",
     "control_high": "high by chance",
@@ -64,19 +64,22 @@ _CONTROL = {
 """A property's figures, and where the evaluation's details have them."""
 
 
-def section(reports: Mapping[str, Document], declared: Declarations) -> Section:
+def section(inputs: Inputs) -> Section:
     """Return section 5.
 
     Raises:
         CorruptData: metrics.json or the details lack a split, a figure, or one of the checklist's
             two metrics.
     """
-    metrics, details = reports["metrics"], reports["details"]
+    metrics, details = inputs.reports["metrics"], inputs.reports["details"]
+    declared, judge = inputs.declared, Judge(inputs.policy)
     columns = {
         "MS-SSIM": _key(details, "ms_ssim"),
         "perceptual loss": _key(details, "perceptual"),
     }
-    rows = [_row(reports, split, columns) for split in SPLITS]
+    judged = {key: _judged(judge, details, key) for key in _keys(details)}
+    properties, privacy = _properties(details, judge), _privacy(details, judge)
+    goals, goal_rows = judge.summary()
     facts = {
         "n_synthetic": metrics.fact("Synthetic volumes measured", "n", "synthetic"),
         "drawn": metrics.fact("Volumes drawn for them", "gate", "drawn"),
@@ -89,20 +92,25 @@ def section(reports: Mapping[str, Document], declared: Declarations) -> Section:
         "original_perceptual": declared.fact(
             "historical/perceptual_loss", "Perceptual loss of the original"
         ),
+        **goals,
+        **inputs.policy.facts(),
     }
     tables: dict[str, list[Row]] = {
-        "checklist": [*rows, _historical(declared)],
+        "checklist": checklist.rows(inputs, columns, judged),
+        "goals": goal_rows,
         "meaning": [_meaning(details, key) for key in _keys(details)],
         "protocol": _protocol(details, _keys(details)),
         "gate": _gate(details),
-        "properties": _properties(details),
+        "properties": properties,
         "properties_protocol": _properties_protocol(details),
-        "privacy": _privacy(details),
+        "privacy": privacy,
         "privacy_meaning": _privacy_meaning(details),
         "privacy_protocol": _privacy_protocol(details),
         "privacy_spaces": _privacy_spaces(details),
     }
     tables |= {f"figures_{split}": _figures(details, split) for split in SPLITS}
+    held = zip(tables["figures_holdout"], judged.values(), strict=True)
+    tables["figures_holdout"] = [{**row, **verdict} for row, verdict in held]
     return Section("5", TITLES["5"], facts, tables)
 
 
@@ -120,41 +128,16 @@ def _key(details: Document, name: str) -> str:
     return found[0]
 
 
-def _row(reports: Mapping[str, Document], split: str, columns: Mapping[str, str]) -> Row:
-    metrics, details, convert = reports["metrics"], reports["details"], reports["convert"]
-    version = convert.value("version")
-    people = "artificial" if convert.value("artificial") else "real"
-    cases = metrics.value("n", split)
-    of_version = convert.pointer("version")
-    row: dict[str, Fact | str] = {
-        "dataset name": Fact("dataset name", f"{version} {split}", "derived", (of_version,)),
-        "dataset description": Fact(
-            "dataset description",
-            f"{cases} scans of {people} patients, {SPLITS[split]}",
-            "derived",
-            (metrics.pointer("n", split), convert.pointer("artificial")),
-        ),
+def _judged(judge: Judge, details: Document, key: str) -> dict[str, Fact | str]:
+    """Goal and verdict of a metric on the holdout."""
+    at = ("figures", "holdout", key)
+    figures = {
+        "value": details.fact("synthetic", *at, "synthetic", "value"),
+        "real": details.fact("real baseline", *at, "real", "value"),
+        "low": details.fact("95 % interval, low", *at, "difference", "low"),
+        "high": details.fact("95 % interval, high", *at, "difference", "high"),
     }
-    for column, key in columns.items():
-        row[column] = details.fact(column, "figures", split, key, "synthetic", "value")
-    for column, key in columns.items():
-        row[f"{column}, real baseline"] = details.fact(
-            f"{column}, real baseline", "figures", split, key, "real", "value"
-        )
-    return row | {"n": metrics.fact("n", "n", split)}
-
-
-def _historical(declared: Declarations) -> Row:
-    untold = "unknown, historical"
-    return {
-        "dataset name": declared.fact("historical/dataset_name", "dataset name"),
-        "dataset description": "historical: declared for an earlier model, protocol unknown",
-        "MS-SSIM": declared.fact("historical/ms_ssim", "MS-SSIM"),
-        "perceptual loss": declared.fact("historical/perceptual_loss", "perceptual loss"),
-        "MS-SSIM, real baseline": untold,
-        "perceptual loss, real baseline": untold,
-        "n": untold,
-    }
+    return judge.columns("metrics", key, details.value("metrics", key, "aim"), figures)
 
 
 def _title(details: Document, key: str) -> Fact:
@@ -214,7 +197,7 @@ def _gate(details: Document) -> list[Row]:
     ]
 
 
-def _properties(details: Document) -> list[Row]:
+def _properties(details: Document, judge: Judge) -> list[Row]:
     """Asked against measured, a row a property; none where the generator was asked for nothing."""
 
     def figure(name: str, label: str, whose: str, kind: str, *where: str) -> Fact | str:
@@ -223,12 +206,14 @@ def _properties(details: Document) -> list[Row]:
             return "not defined"
         return details.fact(label, *at, kind, *where)
 
-    return [
-        {"property": name}
-        | {label: figure(name, label, *where) for label, where in _CONTROL.items()}
-        | {"unit of the error": _unit(details, "properties", "figures", name, "unit")}
-        for name in sorted(details.content.get("properties", {"figures": {}})["figures"])
-    ]
+    rows: list[Row] = []
+    for name in sorted(details.content.get("properties", {"figures": {}})["figures"]):
+        row = {label: figure(name, label, *where) for label, where in _CONTROL.items()}
+        row["unit of the error"] = _unit(details, "properties", "figures", name, "unit")
+        rank = {"value": row["rank correlation"], "real": row["rank correlation, real baseline"]}
+        known = {key: fact for key, fact in rank.items() if isinstance(fact, Fact)}
+        rows.append({"property": name, **row, **judge.columns("properties", name, "higher", known)})
+    return rows
 
 
 def _properties_protocol(details: Document) -> list[Row]:
@@ -240,7 +225,7 @@ def _properties_protocol(details: Document) -> list[Row]:
     ]
 
 
-def _privacy(details: Document) -> list[Row]:
+def _privacy(details: Document, judge: Judge) -> list[Row]:
     """Each privacy test in each space of distances; none where there were too few patients."""
     rows: list[Row] = []
     for space in _spaces(details):
@@ -260,7 +245,9 @@ def _privacy(details: Document) -> list[Row]:
             }
             for key, label in _BY_CHANCE.items():
                 row[label] = details.fact(label, *at, key) if key in tests[name] else "not defined"
-            rows.append(row)
+            told = {"value": "figure", "real": "their figure"} | _BY_CHANCE
+            known = {key: cell for key, of in told.items() if isinstance(cell := row[of], Fact)}
+            rows.append({**row, **judge.columns("privacy", name, _LEAK, known)})
     return rows
 
 

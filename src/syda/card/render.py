@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -135,36 +134,52 @@ class Card:
     values: Page
 
 
-def card(
-    sections: Sequence[Section],
-    signed_off: Sequence[SignOff],
-    *,
-    digits: int,
-    up: str,
-    pictures: str,
-) -> Card:
-    """Render the card.
+@dataclass(frozen=True)
+class Look:
+    """How the page shows a card.
 
-    A section's text says nothing of its own sign-offs, so it is rendered once for its digest, which
-    decides whether they hold, and once with their status.
-
-    Args:
-        sections: in order.
-        signed_off: the sign-offs there are.
+    Attributes:
         digits: significant digits of measured and derived figures.
         up: path from the card's folder to the repository root, such as ``../``.
         pictures: folder of the evaluation's pictures, relative to the repository root.
     """
-    values = Page(digits, up)
-    shown = partial(_markdown, values, sections, up=up, pictures=pictures)
-    statuses = status.of_sections(sections)
-    statuses = status.signed(statuses, signoffs.texts(shown(statuses)), signed_off)
-    return Card(shown(statuses), sections, statuses, values)
+
+    digits: int
+    up: str
+    pictures: str
 
 
-def _markdown(
-    page: Page, sections: Sequence[Section], statuses: Sequence[Status], *, up: str, pictures: str
-) -> str:
+def statuses(
+    sections: Sequence[Section], signed_off: Sequence[SignOff], look: Look
+) -> list[Status]:
+    """Return the statuses of the ten sections, with their digests and sign-offs.
+
+    A section's text says nothing of its own sign-offs, nor of what the last appendix tells, so it
+    is rendered once for its digest, which decides whether they hold.
+
+    Args:
+        sections: in order; the last appendix may be missing.
+        signed_off: the sign-offs there are.
+        look: how the page shows them.
+    """
+    found = status.of_sections(sections)
+    page = _markdown(Page(look.digits, look.up), sections, found, look)
+    return status.signed(found, signoffs.texts(page), signed_off)
+
+
+def card(sections: Sequence[Section], found: Sequence[Status], look: Look) -> Card:
+    """Render the card.
+
+    Args:
+        sections: in order.
+        found: statuses of the ten sections.
+        look: how the page shows them.
+    """
+    values = Page(look.digits, look.up)
+    return Card(_markdown(values, sections, found, look), sections, found, values)
+
+
+def _markdown(page: Page, sections: Sequence[Section], found: Sequence[Status], look: Look) -> str:
     environment = Environment(
         loader=PackageLoader("syda.card", "."),
         undefined=StrictUndefined,
@@ -178,12 +193,12 @@ def _markdown(
     text = environment.get_template("template.md.j2").render(
         sections=sections,
         by={section.number: section for section in sections},
-        statuses=statuses,
+        statuses=found,
         debts=status.debts(sections),
         appendices=APPENDICES,
-        counts={state: sum(one.state == state for one in statuses) for state in get_args(State)},
-        up=Markup(up),
-        pictures=Markup(up + pictures),
+        counts={state: sum(one.state == state for one in found) for state in get_args(State)},
+        up=Markup(look.up),
+        pictures=Markup(look.up + look.pictures),
     )
     return re.sub(r"\n{3,}", "\n\n", text)
 

@@ -8,12 +8,13 @@ another wrote.
 import hashlib
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from syda.card.declared import Declarations
+from syda.card.policy import Policy
 from syda.card.schema import Fact
 from syda.errors import CheckFailed, CorruptData
 
@@ -58,6 +59,23 @@ class Document:
 
 
 @dataclass(frozen=True)
+class Release:
+    """A release of the card, its files as they were released.
+
+    Attributes:
+        version: report version.
+        record: ``release.json``.
+        card: ``card.json``.
+        details: of the evaluation.
+    """
+
+    version: str
+    record: Document
+    card: Document
+    details: Document
+
+
+@dataclass(frozen=True)
 class Inputs:
     """What a card is made from.
 
@@ -65,11 +83,19 @@ class Inputs:
         reports: metrics, details, convert, pack, resampled, records and synthetic, by these names.
         manifests: by stage, ``validate-records`` and the like among them, in the pipeline's order.
         declared: what people declare.
+        policy: what is asked of a card.
+        earlier: releases with a lower report version, in order.
+        released: record of the release of this report version, if there is one.
+        written: sha256 of what people write for the card, its sign-offs apart, by path.
     """
 
     reports: Mapping[str, Document]
     manifests: Mapping[str, Document]
     declared: Declarations
+    policy: Policy
+    earlier: Sequence[Release] = ()
+    released: Document | None = None
+    written: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -80,6 +106,20 @@ class Inputs:
     def artificial(self) -> bool:
         """Whether the patients of the data version are artificial."""
         return bool(self.reports["convert"].value("artificial"))
+
+    @property
+    def is_released(self) -> bool:
+        """Whether the release of this report version is of these inputs."""
+        if self.released is None:
+            return False
+        files = self.released.value("files")
+        return all(files.get(path) == sha256 for path, sha256 in self.digests.items())
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """sha256 of every input by path; sign-offs, which may come later, are none."""
+        documents = (*self.reports.values(), *self.manifests.values())
+        return {one.path: one.sha256 for one in documents} | dict(self.written)
 
     def no_person(self, label: str, text: str) -> Fact:
         """What follows from the patients being artificial."""

@@ -74,14 +74,29 @@ class CardFile(Strict):
     inputs: dict[str, Digest]
 
 
+STRUCTURES: dict[str, type[Strict]] = {"syda-card-2": CardFile}
+"""By the file's schema: a release keeps the structure that it was made with."""
+
+
 def faults(content: Any) -> list[str]:
     """Return what is wrong with the structure of card.json: the place and the reason, each.
 
     Args:
         content: what the file holds.
     """
+    schema = content.get("schema") if isinstance(content, dict) else None
+    return faults_of(STRUCTURES.get(str(schema), CardFile), content)
+
+
+def faults_of(model: type[Strict], content: Any) -> list[str]:
+    """Return what is wrong with the structure of a JSON file: the place and the reason, each.
+
+    Args:
+        model: what it shall hold.
+        content: what it holds.
+    """
     try:
-        CardFile.model_validate_json(json.dumps(content))  # JSON has lists where these have tuples
+        model.model_validate_json(json.dumps(content))  # JSON has lists where these have tuples
     except ValidationError as error:
         return [
             f"#/{'/'.join(map(str, fault['loc']))}: {fault['msg']}"

@@ -1,6 +1,7 @@
 """Stage ``card``: the SYDA model checklist, filled from what the pipeline wrote."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,26 @@ import torch
 from pydantic import Field
 
 from syda import paths
-from syda.card import audit, declared, facts, render, signoffs, sources, structure
+from syda.card import (
+    audit,
+    declared,
+    facts,
+    policy,
+    releases,
+    render,
+    signoffs,
+    since,
+    sources,
+    structure,
+)
 from syda.card.configuration import Layer, Network
+from syda.card.schema import SCHEMA
 from syda.errors import CorruptData
 from syda.model.generator import Generator, layer_table
 from syda.params import ModelParams, Section, load
 from syda.runtime import stage
-from syda.runtime.outputs import as_json, write_json, write_text
+from syda.runtime.manifest import digest_file
+from syda.runtime.outputs import as_json, write_bytes
 
 REPORTS = {
     "metrics": paths.METRICS,
@@ -41,7 +55,12 @@ MANIFESTS = {
 }
 """Manifests of the stages before this one, in the pipeline's order."""
 
-INPUTS = (*REPORTS.values(), *MANIFESTS.values(), paths.DECLARED, paths.SIGNOFFS)
+WRITTEN = (paths.DECLARED, paths.SIGNOFFS, paths.POLICY)
+"""What people write for the card."""
+
+INPUTS = (*REPORTS.values(), *MANIFESTS.values(), *WRITTEN, paths.RELEASES)
+
+OUTPUTS = (paths.CARD, paths.CARD_JSON)
 
 
 class Params(Section):
@@ -57,49 +76,74 @@ def run(root: Path) -> None:
     Raises:
         CheckFailed: reports and manifests are not of one run.
         CorruptData: a report is unreadable, lacks a value, or holds NaN.
-        UsageError: an input is missing, or declared.yaml or signoffs.yaml is wrong.
+        UsageError: an input is missing, or what people write for the card is wrong.
     """
     own = load(root).section("card", Params)
     with stage.running(
         root,
         "card",
         reads=INPUTS,
-        writes=[paths.CARD, paths.CARD_JSON],
+        writes=OUTPUTS,
         params={"card": own},
     ):
-        card, document = rendered(root, own.significant_digits)
-        write_text(root / paths.CARD, card.page)
-        write_json(root / paths.CARD_JSON, document)
+        card, document = rendered(inputs(root), signoffs.read(root, paths.SIGNOFFS), own)
+        for path, data in files(card, document).items():
+            write_bytes(root / path, data)
 
 
-def rendered(root: Path, digits: int) -> tuple[render.Card, dict[str, Any]]:
+def inputs(root: Path) -> sources.Inputs:
+    """Read what the card is made from, its sign-offs apart.
+
+    Raises:
+        CheckFailed: a release was altered.
+        CorruptData: a report is unreadable or holds NaN.
+        UsageError: declared.yaml or policy.yaml is wrong.
+    """
+    told = declared.read(root, paths.DECLARED)
+    found = releases.read(root, paths.RELEASES)
+    version = told.content.report_version
+    return sources.Inputs(
+        {name: sources.read(root, path) for name, path in REPORTS.items()},
+        {name: sources.read(root, path) for name, path in MANIFESTS.items()},
+        told,
+        policy.read(root, paths.POLICY, SCHEMA),
+        releases.before(found, version),
+        next((one.record for one in found if one.version == version), None),
+        {path.as_posix(): digest_file(root / path) for path in (paths.DECLARED, paths.POLICY)},
+    )
+
+
+def rendered(
+    inputs: sources.Inputs, signed_off: Sequence[signoffs.SignOff], own: Params
+) -> tuple[render.Card, dict[str, Any]]:
     """Return the card, and what card.json holds; nothing is written.
 
     Args:
-        root: repository root.
-        digits: significant digits of figures on the page.
+        inputs: what it is made from.
+        signed_off: the sign-offs there are.
+        own: section ``card`` of params.yaml.
 
     Raises:
         CheckFailed: reports and manifests are not of one run.
-        CorruptData: a report is unreadable, lacks a value, or holds NaN.
-        UsageError: declared.yaml or signoffs.yaml is wrong.
+        CorruptData: a report lacks a value.
+        UsageError: the policy requires a field that there is not.
     """
-    inputs = sources.Inputs(
-        {name: sources.read(root, path) for name, path in REPORTS.items()},
-        {name: sources.read(root, path) for name, path in MANIFESTS.items()},
-        declared.read(root, paths.DECLARED),
-    )
     sections = facts.collect(
         inputs, _network(inputs.manifests["train"], inputs.reports["properties"])
     )
-    card = render.card(
-        sections,
-        signoffs.read(root, paths.SIGNOFFS),
-        digits=digits,
-        up="../" * (len(paths.CARD.parts) - 1),
-        pictures=paths.EVALUATION.as_posix(),
+    look = render.Look(
+        own.significant_digits,
+        "../" * (len(paths.CARD.parts) - 1),
+        paths.EVALUATION.as_posix(),
     )
+    statuses = render.statuses(sections, signed_off, look)
+    card = render.card([*sections, since.section(inputs, sections, statuses)], statuses, look)
     return card, render.document(card, inputs)
+
+
+def files(card: render.Card, document: dict[str, Any]) -> dict[Path, bytes]:
+    """The bytes of each output of the stage."""
+    return {paths.CARD: card.page.encode(), paths.CARD_JSON: as_json(document)}
 
 
 def altered(root: Path) -> list[tuple[Path, str]]:
@@ -111,10 +155,11 @@ def altered(root: Path) -> list[tuple[Path, str]]:
     Raises:
         CheckFailed: reports and manifests are not of one run.
         CorruptData: a report is unreadable, lacks a value, or holds NaN.
-        UsageError: declared.yaml or signoffs.yaml is wrong.
+        UsageError: what people write for the card is wrong.
     """
-    card, document = rendered(root, load(root).section("card", Params).significant_digits)
-    right = {paths.CARD: card.page.encode(), paths.CARD_JSON: as_json(document)}
+    own = load(root).section("card", Params)
+    card, document = rendered(inputs(root), signoffs.read(root, paths.SIGNOFFS), own)
+    right = files(card, document)
     found = [(path, "is missing") for path in right if not (root / path).is_file()]
     there = {path: (root / path).read_bytes() for path in right if (root / path).is_file()}
     for path, data in there.items():

@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from syda import paths
-from syda.card import audit, sources, structure
+from syda.card import audit, changes, releases, sources, structure
 from syda.card.schema import SCHEMA, slug
 from syda.card.sources import Document
 from syda.errors import CorruptData, SydaError, UsageError
 from syda.params import load
 from syda.runtime import manifest
 from syda.stages import card as stage
-from syda.tools import changes
 from syda.tools.history import History
 
-_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_LINKS = {
+    ".md": re.compile(r"\]\(([^)\s]+)\)"),
+    ".html": re.compile(r'(?:href|src)="((?!\w+:)[^"]+)"'),  # into the repository alone
+}
 
 
 def explain(root: Path, field: str) -> Iterator[str]:
@@ -122,7 +124,7 @@ class _Chain:
         yield f"  sha256    {sha256}{self._commit({file: sha256})}"
         writer = file if file in self._manifests else self._writers.get(file)
         if writer is None:
-            yield "  written   by hand: no stage makes it"
+            yield f"  written   {self._by_whom(file)}"
             return
         if writer != file:
             recorded = self._manifests[writer].value("writes", file, "sha256")
@@ -134,6 +136,14 @@ class _Chain:
             yield f"  code      {self._name(path)}: {self._code(path)}"
         for what, name, by in self._data(upstream):
             yield f"  {what:<9} {name}: {by}"
+
+    def _by_whom(self, file: str) -> str:
+        """Who wrote what no stage did."""
+        if not Path(file).is_relative_to(paths.RELEASES):
+            return "by hand: no stage makes it"
+        version = Path(file).relative_to(paths.RELEASES).parts[0]
+        record = sources.read(self._root, paths.RELEASES / version / releases.RECORD)
+        return f"for release {version}, of commit {record.value('commit')[:12]}, and frozen"
 
     def _upstream(self, writer: str) -> list[str]:
         """Manifests of the stage and of all those before it, nearest first."""
@@ -199,7 +209,7 @@ def verify(root: Path) -> Verdict:
     """
     document = _card(root)
     recorded = _recorded(root)
-    missing = [path for path in stage.INPUTS if not (root / path).is_file()]
+    missing = [path for path in stage.INPUTS if not (root / path).exists()]
     faults = [f"{path}: is missing, the card is made from it" for path in missing]
     faults += [
         f"{path}: is not what the card was made from"
@@ -211,11 +221,13 @@ def verify(root: Path) -> Verdict:
             faults += [f"{path}: {place}" for path, place in stage.altered(root)]
         except SydaError as error:
             faults.append(f"{paths.CARD}: cannot be rendered again ({error})")
-    page = (root / paths.CARD).read_text(encoding="utf-8", errors="replace")
-    links = _LINK.findall(page)
-    faults += [
-        f"{paths.CARD}: its link {link} leads nowhere" for link in _broken(root, page, links)
-    ]
+    found = releases.versions(root, paths.RELEASES) if paths.RELEASES not in missing else []
+    for version in found:
+        base = paths.RELEASES / version
+        wrong = releases.faults(root, base)
+        faults += wrong or broken_links(root, base / paths.CARD)
+    faults += broken_links(root, paths.CARD)
+    links = links_of(paths.CARD, _text(root / paths.CARD))
     signed = [
         (number, one)
         for number, status in document.content["status"].items()
@@ -227,18 +239,37 @@ def verify(root: Path) -> Verdict:
         if one["stale"]
     ]
     count = len(list(audit.facts(document.content)))
-    checked = f"{count} values, {len(recorded)} inputs, {len(links)} links, {len(signed)} sign-offs"
+    checked = (
+        f"{count} values, {len(recorded)} inputs, {len(links)} links, {len(signed)} sign-offs, "
+        f"{len(found)} releases"
+    )
     return Verdict(faults, notes, checked)
 
 
-def _broken(root: Path, page: str, links: Sequence[str]) -> list[str]:
+def links_of(file: Path, content: str) -> list[str]:
+    """Targets of a page's links, each as often as it is there; none of what is no page."""
+    return _LINKS[file.suffix].findall(content) if file.suffix in _LINKS else []
+
+
+def broken_links(root: Path, file: Path) -> list[str]:
+    """Return what leads nowhere from a page, a line a link.
+
+    Args:
+        root: repository root.
+        file: the page, relative to root.
+    """
+    page = _text(root / file)
     ids = set(re.findall(r'<a id="([^"]+)"></a>', page))
-    folder = root / paths.MODEL_CARD
+    folder = (root / file).parent
     return [
-        link
-        for link in dict.fromkeys(links)
+        f"{file}: its link {link} leads nowhere"
+        for link in dict.fromkeys(links_of(file, page))
         if (link[1:] not in ids if link.startswith("#") else not (folder / link).exists())
     ]
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace")
 
 
 def sections(root: Path) -> Iterator[str]:
@@ -255,27 +286,31 @@ def sections(root: Path) -> Iterator[str]:
 
 
 def diff(root: Path, before: str, after: str | None) -> str:
-    """Return what changed between the cards of two revisions, as Markdown.
+    """Return what changed between two cards, as Markdown.
 
     Args:
         root: repository root.
-        before: branch, tag or commit.
+        before: report version of a release; or a branch, tag or commit.
         after: likewise, or None for the working tree.
 
     Raises:
         CorruptData: a card cannot be read, or is of another schema.
-        UsageError: no such revision, or it has no card.
+        UsageError: no such release or revision, or it has no card.
     """
-    history = History(root)
     digits = load(root).section("card", stage.Params).significant_digits
-    cards = []
-    for revision in (before, after):
-        if revision is None:
-            cards.append(_card(root).content)
-        else:
-            data = history.content(revision, paths.CARD_JSON.as_posix())
-            cards.append(_known(sources.parse(data, f"{paths.CARD_JSON} of {revision}")).content)
+    cards = [_card_of(root, name).content for name in (before, after)]
     return changes.page(cards[0], cards[1], (before, after or "working tree"), digits)
+
+
+def _card_of(root: Path, name: str | None) -> Document:
+    """The card of a release, of a revision, or of the working tree."""
+    if name is None:
+        return _card(root)
+    released = paths.RELEASES / name / paths.CARD_JSON
+    if releases.VERSION.fullmatch(name) and (root / released).is_file():
+        return _known(sources.read(root, released))
+    data = History(root).content(name, paths.CARD_JSON.as_posix())
+    return _known(sources.parse(data, f"{paths.CARD_JSON} of {name}"))
 
 
 def _recorded(root: Path) -> Mapping[str, Any]:

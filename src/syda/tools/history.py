@@ -47,6 +47,16 @@ class History:
                 return commit[:12]
         return None
 
+    def head(self) -> str | None:
+        """Return the commit that is checked out; None where there is none."""
+        found = self._git("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        return found.decode().strip() if found else None
+
+    def uncommitted(self) -> list[str]:
+        """Return what is not as the commit that is checked out has it: paths from the root."""
+        told = self._git("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
+        return [entry[3:] for entry in (told or b"").decode(errors="replace").split("\0") if entry]
+
     def _holds(self, commit: str, files: Mapping[str, str]) -> bool:
         listed = self._git("ls-tree", "-r", "-z", commit, "--", *files) or b""
         entries = (entry.split("\t", 1) for entry in listed.decode().split("\0") if entry)

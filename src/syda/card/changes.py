@@ -1,6 +1,8 @@
 """What changed between two cards, as Markdown: figures, verdicts, texts, status, sign-offs."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from syda.card import audit
@@ -11,12 +13,72 @@ Fact = Mapping[str, Any]
 MOST = 40
 """Lines of one table; what lies beyond is counted."""
 
-_HEADINGS = {
-    "crossed": "Verdicts crossed",
+HEADINGS = {
+    "crossed": "Verdicts and goals crossed",
     "values": "Measured and derived values",
+    "protocol": "Figures of another protocol, not to be compared",
     "text": "Declared text",
     "owed": "Values that came or went missing",
 }
+"""Kinds of change, those that tell most first."""
+
+ITSELF = "E."
+"""Fields of the appendix that tells changes: its own are none."""
+
+_FILES = "B."
+
+_OF_OTHERS = re.compile(r"5\.checklist\.(\d+|\w+_release_[\d.]+)\.")
+"""Rows that repeat what earlier cards, and the original, say of themselves."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A value that differs between two cards; None where one has no such field."""
+
+    field: str
+    was: Fact | None
+    now: Fact | None
+
+    @property
+    def kind(self) -> str:
+        """Its place among :data:`HEADINGS`."""
+        facts = [fact for fact in (self.was, self.now) if fact is not None]
+        kinds = {fact["kind"] for fact in facts}
+        if {fact["label"] for fact in facts} == {"verdict"}:
+            return "crossed"
+        if "absent" in kinds:
+            return "owed"
+        if "declared" in kinds:
+            return "text"
+        return "protocol" if self._measured_otherwise else "values"
+
+    @property
+    def _measured_otherwise(self) -> bool:
+        """Another key is another protocol: a figure of section 5 that points to another value."""
+        if self.was is None or self.now is None or not self.field.startswith("5."):
+            return False
+        was, now = ([s.split("#")[1] for s in fact["sources"]] for fact in (self.was, self.now))
+        return was != now
+
+
+def between(before: Any, after: Any) -> tuple[list[Change], int]:
+    """Return what changed, in the checklist's order, and the number of changed digests.
+
+    Args:
+        before: one card.json.
+        after: the other.
+    """
+    one, other = by_field(before), by_field(after)
+    found, digests = [], 0
+    for field in dict.fromkeys([*one, *other]):
+        change = Change(field, one.get(field), other.get(field))
+        if field.startswith(ITSELF) or _OF_OTHERS.match(field) or _same(change.was, change.now):
+            continue
+        if field.startswith(_FILES):
+            digests += 1
+        else:
+            found.append(change)
+    return found, digests
 
 
 def page(before: Any, after: Any, names: tuple[str, str], digits: int) -> str:
@@ -28,29 +90,15 @@ def page(before: Any, after: Any, names: tuple[str, str], digits: int) -> str:
         names: of the two, for the headings.
         digits: significant digits of figures; more where fewer would show no difference.
     """
-    one, other = by_field(before), by_field(after)
-    found: dict[str, list[tuple[str, Fact | None, Fact | None]]] = {kind: [] for kind in _HEADINGS}
-    hashes = 0
-    for field in dict.fromkeys([*one, *other]):
-        was, now = one.get(field), other.get(field)
-        if was is not None and now is not None and _same(was, now):
-            continue
-        if field.startswith("B."):
-            hashes += 1
-        else:
-            found[_kind(was, now)].append((field, was, now))
+    changes, digests = between(before, after)
     parts = [f"## Model card: {escape(names[0])} to {escape(names[1])}"]
-    for kind, heading in _HEADINGS.items():
-        if found[kind]:
-            rows = [(field, *shown(was, now, digits)) for field, was, now in found[kind]]
+    for kind, heading in HEADINGS.items():
+        rows = [(c.field, *shown(c.was, c.now, digits)) for c in changes if c.kind == kind]
+        if rows:
             parts.append(f"### {heading}\n\n{_table(('field', *names), rows)}")
-    if hashes:
-        parts.append(f"{hashes} digests of files and code changed (appendix B).")
-    statuses = [
-        (number, words(was), words(now))
-        for number, was, now in _pairs(before["status"], after["status"])
-        if words(was) != words(now)
-    ]
+    if digests:
+        parts.append(f"{digests} digests of files and code changed (appendix B).")
+    statuses = changed_statuses(before, after)
     if statuses:
         parts.append(f"### Status of sections\n\n{_table(('section', *names), statuses)}")
     lost = list(lost_signoffs(before, after))
@@ -59,6 +107,22 @@ def page(before: Any, after: Any, names: tuple[str, str], digits: int) -> str:
     if len(parts) == 1:
         parts.append("Nothing differs.")
     return "\n\n".join(parts)
+
+
+def changed_statuses(before: Any, after: Any) -> list[tuple[str, str, str]]:
+    """Return the sections whose status differs: number, and both statuses in words."""
+    return [
+        (number, words(was), words(now))
+        for number, was, now in _pairs(before["status"], after["status"])
+        if _state(was) != _state(now)
+    ]
+
+
+def _state(status: Mapping[str, Any] | None) -> Any:
+    """What of a status counts as a change: how many values a section has does not."""
+    told = status or {}
+    held = [one["role"] for one in told.get("signoffs", []) if not one["stale"]]
+    return [*(told.get(key) for key in ("state", "missing", "owners")), held]
 
 
 def by_field(card: Any) -> dict[str, Fact]:
@@ -72,18 +136,10 @@ def _order(field: str) -> tuple[int, str]:
     return (int(first) if first.isdigit() else 99, field)
 
 
-def _same(was: Fact, now: Fact) -> bool:
+def _same(was: Fact | None, now: Fact | None) -> bool:
+    if was is None or now is None:
+        return False
     return all(was.get(key) == now.get(key) for key in ("value", "kind", "unit"))
-
-
-def _kind(was: Fact | None, now: Fact | None) -> str:
-    kinds = {fact["kind"] for fact in (was, now) if fact is not None}
-    labels = {fact["label"] for fact in (was, now) if fact is not None}
-    if labels == {"verdict"}:
-        return "crossed"
-    if "absent" in kinds:
-        return "owed"
-    return "text" if "declared" in kinds else "values"
 
 
 def shown(was: Fact | None, now: Fact | None, digits: int) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-from syda.tools import changes
+from syda.card import changes
 
 
 def fact(field, value, kind="measured", label="n", **more):
@@ -37,7 +37,7 @@ def test_each_kind_of_change_has_its_table():
         fact("B.files.x", "cd"), fact("1.came", True),
     )  # fmt: skip
     told = page(before, after)
-    assert "### Verdicts crossed" in told
+    assert "### Verdicts and goals crossed" in told
     assert "| A.rules.x.verdict | passed | failed |" in told
     assert "| 1.n | 0.5 mm | 0.75 mm |" in told
     assert "| 1.gone | 1 | not there |" in told
@@ -46,6 +46,30 @@ def test_each_kind_of_change_has_its_table():
     assert "| 1.o | absent, awaiting: counsel | said |" in told
     assert "1 digests of files and code changed (appendix B)." in told
     assert "B.files" not in told
+
+
+def test_a_figure_of_another_key_is_not_compared():
+    here = fact("5.f.kid.synthetic", 0.5)
+    there = here | {"value": 0.7, "sources": ["f#/kid_poly3"]}
+    assert "Figures of another protocol, not to be compared\n\n| field" in page(
+        card(here), card(there)
+    )
+    same_key = here | {"value": 0.7, "sources": ["model_card/releases/0.1/f#/x"]}
+    assert "### Measured and derived values" in page(card(here), card(same_key))
+
+
+def test_what_a_card_repeats_of_others_and_of_changes_is_no_change():
+    names = ("5.checklist.v0_holdout_release_0.1.n", "5.checklist.3.ms_ssim", "E.changed")
+    before, after = (card(*(fact(name, value) for name in names)) for value in (1, 2))
+    assert page(before, after).endswith("Nothing differs.")
+
+
+def test_more_values_of_a_section_are_no_other_status():
+    one, other = card(fact("1.n", 1)), card(fact("1.n", 1))
+    other["status"]["1"]["present"] = 2
+    assert page(one, other).endswith("Nothing differs.")
+    other["status"]["1"]["missing"] = ["n"]
+    assert "### Status of sections" in page(one, other)
 
 
 def test_figures_have_as_many_digits_as_show_the_change():

@@ -1,0 +1,101 @@
+"""The policy: what may be asked of which figure."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from syda import paths
+from syda.card import policy
+from syda.card.schema import SCHEMA
+from syda.errors import UsageError
+from syda.metrics import privacy, registry
+from syda.metrics.cohorts import Grid
+from syda.metrics.perception import Perception
+from syda.types import Properties
+
+REPOSITORY = Path(__file__).parents[2]
+FILE = Path("policy.yaml")
+GOAL = {"rule": "at most", "bound": 2, "reason": "because"}
+CONTENT = {
+    "structure": SCHEMA,
+    "required": {},
+    "set_by": "development team",
+    "set_when": "before",
+    "confirmed_by": None,
+    "metrics": {"kid": GOAL},
+    "properties": {},
+    "privacy": {},
+}
+
+
+def read(root, **changes):
+    with (root / FILE).open("w") as stream:
+        YAML(typ="safe").dump(CONTENT | changes, stream)
+    return policy.read(root, FILE, SCHEMA)
+
+
+def test_the_shipped_policy_is_read_and_every_goal_has_its_reason():
+    shipped = policy.read(REPOSITORY, paths.POLICY, SCHEMA)
+    for part in policy.KNOWN:
+        assert shipped.goals(part)
+        for name in shipped.goals(part):
+            assert len(shipped.reason(part, name).value) > 10
+
+
+def test_every_figure_that_there_can_be_has_a_name_for_a_goal():
+    grid = Grid(64, -1000, 1000)
+    keys = {
+        "metrics": [metric.about.key for metric in registry.build(grid, Perception(grid))],
+        "properties": [field.name for field in fields(Properties)],
+        "privacy": list(privacy.READINGS),
+    }
+    for part, found in keys.items():
+        for key in found:
+            assert any(f"{key}_".startswith(f"{name}_") for name in policy.KNOWN[part]), key
+    assert set(policy.KNOWN["properties"]) == set(keys["properties"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"metrics": {"kidd": GOAL}}, r"metrics\.kidd: no figure is called that; known: .*kid, "),
+        ({"metrics": {"kid_poly3": GOAL}}, r"metrics\.kid_poly3: no figure is called that"),
+        ({"privacy": {"kid": GOAL}}, r"privacy\.kid: no figure is called that"),
+        ({"metrics": {"kid": GOAL | {"rule": "about"}}}, r"metrics\.kid\.rule: Input should be"),
+        ({"metrics": {"kid": GOAL | {"reason": "TBD"}}}, r"metrics\.kid\.reason: 'TBD' is no"),
+        ({"metrics": {"kid": GOAL | {"bound": None}}}, r"a rule has a bound, and `chance` has"),
+        ({"metrics": {"kid": GOAL | {"rule": "chance"}}}, r"a rule has a bound, and `chance` has"),
+        ({"metrics": {"kid": GOAL | {"verdict": "met"}}}, r"Extra inputs .*a goal has a rule"),
+        ({"set_by": "nobody"}, r"set_by: 'nobody' is none of: project owner, "),
+        ({"structure": "syda-card-1"}, r"structure: 'syda-card-1' is not that of card\.json"),
+    ],
+)
+def test_what_asks_for_nothing_that_can_be_is_refused(tmp_path, changes, told):
+    with pytest.raises(UsageError, match=told):
+        read(tmp_path, **changes)
+
+
+def test_the_longest_name_that_fits_counts(tmp_path):
+    found = read(tmp_path, metrics={"hu_peak_fat": GOAL, "anatomy": GOAL})
+    assert found.name_for("metrics", "anatomy_spine_r1") == "anatomy"
+    assert found.name_for("metrics", "hu_peak_fat_s5") == "hu_peak_fat"
+    assert found.name_for("metrics", "hu_peak_fatty") is None
+    assert found.name_for("metrics", "hu_peak") is None
+
+
+def test_a_goal_points_to_its_rule_and_bound(tmp_path):
+    words = read(tmp_path).words("metrics", "kid")
+    assert (words.value, words.kind) == ("at most 2", "derived")
+    assert words.sources == (
+        "policy.yaml#/metrics/kid/rule",
+        "policy.yaml#/metrics/kid/bound",
+    )
+
+
+def test_an_unconfirmed_goal_is_owed(tmp_path):
+    fact = read(tmp_path).facts()["goals_confirmed_by"]
+    assert (fact.kind, fact.owner) == ("absent", "project owner with the clinical lead")
+    fact = read(tmp_path, confirmed_by="A Name, clinical lead").facts()["goals_confirmed_by"]
+    assert (fact.kind, fact.value) == ("declared", "A Name, clinical lead")
