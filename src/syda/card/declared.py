@@ -60,6 +60,7 @@ class Declared(Strict):
     selection_protocol: str
     contrast_and_stones_if_artificial: str
     annotation_protocol: str
+    scan_through_model: str
     intended_use: str
     intended_user: str
     limitations: tuple[str, ...]

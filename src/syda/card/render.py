@@ -122,12 +122,14 @@ class Card:
 
     Attributes:
         page: Markdown.
+        data_page: of the data version, Markdown; section 2 links it, and its sign-offs cover it.
         sections: in order.
         statuses: of the ten sections, with their digests and sign-offs.
         values: how the page shows each fact and row of a table.
     """
 
     page: str
+    data_page: str
     sections: Sequence[Section]
     statuses: Sequence[Status]
     values: Page
@@ -156,12 +158,21 @@ def card(
     values = Page(digits, up)
     shown = partial(_markdown, values, sections, up=up, pictures=pictures)
     statuses = status.of_sections(sections)
-    statuses = status.signed(statuses, signoffs.texts(shown(statuses)), signed_off)
-    return Card(shown(statuses), sections, statuses, values)
+    data_page = shown("data_version.md.j2", statuses)
+    texts = signoffs.texts(shown("template.md.j2", statuses))
+    texts["2"] += f"\n\n{data_page}"
+    statuses = status.signed(statuses, texts, signed_off)
+    return Card(shown("template.md.j2", statuses), data_page, sections, statuses, values)
 
 
 def _markdown(
-    page: Page, sections: Sequence[Section], statuses: Sequence[Status], *, up: str, pictures: str
+    page: Page,
+    sections: Sequence[Section],
+    template: str,
+    statuses: Sequence[Status],
+    *,
+    up: str,
+    pictures: str,
 ) -> str:
     environment = Environment(
         loader=PackageLoader("syda.card", "."),
@@ -173,7 +184,7 @@ def _markdown(
         keep_trailing_newline=True,
     )
     environment.filters |= {"fields": page.fields, "table": page.table, "anchor": anchor}
-    text = environment.get_template("template.md.j2").render(
+    text = environment.get_template(template).render(
         sections=sections,
         by={section.number: section for section in sections},
         statuses=statuses,

@@ -8,6 +8,8 @@ another wrote.
 import hashlib
 import json
 import math
+import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,11 +67,15 @@ class Inputs:
         reports: metrics, details, convert, pack, resampled, records and synthetic, by these names.
         manifests: by stage, ``validate-records`` and the like among them, in the pipeline's order.
         declared: what people declare.
+        lock: exact version of each library, by name.
+        project: pyproject.toml, which declares the libraries that the project needs.
     """
 
     reports: Mapping[str, Document]
     manifests: Mapping[str, Document]
     declared: Declarations
+    lock: Document
+    project: Document
 
     @property
     def version(self) -> str:
@@ -126,6 +132,35 @@ def parse(data: bytes, path: str) -> Document:
     except ValueError as error:
         raise CorruptData(f"{path}: not readable as JSON ({error})") from error
     return Document(path, content, hashlib.sha256(data).hexdigest())
+
+
+def lock(root: Path, path: Path) -> Document:
+    """Read the libraries that install together, as ``packages``: version by name.
+
+    Args:
+        root: repository root.
+        path: relative to root, lines ``name==version``.
+    """
+    data = (root / path).read_bytes()
+    pins = re.findall(r"^([\w.-]+)==([^\s;]+)", data.decode(), flags=re.MULTILINE)
+    packages = {canonical(name): version for name, version in pins}
+    return Document(path.as_posix(), {"packages": packages}, hashlib.sha256(data).hexdigest())
+
+
+def project(root: Path, path: Path) -> Document:
+    """Read a TOML file.
+
+    Args:
+        root: repository root.
+        path: relative to root.
+    """
+    data = (root / path).read_bytes()
+    return Document(path.as_posix(), tomllib.loads(data.decode()), hashlib.sha256(data).hexdigest())
+
+
+def canonical(name: str) -> str:
+    """Normal form of a library's name (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def agree(reports: Mapping[str, Document], manifests: Mapping[str, Document]) -> None:
