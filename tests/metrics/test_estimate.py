@@ -86,16 +86,14 @@ def test_interval_is_196_errors_to_each_side() -> None:
 
 def test_difference_of_two_figures_pairs_their_replicates() -> None:
     noise = np.random.default_rng(0).standard_normal(100)
-    summary = Figure(Estimate(2.0, 2 + noise, 8), Estimate(0.5, 0.5 + noise, 6)).summary()
-    assert summary == {
-        "synthetic": 2.0,
-        "real": 0.5,
-        "difference": 1.5,
-        "difference_low": 1.5,
-        "difference_high": 1.5,
-        "n_synthetic": 8,
-        "n_real": 6,
-    }
+    figure = Figure(Estimate(2.0, 2 + noise, 8), Estimate(0.5, 0.5 + noise, 6))
+    assert figure.summary() == {"synthetic": 2.0, "real": 0.5}
+    detail = figure.detail()
+    assert detail["difference"] == {"value": 1.5, "low": 1.5, "high": 1.5}
+    assert [(detail[of]["value"], detail[of]["n"]) for of in ("synthetic", "real")] == [
+        (2.0, 8),
+        (0.5, 6),
+    ]
 
 
 def test_detail_lists_the_pairs_by_name(as_cohort: MakeCohort) -> None:

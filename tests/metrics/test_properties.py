@@ -42,35 +42,37 @@ def test_a_table_made_by_hand(answers: Make) -> None:
     synthetic = answers(asked, column("body_width_mm", [301, 306, 323, 338, 335]))
     real = answers(asked, column("body_width_mm", [298, 312, 318, 332, 342]), "holdout")
     control = measure(synthetic, real, SAMPLING)["body_width_mm"]
-    summary = control.summary()
-    # ranks 1 2 3 5 4: rho = 1 - 6 (0 + 0 + 0 + 1 + 1) / (5 (25 - 1))
-    assert summary["rho"] == pytest.approx(0.9)
-    assert summary["mae"] == pytest.approx((1 + 4 + 3 + 8 + 5) / 5)
-    assert (summary["rho_real"], summary["mae_real"], summary["n"]) == (1, 2, 5)
-    assert summary["rho_low"] < 0.9 < summary["rho_high"] <= 1
     detail = control.detail()
+    rho, mae = (detail["synthetic"][kind] for kind in ("rho", "mae"))
+    # ranks 1 2 3 5 4: rho = 1 - 6 (0 + 0 + 0 + 1 + 1) / (5 (25 - 1))
+    assert rho["value"] == pytest.approx(0.9)
+    assert mae["value"] == pytest.approx((1 + 4 + 3 + 8 + 5) / 5)
+    assert (rho["n"], mae["n"], detail["real"]["rho"]["n"]) == (5, 5, 5)
+    assert [detail["real"][kind]["value"] for kind in ("rho", "mae")] == [1, 2]
+    assert rho["low"] < 0.9 < rho["high"] <= 1
+    assert control.summary() == {"rho": rho["value"], "mae": mae["value"]}
     assert detail["unit"] == "mm"
-    assert detail["synthetic"]["mae"]["spread"] == {"bias": pytest.approx(0.6), "max": 8}
-    assert detail["synthetic"]["mae"]["low"] < 4.2 < detail["synthetic"]["mae"]["high"]
-    assert detail["real"]["rho"]["n"] == 5
+    assert mae["spread"] == {"bias": pytest.approx(0.6), "max": 8}
+    assert mae["low"] < 4.2 < mae["high"]
 
 
 def test_a_generator_that_does_the_opposite(answers: Make) -> None:
     asked = column("noise_hu", [1, 2, 3, 4])
     backwards = answers(asked, column("noise_hu", [4, 3, 2, 1]))
-    summary = measure(backwards, answers(asked, asked), SAMPLING)["noise_hu"].summary()
-    assert (summary["rho"], summary["rho_low"], summary["rho_high"]) == (-1, -1, -1)
-    assert summary["mae"] == 2
+    detail = measure(backwards, answers(asked, asked), SAMPLING)["noise_hu"].detail()["synthetic"]
+    assert [detail["rho"][key] for key in ("value", "low", "high")] == [-1, -1, -1]
+    assert detail["mae"]["value"] == 2
 
 
 def test_a_generator_that_obeys_has_rho_1(answers: Make) -> None:
     asked = np.random.default_rng(0).uniform(0.1, 0.4, 20)
     obedient = answers(column("fat_share", asked), column("fat_share", 2 * asked**2))
     exact = answers(column("fat_share", asked), column("fat_share", asked), "holdout")
-    summary = measure(obedient, exact, SAMPLING)["fat_share"].summary()
-    assert [summary[key] for key in ("rho", "rho_low", "rho_high")] == [1, 1, 1]
-    assert summary["mae"] == pytest.approx(np.abs(2 * asked**2 - asked).mean(), abs=1e-6)
-    assert (summary["rho_real"], summary["mae_real"]) == (1, 0)
+    detail = measure(obedient, exact, SAMPLING)["fat_share"].detail()
+    found, floor = detail["synthetic"], detail["real"]
+    assert [found["rho"][key] for key in ("value", "low", "high")] == [1, 1, 1]
+    assert found["mae"]["value"] == pytest.approx(np.abs(2 * asked**2 - asked).mean(), abs=1e-6)
+    assert (floor["rho"]["value"], floor["mae"]["value"]) == (1, 0)
 
 
 def test_a_generator_that_does_not_listen_straddles_0(answers: Make) -> None:
@@ -79,8 +81,8 @@ def test_a_generator_that_does_not_listen_straddles_0(answers: Make) -> None:
     for _ in range(100):
         asked, measured = rng.normal(size=(2, 24))
         deaf = answers(column("noise_hu", asked), column("noise_hu", measured))
-        summary = measure(deaf, deaf, SAMPLING)["noise_hu"].summary()
-        straddles += summary["rho_low"] < 0 < summary["rho_high"]
+        rho = measure(deaf, deaf, SAMPLING)["noise_hu"].detail()["synthetic"]["rho"]
+        straddles += rho["low"] < 0 < rho["high"]
     assert straddles >= 90
 
 
@@ -117,16 +119,18 @@ def test_volumes_without_a_value_are_left_out_of_both_figures(answers: Make) -> 
     asked = column("noise_hu", [10, 20, 30, 40, 99, None])
     measured = column("noise_hu", [11, 21, 31, 41, None, 7])
     control = measure(answers(asked, measured), answers(asked, measured), SAMPLING)["noise_hu"]
-    assert control.summary() == {
-        "n": 4, "mae": 1, "mae_real": 1, "rho": 1, "rho_low": 1, "rho_high": 1, "rho_real": 1,
-    }  # fmt: skip
+    assert control.summary() == {"mae": 1, "rho": 1}
+    for found in (control.detail()["synthetic"], control.detail()["real"]):
+        assert (found["rho"]["low"], found["rho"]["value"], found["rho"]["high"]) == (1, 1, 1)
+        assert (found["rho"]["n"], found["mae"]["n"], found["mae"]["value"]) == (4, 4, 1)
 
 
 def test_no_rank_correlation_of_equal_values_and_no_floor_of_too_few(answers: Make) -> None:
     same = answers(column("noise_hu", [10] * 4), column("noise_hu", [9, 12, 10, 10]))
     few = answers(column("noise_hu", [1, 2, 3]), column("noise_hu", [1, 2, 3]), "holdout")
     control = measure(same, few, SAMPLING)["noise_hu"]
-    assert control.summary() == {"n": 4, "mae": 0.75}
+    assert control.summary() == {"mae": 0.75}
+    assert control.detail()["synthetic"]["mae"]["n"] == 4
     assert control.detail()["synthetic"]["rho"] is None
     assert control.detail()["real"] is None
 

@@ -15,8 +15,11 @@ from syda.stages import card
 REPOSITORY = Path(__file__).parents[2]
 MS_SSIM, PERCEPTUAL = "ms_ssim_3d_L3_k7_s1.5_dr2", "perceptual_space-1a2b3c4d"
 CONTROL = {
-    "rho": 0.8123456, "rho_low": 0.6234567, "rho_high": 0.9345678, "rho_real": 0.9912345,
-    "mae": 12.345678, "mae_real": 3.4567891, "n": 12,
+    "synthetic": {
+        "rho": {"value": 0.8123456, "low": 0.6234567, "high": 0.9345678, "n": 12},
+        "mae": {"value": 12.345678, "n": 12},
+    },
+    "real": {"rho": {"value": 0.9912345}, "mae": {"value": 3.4567891}},
 }  # fmt: skip
 
 CT = {
@@ -86,10 +89,12 @@ SETS = ("resampled", "records", "synthetic")
 
 
 def figures(synthetic, real, n):
+    difference = synthetic - real
     return {
-        "synthetic": synthetic, "real": real, "difference": synthetic - real,
-        "difference_low": synthetic - real - 0.02, "difference_high": synthetic - real + 0.02,
-        "n_synthetic": n, "n_real": 2 * n,
+        "synthetic": {"value": synthetic, "n": n}, "real": {"value": real, "n": 2 * n},
+        "difference": {
+            "value": difference, "low": difference - 0.02, "high": difference + 0.02
+        },
     }  # fmt: skip
 
 
@@ -110,17 +115,10 @@ def reports():
     return {
         paths.METRICS: {
             "holdout": {
-                MS_SSIM: figures(0.4123456, 0.2971234, 210),
-                PERCEPTUAL: figures(0.31, 0.27, 231),
+                MS_SSIM: {"synthetic": 0.4123456, "real": 0.2971234},
+                PERCEPTUAL: {"synthetic": 0.31, "real": 0.27},
             },
-            "train": {
-                MS_SSIM: figures(0.4123456, 0.3051234, 211),
-                PERCEPTUAL: figures(0.29, 0.26, 232),
-            },
-            "gate": {
-                "drawn": 14, "rejected": 2, "rejected_share": 0.142857,
-                "reasons": {"border": 0, "pieces": 2, "open": 1},
-            },
+            "gate": {"drawn": 14, "rejected": 2},
             "n": {"holdout": 21, "train": 43, "synthetic": 12},
         },
         paths.EVALUATION / "details.json": {
@@ -128,6 +126,17 @@ def reports():
                 MS_SSIM: metric("MS-SSIM of pairs", "match", {"kernel": 7, "hu": [-1000, 1000]}),
                 PERCEPTUAL: metric("Perceptual loss", "lower", {"space": {"name": "lite0"}}),
             },
+            "figures": {
+                "holdout": {
+                    MS_SSIM: figures(0.4123456, 0.2971234, 210),
+                    PERCEPTUAL: figures(0.31, 0.27, 231),
+                },
+                "train": {
+                    MS_SSIM: figures(0.4123456, 0.3051234, 211),
+                    PERCEPTUAL: figures(0.29, 0.26, 232),
+                },
+            },
+            "gate": {"rejected_share": 0.142857, "reasons": {"border": 0, "pieces": 2, "open": 1}},
             "sampling": {"seed": 11, "pairs": 400, "bootstrap": 1000},
         },
         paths.CONVERT_REPORT: {
@@ -161,6 +170,10 @@ def reports():
         },
         **{paths.validation_report(name): validation(name) for name in SETS},
     }  # fmt: skip
+
+
+def details(contents):
+    return contents[paths.EVALUATION / "details.json"]
 
 
 def digest(root, path):
@@ -558,19 +571,24 @@ def test_the_same_inputs_give_the_same_bytes(root, tmp_path_factory):
         assert str(root).encode() not in (root / path).read_bytes()
 
 
+EVALUATED = (paths.METRICS, paths.EVALUATION / "details.json")
+
+
+@pytest.mark.parametrize("path", EVALUATED, ids=lambda path: path.stem)
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_a_metric_that_is_no_finite_number_is_refused(root, number):
-    text = (root / paths.METRICS).read_text()
-    (root / paths.METRICS).write_text(text.replace("0.4123456", number))
-    with pytest.raises(CorruptData, match=r"metrics\.json"):
+def test_a_metric_that_is_no_finite_number_is_refused(root, path, number):
+    text = (root / path).read_text()
+    (root / path).write_text(text.replace("0.4123456", number))
+    with pytest.raises(CorruptData, match=re.escape(path.name)):
         run(root)
     assert not (root / paths.CARD).exists()
 
 
-def test_a_figure_edited_by_hand_is_refused(root):
-    text = (root / paths.METRICS).read_text()
-    (root / paths.METRICS).write_text(text.replace("0.4123456", "0.3123456"))
-    with pytest.raises(CheckFailed, match=r"metrics\.json is not what stage evaluate wrote"):
+@pytest.mark.parametrize("path", EVALUATED, ids=lambda path: path.stem)
+def test_a_figure_edited_by_hand_is_refused(root, path):
+    text = (root / path).read_text()
+    (root / path).write_text(text.replace("0.4123456", "0.3123456"))
+    with pytest.raises(CheckFailed, match=f"{path.name} is not what stage evaluate wrote"):
         run(root)
 
 
@@ -597,7 +615,7 @@ def test_a_value_never_becomes_markup(root):
 
 
 def test_a_missing_metric_is_refused(root):
-    fill(root, lambda contents: contents[paths.METRICS]["holdout"].pop(MS_SSIM))
+    fill(root, lambda contents: details(contents)["figures"]["holdout"].pop(MS_SSIM))
     with pytest.raises(CorruptData, match="different metrics"):
         run(root)
 
@@ -615,7 +633,7 @@ def test_what_the_gate_rejected_is_told_by_reason(root, clean):
     reasons = {row["reason"]: row["volumes"]["value"] for row in section["tables"]["gate"]}
     assert reasons == {"open": 1, "pieces": 2}
     assert "rejected, by reason" in page
-    fill(root, lambda contents: contents[paths.METRICS]["gate"].update(reasons={"open": 0}))
+    fill(root, lambda contents: details(contents)["gate"].update(reasons={"open": 0}))
     page, _ = run(root)
     assert "rejected, by reason" not in page
 
@@ -629,10 +647,12 @@ def test_no_original_figure_is_shown_as_ours(clean):
 
 
 def with_properties(contents, **figures):
-    contents[paths.METRICS]["properties"] = figures
-    contents[paths.EVALUATION / "details.json"]["properties"] = {
+    details(contents)["properties"] = {
         "protocol": {"rho": "Spearman's", "fewest_volumes": 4},
-        "figures": {name: {"unit": "mm" if name.endswith("_mm") else "1"} for name in figures},
+        "figures": {
+            name: figure | {"unit": "mm" if name.endswith("_mm") else "1"}
+            for name, figure in figures.items()
+        },
     }
 
 
@@ -644,12 +664,9 @@ def with_privacy(contents):
         "control": 0.5012, "control_low": 0.3112, "control_high": 0.6912,
     }  # fmt: skip
     absolute = {"value": 0.0312, "low": 0.0, "high": 0.1612, "n": 12, "real": 0.0512, "p": 0.6412}
-    contents[paths.METRICS]["privacy"] = {
-        "rms_hu": {"membership_auc": relative, "copies_q5": absolute}
-    }
     reading = {"source": "a paper", "protocol": {"interval": "by a law"}}
     distances = {"synthetic": 78.12, "holdout": 54.12}
-    contents[paths.EVALUATION / "details.json"]["privacy"] = {
+    details(contents)["privacy"] = {
         "verdict": VERDICT,
         "tests": {
             "membership_auc": reading | {"title": "AUC", "aim": "match", "beside": "control"},
@@ -658,6 +675,7 @@ def with_privacy(contents):
         "spaces": {
             "rms_hu": {
                 "title": "voxel by voxel", "unit": "HU", "copy_threshold": 41.5,
+                "findings": {"membership_auc": relative, "copies_q5": absolute},
                 "median": distances, "closest": distances, "nearest": [],
             },
         },
@@ -673,7 +691,9 @@ def test_privacy_stands_in_section_5_and_its_verdict_in_section_6(root):
     assert verdict["sources"] == ["reports/evaluation/details.json#/privacy/verdict"]
     assert r"No test found \| that 3 volumes &lt;b&gt;" in page
     copies, auc = sections["5"]["tables"]["privacy"]
-    assert copies["figure"]["sources"] == ["reports/metrics.json#/privacy/rms_hu/copies_q5/value"]
+    assert copies["figure"]["sources"] == [
+        "reports/evaluation/details.json#/privacy/spaces/rms_hu/findings/copies_q5/value"
+    ]
     assert copies["figure"]["field"] == "5.privacy.copies.rms_hu.figure"
     assert (copies["their figure"]["value"], copies["low by chance"]) == (0.0512, "not defined")
     assert copies["p against held-out scans"]["value"] == 0.6412
@@ -693,14 +713,15 @@ def test_without_privacy_tests_the_developers_owe_them(clean):
 
 
 def test_properties_asked_for_stand_beside_their_floor(root):
-    few = {"n": 4, "mae": 0.0123456}  # all asked alike, and too few held-out scans
+    # all asked alike, and too few held-out scans
+    few = {"synthetic": {"rho": None, "mae": {"value": 0.0123456, "n": 4}}, "real": None}
     fill(root, lambda contents: with_properties(contents, body_width_mm=CONTROL, fat_share=few))
     page, document = run(root)
     wide, fat = document["sections"]["5"]["tables"]["properties"]
     assert wide["property"] == "body_width_mm"
-    assert wide["rank correlation"]["value"] == CONTROL["rho"]
+    assert wide["rank correlation"]["value"] == CONTROL["synthetic"]["rho"]["value"]
     assert wide["rank correlation"]["sources"] == [
-        "reports/metrics.json#/properties/body_width_mm/rho"
+        "reports/evaluation/details.json#/properties/figures/body_width_mm/synthetic/rho/value"
     ]
     assert wide["unit of the error"]["value"] == "mm"
     assert fat["rank correlation"] == fat["mean absolute error, real baseline"] == "not defined"

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,15 +22,6 @@ from syda.volume import nifti, properties
 from syda.volume.model_space import ModelSpace
 
 SPACE = ModelSpace(16, 1.5, -1000, 1000)
-FIGURES = {
-    "synthetic",
-    "real",
-    "difference",
-    "difference_low",
-    "difference_high",
-    "n_synthetic",
-    "n_real",
-}
 
 
 def scan(seed: int) -> Volume:
@@ -99,6 +91,14 @@ def tell(root: Path, asked: list[dict[str, object]], measured: list[dict[str, ob
         write_json(root / paths.SYNTHETIC / f"{seed:06d}.json", facts)
 
 
+def numbers(root: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What ``metrics.json`` and ``details.json`` hold."""
+    first, second = (
+        json.loads((root / file).read_text()) for file in (paths.METRICS, evaluate.DETAILS)
+    )
+    return first, second
+
+
 def written(root: Path) -> dict[str, bytes]:
     files = [*evaluate.WRITES, paths.manifest("evaluate")]
     return {file.as_posix(): (root / file).read_bytes() for file in files}
@@ -118,24 +118,34 @@ def test_every_output_twice_the_same_and_nothing_else(root: Path) -> None:
 
 def test_metrics_are_nested_by_split_and_metric(root: Path) -> None:
     evaluate.run(root)
-    metrics = json.loads((root / paths.METRICS).read_text())
-    assert metrics["n"] == {"synthetic": 5, "train": 4, "holdout": 3}
-    assert set(metrics) == {"n", "gate", "train", "holdout"}
+    metrics, details = numbers(root)
+    count = {"synthetic": 5, "train": 4, "holdout": 3}
+    assert metrics["n"] == count
+    assert set(metrics) == {"n", "gate", "holdout"}
+    assert set(details["figures"]) == {"train", "holdout"}
     for side, real_pairs in (("train", 5), ("holdout", 3)):
-        perceptual = next(key for key in metrics[side] if key.startswith("perceptual_imagenet"))
-        kid = next(key for key in metrics[side] if key.startswith("kid_poly3_imagenet"))
-        assert set(metrics[side]) == {"hu_w1", "ms_ssim_3d_L1_k7_s1.5_dr2", perceptual, kid}
-        for figure in metrics[side].values():
-            assert set(figure) == FIGURES
-            difference = figure["synthetic"] - figure["real"]
-            assert figure["difference"] == pytest.approx(difference, abs=2e-6)
-            assert figure["difference_low"] <= figure["difference"] <= figure["difference_high"]
-        similarity = metrics[side]["ms_ssim_3d_L1_k7_s1.5_dr2"]
-        assert (similarity["n_synthetic"], similarity["n_real"]) == (5, real_pairs)
-        assert metrics[side][perceptual]["n_synthetic"] == 5 * metrics["n"][side]
-        other = {"train": "holdout", "holdout": "train"}[side]
-        assert metrics[side][kid]["n_synthetic"] == 5
-        assert metrics[side][kid]["n_real"] == metrics["n"][other]
+        figures = details["figures"][side]
+        perceptual = next(key for key in figures if key.startswith("perceptual_imagenet"))
+        kid = next(key for key in figures if key.startswith("kid_poly3_imagenet"))
+        assert set(figures) == {"hu_w1", "ms_ssim_3d_L1_k7_s1.5_dr2", perceptual, kid}
+        for figure in figures.values():
+            difference, value = figure["difference"], figure["difference"]["value"]
+            expected = figure["synthetic"]["value"] - figure["real"]["value"]
+            assert value == pytest.approx(expected, abs=2e-6)
+            assert difference["low"] <= value <= difference["high"]
+        n = {key: (of["synthetic"]["n"], of["real"]["n"]) for key, of in figures.items()}
+        assert n["ms_ssim_3d_L1_k7_s1.5_dr2"] == (5, real_pairs)
+        assert n[perceptual][0] == 5 * count[side]
+        assert n[kid] == (5, count[{"train": "holdout", "holdout": "train"}[side]])
+
+
+def test_metrics_are_the_held_out_figures_alone(root: Path) -> None:
+    evaluate.run(root)
+    metrics, details = numbers(root)
+    assert metrics["holdout"] == {
+        key: {of: figure[of]["value"] for of in ("synthetic", "real")}
+        for key, figure in details["figures"]["holdout"].items()
+    }
 
 
 def test_twelve_patients_of_each_have_every_figure(root: Path) -> None:
@@ -147,16 +157,19 @@ def test_twelve_patients_of_each_have_every_figure(root: Path) -> None:
         nifti.write(root / paths.SYNTHETIC / name, SPACE.decode(image, longest))
         write_json(root / paths.SYNTHETIC / f"{seed:06d}.json", {})
     evaluate.run(root)
-    metrics = json.loads((root / paths.METRICS).read_text())
-    details = json.loads((root / evaluate.DETAILS).read_text())
-    names = {key.split("_imagenet")[0]: key for key in metrics["train"]}
+    metrics, details = numbers(root)
+    train = details["figures"]["train"]
+    names = {key.split("_imagenet")[0]: key for key in train}
     assert {"precision_k3", "recall_k3", "density_k5", "coverage_k5", "fd_ratio"} < set(names)
-    assert set(details["metrics"]) == set(metrics["train"]) == set(metrics["holdout"])
+    assert set(details["metrics"]) == set(train) == set(metrics["holdout"])
     for name in ("precision_k3", "recall_k3", "coverage_k5"):
-        assert metrics["train"][names[name]]["synthetic"] == 1
-    assert metrics["train"][names["fd_ratio"]]["synthetic"] == pytest.approx(0, abs=1e-3)
-    spaces = metrics["privacy"]
-    assert set(spaces) == set(details["privacy"]["spaces"])
+        assert train[names[name]]["synthetic"]["value"] == 1
+    assert train[names["fd_ratio"]]["synthetic"]["value"] == pytest.approx(0, abs=1e-3)
+    spaces = {name: space["findings"] for name, space in details["privacy"]["spaces"].items()}
+    assert metrics["privacy"] == {
+        space: {name: finding["value"] for name, finding in tests.items()}
+        for space, tests in spaces.items()
+    }
     for tests in spaces.values():
         assert set(tests) == set(details["privacy"]["tests"])
         assert (tests["copies_q5"]["value"], tests["authentic"]["value"]) == (1, 0)
@@ -179,23 +192,23 @@ def test_properties_asked_for_stand_beside_what_the_cube_costs(root: Path) -> No
     ]
     tell(root, asked, measured)
     evaluate.run(root)
-    metrics = json.loads((root / paths.METRICS).read_text())
+    metrics, details = numbers(root)
     before, after = [], []
     for n in range(4, 8):  # the held-out ones
         before.append(properties.measure(scan(n)).body_width_mm)
         cube = SPACE.decode(*SPACE.encode(scan(n)))
         after.append(properties.measure(SPACE.physical(cube)).body_width_mm)
-    assert metrics["properties"] == {
-        "body_width_mm": {
-            "n": 5, "mae": 3, "rho": 1, "rho_low": 1, "rho_high": 1,
-            "mae_real": pytest.approx(np.abs(np.subtract(after, before)).mean(), abs=1e-5),
-            "rho_real": pytest.approx(spearmanr(before, after).statistic),
-        }
-    }  # fmt: skip
-    details = json.loads((root / evaluate.DETAILS).read_text())["properties"]
-    assert details["figures"]["body_width_mm"]["unit"] == "mm"
-    assert details["figures"]["body_width_mm"]["real"]["mae"]["n"] == 4
-    assert details["protocol"]["fewest_volumes"] == 4
+    assert metrics["properties"] == {"body_width_mm": {"mae": 3, "rho": 1}}
+    width = details["properties"]["figures"]["body_width_mm"]
+    rho, mae = width["synthetic"]["rho"], width["synthetic"]["mae"]
+    assert (rho["value"], rho["low"], rho["high"], mae["value"], mae["n"]) == (1, 1, 1, 3, 5)
+    error = np.abs(np.subtract(after, before)).mean()
+    assert width["real"]["mae"]["value"] == pytest.approx(error, abs=1e-5)
+    assert width["real"]["rho"]["value"] == pytest.approx(
+        spearmanr(before, after).statistic, abs=1e-6
+    )
+    assert (width["unit"], width["real"]["mae"]["n"]) == ("mm", 4)
+    assert details["properties"]["protocol"]["fewest_volumes"] == 4
 
 
 @pytest.mark.parametrize("facts", [{}, {"properties": {}}, {"properties": {"asked": {}}}])
@@ -223,12 +236,9 @@ def test_a_synthetic_volume_that_nothing_describes_is_refused(
 
 def test_what_the_gate_rejected_stands_beside_the_figures(root: Path) -> None:
     evaluate.run(root)
-    assert json.loads((root / paths.METRICS).read_text())["gate"] == {
-        "drawn": 8,
-        "rejected": 3,
-        "rejected_share": 0.375,
-        "reasons": {"border": 1, "pieces": 3},
-    }
+    metrics, details = numbers(root)
+    assert metrics["gate"] == {"drawn": 8, "rejected": 3}
+    assert details["gate"] == {"rejected_share": 0.375, "reasons": {"border": 1, "pieces": 3}}
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", '{"drawn": 0, "rejected": 0, "reasons": {}}'])
@@ -244,14 +254,10 @@ def test_volumes_that_passed_no_gate_are_refused(content: str | None, root: Path
 
 def test_details_name_protocols_and_volumes(root: Path) -> None:
     evaluate.run(root)
-    details = json.loads((root / evaluate.DETAILS).read_text())
-    metrics = json.loads((root / paths.METRICS).read_text())
-    assert set(details["metrics"]) == set(metrics["train"])
+    _, details = numbers(root)
+    assert set(details["metrics"]) == set(details["figures"]["train"])
     assert details["volumes"]["synthetic"] == [f"{seed:06d}" for seed in range(5)]
     assert details["sampling"] == {"seed": 1, "pairs": 5, "bootstrap": 100}
-    for side in ("train", "holdout"):
-        for key, figure in metrics[side].items():
-            assert details["figures"][side][key]["real"]["value"] == figure["real"]
 
 
 def test_hu_table_holds_whole_shares(root: Path) -> None:

@@ -19,6 +19,7 @@ from syda.tools import card
 
 REPOSITORY = Path(__file__).parents[2]
 METRICS = paths.METRICS.as_posix()
+DETAILS = (paths.EVALUATION / "details.json").as_posix()
 VERSION = json.loads((REPOSITORY / paths.CONVERT_REPORT).read_text())["version"]
 
 
@@ -91,11 +92,12 @@ def test_a_figure_leads_to_file_stage_code_weights_data_and_commit(made):
         if key.startswith("ms_ssim")
     ]
     assert f"  MS-SSIM: {value}, measured" in lines
-    assert any(re.match(rf"  from {METRICS}#/holdout/ms_ssim\S+/synthetic$", x) for x in lines)
+    where = rf"  from {DETAILS}#/figures/holdout/ms_ssim\S+/synthetic/value$"
+    assert any(re.match(where, x) for x in lines)
     text = "\n".join(lines)
     run, _ = commits(made)
-    sha256 = manifest.digest_file(made / METRICS)
-    assert f"{METRICS}\n  sha256    {sha256}, commit {run}" in text
+    sha256 = manifest.digest_file(made / DETAILS)
+    assert f"{DETAILS}\n  sha256    {sha256}, commit {run}" in text
     assert "  written   by stage evaluate, with this sha256" in text
     assert "  manifest  reports/manifest/evaluate.json" in text
     train = json.loads((made / paths.manifest("train")).read_text())

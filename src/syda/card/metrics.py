@@ -1,7 +1,8 @@
 """Section 5, metrics: the checklist's table, every metric beside its real baseline, and properties.
 
-Nothing here knows a protocol: the keys of metrics.json are walked, the evaluation's details say
-what each means. The checklist's two columns are the keys that begin with ``ms_ssim`` and with
+Nothing here knows a protocol: the keys of the evaluation's details are walked, which say what each
+means and have every figure with its interval; metrics.json is what of it two versions are compared
+by. The checklist's two columns are the keys that begin with ``ms_ssim`` and with
 ``perceptual``.
 """
 
@@ -23,14 +24,15 @@ AIMS = {
 """How to read a metric, by the ``aim`` of the evaluation's details."""
 
 _FIGURES = {
-    "synthetic": "synthetic",
-    "real": "real baseline",
-    "difference": "difference",
-    "difference_low": "95 % interval, low",
-    "difference_high": "95 % interval, high",
-    "n_synthetic": "n synthetic",
-    "n_real": "n real",
+    "synthetic": ("synthetic", "value"),
+    "real baseline": ("real", "value"),
+    "difference": ("difference", "value"),
+    "95 % interval, low": ("difference", "low"),
+    "95 % interval, high": ("difference", "high"),
+    "n synthetic": ("synthetic", "n"),
+    "n real": ("real", "n"),
 }
+"""A metric's figures, and where the evaluation's details have them."""
 
 _PRIVACY_AIMS = {
     "match": "as near to what it is read against as can be",
@@ -51,28 +53,30 @@ _BY_CHANCE = {
 }
 
 _CONTROL = {
-    "rho": "rank correlation",
-    "rho_low": "95 % interval, low",
-    "rho_high": "95 % interval, high",
-    "rho_real": "rank correlation, real baseline",
-    "mae": "mean absolute error",
-    "mae_real": "mean absolute error, real baseline",
-    "n": "n",
+    "rank correlation": ("synthetic", "rho", "value"),
+    "95 % interval, low": ("synthetic", "rho", "low"),
+    "95 % interval, high": ("synthetic", "rho", "high"),
+    "rank correlation, real baseline": ("real", "rho", "value"),
+    "mean absolute error": ("synthetic", "mae", "value"),
+    "mean absolute error, real baseline": ("real", "mae", "value"),
+    "n": ("synthetic", "mae", "n"),
 }
+"""A property's figures, and where the evaluation's details have them."""
 
 
 def section(reports: Mapping[str, Document], declared: Declarations) -> Section:
     """Return section 5.
 
     Raises:
-        CorruptData: metrics.json lacks a split, a figure, or one of the checklist's two metrics.
+        CorruptData: metrics.json or the details lack a split, a figure, or one of the checklist's
+            two metrics.
     """
-    metrics, details, convert = reports["metrics"], reports["details"], reports["convert"]
+    metrics, details = reports["metrics"], reports["details"]
     columns = {
-        "MS-SSIM": _key(metrics, "ms_ssim"),
-        "perceptual loss": _key(metrics, "perceptual"),
+        "MS-SSIM": _key(details, "ms_ssim"),
+        "perceptual loss": _key(details, "perceptual"),
     }
-    rows = [_row(metrics, convert, split, columns) for split in SPLITS]
+    rows = [_row(reports, split, columns) for split in SPLITS]
     facts = {
         "n_synthetic": metrics.fact("Synthetic volumes measured", "n", "synthetic"),
         "drawn": metrics.fact("Volumes drawn for them", "gate", "drawn"),
@@ -86,35 +90,36 @@ def section(reports: Mapping[str, Document], declared: Declarations) -> Section:
     }
     tables: dict[str, list[Row]] = {
         "checklist": [*rows, _historical(declared)],
-        "meaning": [_meaning(details, key) for key in _keys(metrics)],
-        "protocol": _protocol(details, _keys(metrics)),
-        "gate": _gate(metrics),
-        "properties": _properties(metrics, details),
-        "properties_protocol": _properties_protocol(metrics, details),
-        "privacy": _privacy(metrics, details),
+        "meaning": [_meaning(details, key) for key in _keys(details)],
+        "protocol": _protocol(details, _keys(details)),
+        "gate": _gate(details),
+        "properties": _properties(details),
+        "properties_protocol": _properties_protocol(details),
+        "privacy": _privacy(details),
         "privacy_meaning": _privacy_meaning(details),
         "privacy_protocol": _privacy_protocol(details),
         "privacy_spaces": _privacy_spaces(details),
     }
-    tables |= {f"figures_{split}": _figures(metrics, details, split) for split in SPLITS}
+    tables |= {f"figures_{split}": _figures(details, split) for split in SPLITS}
     return Section("5", TITLES["5"], facts, tables)
 
 
-def _keys(metrics: Document) -> list[str]:
-    keys = [sorted(metrics.value(split)) for split in SPLITS]
+def _keys(details: Document) -> list[str]:
+    keys = [sorted(details.value("figures", split)) for split in SPLITS]
     if keys[0] != keys[1]:
-        raise CorruptData(f"{metrics.path}: the splits have different metrics")
+        raise CorruptData(f"{details.path}: the splits have different metrics")
     return keys[0]
 
 
-def _key(metrics: Document, name: str) -> str:
-    found = [key for key in _keys(metrics) if key.startswith(name)]
+def _key(details: Document, name: str) -> str:
+    found = [key for key in _keys(details) if key.startswith(name)]
     if len(found) != 1:
-        raise CorruptData(f"{metrics.path}: {len(found)} metrics {name}*, the card shows one")
+        raise CorruptData(f"{details.path}: {len(found)} metrics {name}*, the card shows one")
     return found[0]
 
 
-def _row(metrics: Document, convert: Document, split: str, columns: Mapping[str, str]) -> Row:
+def _row(reports: Mapping[str, Document], split: str, columns: Mapping[str, str]) -> Row:
+    metrics, details, convert = reports["metrics"], reports["details"], reports["convert"]
     version = convert.value("version")
     people = "artificial" if convert.value("artificial") else "real"
     cases = metrics.value("n", split)
@@ -129,10 +134,10 @@ def _row(metrics: Document, convert: Document, split: str, columns: Mapping[str,
         ),
     }
     for column, key in columns.items():
-        row[column] = metrics.fact(column, split, key, "synthetic")
+        row[column] = details.fact(column, "figures", split, key, "synthetic", "value")
     for column, key in columns.items():
-        row[f"{column}, real baseline"] = metrics.fact(
-            f"{column}, real baseline", split, key, "real"
+        row[f"{column}, real baseline"] = details.fact(
+            f"{column}, real baseline", "figures", split, key, "real", "value"
         )
     return row | {"n": metrics.fact("n", "n", split)}
 
@@ -154,11 +159,14 @@ def _title(details: Document, key: str) -> Fact:
     return details.fact("metric", "metrics", key, "title")
 
 
-def _figures(metrics: Document, details: Document, split: str) -> list[Row]:
+def _figures(details: Document, split: str) -> list[Row]:
     return [
         {"metric": _title(details, key)}
-        | {label: metrics.fact(label, split, key, name) for name, label in _FIGURES.items()}
-        for key in _keys(metrics)
+        | {
+            label: details.fact(label, "figures", split, key, *where)
+            for label, where in _FIGURES.items()
+        }
+        for key in _keys(details)
     ]
 
 
@@ -195,30 +203,34 @@ def _protocol(details: Document, keys: list[str]) -> list[Row]:
     ]
 
 
-def _gate(metrics: Document) -> list[Row]:
+def _gate(details: Document) -> list[Row]:
     """Volumes that the gate rejected, a row a reason that occurred."""
     return [
-        {"reason": reason, "volumes": metrics.fact("volumes", "gate", "reasons", reason)}
-        for reason, number in sorted(metrics.value("gate", "reasons").items())
+        {"reason": reason, "volumes": details.fact("volumes", "gate", "reasons", reason)}
+        for reason, number in sorted(details.value("gate", "reasons").items())
         if number
     ]
 
 
-def _properties(metrics: Document, details: Document) -> list[Row]:
+def _properties(details: Document) -> list[Row]:
     """Asked against measured, a row a property; none where the generator was asked for nothing."""
+
+    def figure(name: str, label: str, whose: str, kind: str, *where: str) -> Fact | str:
+        at = ("properties", "figures", name, whose)
+        if details.value(*at) is None or details.value(*at, kind) is None:
+            return "not defined"
+        return details.fact(label, *at, kind, *where)
+
     return [
         {"property": name}
-        | {
-            label: metrics.fact(label, "properties", name, key) if key in figures else "not defined"
-            for key, label in _CONTROL.items()
-        }
+        | {label: figure(name, label, *where) for label, where in _CONTROL.items()}
         | {"unit of the error": _unit(details, "properties", "figures", name, "unit")}
-        for name, figures in sorted(metrics.content.get("properties", {}).items())
+        for name in sorted(details.content.get("properties", {"figures": {}})["figures"])
     ]
 
 
-def _properties_protocol(metrics: Document, details: Document) -> list[Row]:
-    if "properties" not in metrics.content:
+def _properties_protocol(details: Document) -> list[Row]:
+    if "properties" not in details.content:
         return []
     return [
         {"choice": choice, "value": details.fact("value", "properties", "protocol", choice)}
@@ -226,27 +238,32 @@ def _properties_protocol(metrics: Document, details: Document) -> list[Row]:
     ]
 
 
-def _privacy(metrics: Document, details: Document) -> list[Row]:
+def _privacy(details: Document) -> list[Row]:
     """Each privacy test in each space of distances; none where there were too few patients."""
     rows: list[Row] = []
-    for space, tests in sorted(metrics.content.get("privacy", {}).items()):
+    for space in _spaces(details):
+        tests = details.value("privacy", "spaces", space, "findings")
         for name in sorted(tests):
             beside = details.value("privacy", "tests", name, "beside")
-            at = ("privacy", space, name)
+            at = ("privacy", "spaces", space, "findings", name)
             row: dict[str, Fact | str] = {
                 "test": _test(details, name),
                 "distances": space,
-                "figure": metrics.fact("figure", *at, "value"),
-                "95 % interval, low": metrics.fact("95 % interval, low", *at, "low"),
-                "95 % interval, high": metrics.fact("95 % interval, high", *at, "high"),
-                "n": metrics.fact("n", *at, "n"),
+                "figure": details.fact("figure", *at, "value"),
+                "95 % interval, low": details.fact("95 % interval, low", *at, "low"),
+                "95 % interval, high": details.fact("95 % interval, high", *at, "high"),
+                "n": details.fact("n", *at, "n"),
                 "read against": _BESIDE[beside],
-                "their figure": metrics.fact("their figure", *at, beside),
+                "their figure": details.fact("their figure", *at, beside),
             }
             for key, label in _BY_CHANCE.items():
-                row[label] = metrics.fact(label, *at, key) if key in tests[name] else "not defined"
+                row[label] = details.fact(label, *at, key) if key in tests[name] else "not defined"
             rows.append(row)
     return rows
+
+
+def _spaces(details: Document) -> list[str]:
+    return sorted(details.value("privacy", "spaces")) if "privacy" in details.content else []
 
 
 def _tests(details: Document) -> list[str]:
@@ -283,22 +300,18 @@ def _privacy_protocol(details: Document) -> list[Row]:
 
 
 def _privacy_spaces(details: Document) -> list[Row]:
-    def distance(label: str, space: str, *keys: str) -> Fact:
-        return details.fact(label, "privacy", "spaces", space, *keys)
-
-    return [
-        {
+    rows: list[Row] = []
+    for space in _spaces(details):
+        at = ("privacy", "spaces", space)
+        row: dict[str, Fact | str] = {
             "distances": space,
-            "how they compare": distance("how they compare", space, "title"),
-            "unit": _unit(details, "privacy", "spaces", space, "unit"),
-            "a copy is nearer than": distance("a copy is nearer than", space, "copy_threshold"),
+            "how they compare": details.fact("how they compare", *at, "title"),
+            "unit": _unit(details, *at, "unit"),
+            "a copy is nearer than": details.fact("a copy is nearer than", *at, "copy_threshold"),
         }
-        | {
-            f"{how} to a training scan, {whose}": distance(
-                f"{how} to a training scan, {whose}", space, key, label
-            )
-            for key, how in (("median", "median"), ("closest", "smallest"))
-            for label, whose in (("synthetic", "synthetic"), ("holdout", "held out"))
-        }
-        for space in sorted(details.content.get("privacy", {"spaces": {}})["spaces"])
-    ]
+        for key, how in (("median", "median"), ("closest", "smallest")):
+            for label, whose in (("synthetic", "synthetic"), ("holdout", "held out")):
+                name = f"{how} to a training scan, {whose}"
+                row[name] = details.fact(name, *at, key, label)
+        rows.append(row)
+    return rows

@@ -71,23 +71,19 @@ class Figure:
     synthetic: Estimate
     real: Estimate
 
-    def summary(self) -> dict[str, float | int]:
-        """The numbers of ``metrics.json``; ``difference`` is synthetic - real."""
+    def summary(self) -> dict[str, float]:
+        """The numbers of ``metrics.json``."""
+        return {"synthetic": rounded(self.synthetic.value), "real": rounded(self.real.value)}
+
+    def detail(self) -> dict[str, Any]:
+        """Both estimates with their spread, and synthetic - real, for ``details.json``."""
         difference = self.synthetic.value - self.real.value
         low, high = interval(difference, self.synthetic.replicates - self.real.replicates)
         return {
-            "synthetic": rounded(self.synthetic.value),
-            "real": rounded(self.real.value),
-            "difference": rounded(difference),
-            "difference_low": low,
-            "difference_high": high,
-            "n_synthetic": self.synthetic.n,
-            "n_real": self.real.n,
+            "synthetic": self.synthetic.detail(),
+            "real": self.real.detail(),
+            "difference": {"value": rounded(difference), "low": low, "high": high},
         }
-
-    def detail(self) -> dict[str, Any]:
-        """Both estimates with their spread, for ``details.json``."""
-        return {"synthetic": self.synthetic.detail(), "real": self.real.detail()}
 
 
 def interval(value: float, replicates: Floats) -> tuple[float, float]:

@@ -119,8 +119,8 @@ class Finding:
     n: int
     beside: Mapping[str, float]
 
-    def summary(self) -> dict[str, float | int]:
-        """The numbers of ``metrics.json``."""
+    def detail(self) -> dict[str, float | int]:
+        """Everything, for ``details.json``; ``metrics.json`` has the value alone."""
         numbers = {"value": self.value, "low": self.low, "high": self.high, **self.beside}
         return {name: rounded(value) for name, value in numbers.items()} | {"n": self.n}
 
@@ -151,10 +151,11 @@ class Audit:
     listing: tuple[str, ...]
 
     def detail(self) -> dict[str, Any]:
-        """What lies behind the findings, for ``details.json``."""
+        """The findings and what lies behind them, for ``details.json``."""
         return {
             "title": self.title,
             "unit": self.unit,
+            "findings": {name: finding.detail() for name, finding in self.findings.items()},
             "copy_threshold": rounded(self.threshold),
             "median": {name: rounded(value) for name, value in self.median.items()},
             "closest": {name: rounded(value) for name, value in self.closest.items()},

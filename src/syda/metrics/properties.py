@@ -103,17 +103,11 @@ class Control:
     synthetic: Agreement
     real: Agreement | None
 
-    def summary(self) -> dict[str, float | int]:
+    def summary(self) -> dict[str, float]:
         """The numbers of ``metrics.json``; a figure that is not defined has no key."""
-        found: dict[str, float | int] = {"n": self.synthetic.mae.n}
-        found["mae"] = rounded(self.synthetic.mae.value)
+        found = {"mae": rounded(self.synthetic.mae.value)}
         if self.synthetic.rho:
             found["rho"] = rounded(self.synthetic.rho.value)
-            found["rho_low"], found["rho_high"] = percentiles(self.synthetic.rho.replicates)
-        if self.real:
-            found["mae_real"] = rounded(self.real.mae.value)
-        if self.real and self.real.rho:
-            found["rho_real"] = rounded(self.real.rho.value)
         return found
 
     def detail(self) -> dict[str, Any]:

@@ -1,75 +1,64 @@
 """Stage ``evaluate``: measure synthetic volumes against real ones and draw the pictures.
 
-``reports/metrics.json`` holds numbers alone, nested split / metric / figure, so that ``dvc metrics
-diff`` reads as one row a figure (the values of the example are made up)::
+``reports/metrics.json`` holds the numbers to compare two generators by, and no more, so that ``dvc
+metrics diff`` is a table of one screen (the values of the example are made up)::
 
     {
-      "holdout": {
+      "holdout": {                     # beside scans of patients that the generator never saw
         "hu_w1": {...},
         "ms_ssim_3d_L3_k7_s1.5_dr2": {
           "synthetic": 0.412,          # the figure of the synthetic volumes
-          "real": 0.297,               # the same figure among the real volumes of the split
-          "difference": 0.115,         # synthetic - real
-          "difference_low": 0.093,     # 95 % interval of the difference
-          "difference_high": 0.137,
-          "n_synthetic": 400,          # pairs or volumes behind "synthetic"
-          "n_real": 210                # pairs or volumes behind "real"
+          "real": 0.297                # the same figure among the real volumes of the split
         },
         "coverage_k5_imagenet-efflite0-1a2b3c4d": {...},  # density, precision, recall likewise
         "fd_ratio_imagenet-efflite0-1a2b3c4d": {...},     # "real" is 1
         "kid_poly3_imagenet-efflite0-1a2b3c4d": {...},
         "perceptual_imagenet-efflite0-1a2b3c4d": {...}
       },
-      "train": {...},                  # the same keys against the training split
       "properties": {                  # asked for and measured; absent where none was asked for
         "body_width_mm": {
           "rho": 0.91,                 # Spearman's, asked against measured
-          "rho_low": 0.82,             # 95 % interval
-          "rho_high": 0.96,
-          "rho_real": 0.99,            # of held-out scans, before against after the model's cube
-          "mae": 9.4,                  # mean absolute error, mm
-          "mae_real": 2.1,
-          "n": 64                      # volumes
+          "mae": 9.4                   # mean absolute error, mm
         }
       },
       "privacy": {                     # by space of distances; absent where patients are too few
         "rms_hu": {
-          "membership_auc": {          # nearer_to_train likewise
-            "value": 0.53,
-            "low": 0.39,               # 95 % interval
-            "high": 0.68,
-            "control": 0.5,            # between halves of the training scans, all members
-            "control_low": 0.31,       # 95 % of these halves
-            "control_high": 0.66,
-            "n": 64
-          },
-          "copies_q5": {               # authentic likewise
-            "value": 0.0,
-            "low": 0.0,
-            "high": 0.11,
-            "real": 0.05,              # held-out scans in the place of synthetic volumes
-            "p": 0.64,                 # of such a share or a worse one, if they are alike
-            "n": 32
-          }, ...
+          "authentic": 1.0,            # share of the synthetic volumes
+          "copies_q5": 0.0,            # likewise
+          "membership_auc": 0.53,
+          "nearer_to_train": 0.48      # share of the synthetic volumes
         }, ...
       },
       "gate": {                        # what was drawn for these volumes
         "drawn": 66,
-        "rejected": 2,                 # by the gate, each replaced
-        "rejected_share": 0.030303,
-        "reasons": {"pieces": 2, ...}  # a volume counts for each rule that it broke
+        "rejected": 2                  # each replaced
       },
       "n": {"holdout": 21, "synthetic": 64, "train": 43}
     }
 
 A metric's key carries its protocol (:mod:`syda.metrics.registry`): another protocol is another key
 and never a delta. A metric that needs more patients than there are has no key.
-``reports/evaluation/details.json`` holds, at ``metrics.<key>``, the metric's ``title``, ``unit``,
-``aim`` (``match``: as near to real as can be; ``lower``: the lower the better, ``real`` is the
-floor; ``higher``: the higher the better, ``real`` is the ceiling), ``source`` and ``protocol``; at
-``figures.<split>.<key>`` the spread behind each figure; at ``properties`` protocol, units and
-spread of those; at ``privacy`` how to read its tests, what lies behind them and the ``verdict`` in
-sentences; at ``volumes`` the names of what was measured; at ``sampling`` the seed and counts.
+
+``reports/evaluation/details.json`` holds all the rest, for the card and for whoever looks closer:
+
+- ``figures.<split>.<key>``: the same metrics on ``holdout`` and on ``train``, at ``synthetic`` and
+  ``real`` each with ``value``, its 95 % interval ``low`` and ``high``, ``n`` (pairs or volumes
+  behind it) and its spread; at ``difference`` synthetic - real with its interval. The training
+  split's figures would double the rows of a diff and move with the others; whether they are better
+  because scans were learnt by heart is what the privacy tests ask.
+- ``metrics.<key>``: the metric's ``title``, ``unit``, ``aim`` (``match``: as near to real as can
+  be; ``lower``: the lower the better, ``real`` is the floor; ``higher``: the higher the better,
+  ``real`` is the ceiling), ``source`` and ``protocol``.
+- ``properties``: ``protocol``, and at ``figures.<property>`` the ``unit`` and ``rho`` and ``mae``
+  with intervals, n and spread, of the ``synthetic`` volumes and, ``real``, of held-out scans before
+  against after the model's cube.
+- ``privacy``: how to read the ``tests``; at ``spaces.<space>.findings.<test>`` the ``value`` with
+  its interval and n and what it is read against: ``control`` with ``control_low`` and
+  ``control_high`` (halves of the training scans, all members), or ``real`` and ``p`` (held-out
+  scans in the place of synthetic volumes; probability of such a share or a worse one, if they are
+  alike); what lies behind them; and the ``verdict`` in sentences.
+- ``gate``: ``rejected_share``, and ``reasons``: a volume counts for each rule that it broke.
+- ``volumes``: the names of what was measured; ``sampling``: the seed and counts.
 """
 
 import csv
@@ -115,6 +104,9 @@ REAL_PICTURE = paths.EVALUATION / "real_beside_synthetic.png"
 READS = [paths.RECORDS, paths.SYNTHETIC, paths.validation_report("synthetic"), paths.CURVES]
 WRITES = [paths.METRICS, DETAILS, PICTURE, CURVES_CHART, HU_CHART, HU_TABLE, REAL_PICTURE]
 
+COMPARED: Split = "holdout"
+"""The split whose figures are in ``metrics.json``."""
+
 GATE_COUNTS = paths.SYNTHETIC / "gate.json"
 
 SMALLEST_COHORT = 2  # patients: a pair
@@ -159,7 +151,7 @@ def run(root: Path) -> None:
         controls = _controls(root, cohorts, space, own)
         perception = Perception(grid)
         numbers, details = _measure(registry.build(grid, perception), cohorts, own)
-        numbers["gate"] = gate
+        numbers["gate"], details["gate"] = gate
         _add_controls(numbers, details, controls)
         _add_audits(numbers, details, privacy.measure(perception, grid, cohorts, _sampling(own)))
         write_json(root / paths.METRICS, numbers)
@@ -241,8 +233,8 @@ def _told(path: Path) -> dict[str, dict[str, Any]]:
         ) from error
 
 
-def _gate(root: Path) -> dict[str, Any]:
-    """What the gate of the synthetic volumes stopped, as numbers."""
+def _gate(root: Path) -> tuple[dict[str, int], dict[str, Any]]:
+    """Numbers and details of what the gate of the synthetic volumes stopped."""
     try:
         told = json.loads((root / GATE_COUNTS).read_text(encoding="utf-8"))
         drawn, rejected = int(told["drawn"]), int(told["rejected"])
@@ -252,7 +244,7 @@ def _gate(root: Path) -> dict[str, Any]:
         raise CorruptData(
             f"{GATE_COUNTS}: no counts of the gate ({error}): generate again"
         ) from error
-    return {"drawn": drawn, "rejected": rejected, "rejected_share": share, "reasons": reasons}
+    return {"drawn": drawn, "rejected": rejected}, {"rejected_share": share, "reasons": reasons}
 
 
 def _measure(
@@ -267,10 +259,9 @@ def _measure(
             figures[split][metric.about.key] = figure
         measured += [metric] if found else []
     numbers: dict[str, Any] = {
-        split: {key: figure.summary() for key, figure in of_split.items()}
-        for split, of_split in figures.items()
+        COMPARED: {key: figure.summary() for key, figure in figures[COMPARED].items()},
+        "n": {cohort.label: len(cohort) for cohort in cohorts.all()},
     }
-    numbers["n"] = {cohort.label: len(cohort) for cohort in cohorts.all()}
     return numbers, _details(measured, cohorts, figures, own)
 
 
@@ -290,7 +281,7 @@ def _add_audits(numbers: dict[str, Any], details: dict[str, Any], audits: Sequen
     if not audits:
         return
     numbers["privacy"] = {
-        audit.space: {name: finding.summary() for name, finding in audit.findings.items()}
+        audit.space: {name: rounded(found.value) for name, found in audit.findings.items()}
         for audit in audits
     }
     details["privacy"] = {
