@@ -3,6 +3,8 @@
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
+LOCK = Path("requirements.lock")
+PROJECT = Path("pyproject.toml")
 
 RAW = Path("data/raw")
 NIFTI = Path("data/nifti")

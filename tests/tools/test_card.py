@@ -37,7 +37,9 @@ def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("card") / "clone"
     root.mkdir()
     git(root, "init", "-q", "-b", "main")
-    names = git(REPOSITORY, "ls-files", "reports", "model_card", "params.yaml").splitlines()
+    names = git(
+        REPOSITORY, "ls-files", "reports", "model_card", "*.lock", "*.toml", "params.yaml"
+    ).splitlines()
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / name, root / name)

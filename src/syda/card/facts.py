@@ -1,33 +1,41 @@
 """Every section of the card, its facts collected from reports, manifests and declared texts."""
 
-from syda.card import configuration, datasets, governance, metrics, sources
+from collections.abc import Sequence
+
+from syda.card import configuration, datasets, governance, metrics, scorecard, sources
 from syda.card.configuration import Network
 from syda.card.declared import Declarations
 from syda.card.schema import APPENDICES, OWNER, TITLES, Row, Section
+from syda.card.signoffs import SignOff
 from syda.card.sources import Inputs
 
 
-def collect(inputs: Inputs, network: Network) -> list[Section]:
+def collect(inputs: Inputs, network: Network, signed_off: Sequence[SignOff]) -> list[Section]:
     """Return every section in the checklist's order, and the appendices.
 
     Args:
         inputs: reports, manifests and declared texts.
         network: the generator as it is built from the parameters of the training's manifest.
+        signed_off: the sign-offs there are.
 
     Raises:
         CheckFailed: the inputs are not of one run.
         CorruptData: an input lacks a value.
     """
     sources.agree(inputs.reports, inputs.manifests)
-    return [
+    checklist = [
         _general(inputs),
         *datasets.sections(inputs),
         *configuration.sections(inputs, network),
         metrics.section(inputs.reports, inputs.declared),
         *governance.sections(inputs),
+    ]
+    return [
+        *checklist,
         _checks(inputs),
         _provenance(inputs),
         _originals(inputs.declared),
+        *scorecard.sections(inputs, checklist, signed_off),
     ]
 
 

@@ -34,6 +34,17 @@ BESIDE = {
 _POLICY = "src/syda/card/libraries.py#/"
 
 
+def policy() -> dict[str, dict[str, str]]:
+    """The texts above, by the table and the library."""
+    checklist = {library: instead for library, (_, instead) in CHECKLIST.items()}
+    return {"CHECKLIST": checklist, "BESIDE": BESIDE}
+
+
+def name_of(requirement: str) -> str:
+    """The library that a requirement such as ``numpy>=2`` names."""
+    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+
+
 def section(inputs: Inputs) -> Section:
     """Return section 4.3."""
     manifests, lock = inputs.manifests, inputs.lock
@@ -103,7 +114,7 @@ def _unused_rows(inputs: Inputs) -> list[Row]:
     used, label = used_by(inputs.manifests), "what it is declared for"
     rows: list[Row] = []
     for requirement in inputs.project.value("project", "dependencies"):
-        name = canonical(re.split(r"[^\w.-]", requirement, maxsplit=1)[0])
+        name = canonical(name_of(requirement))
         if name not in used:
             told = (
                 Fact(label, BESIDE[name], "declared", (f"{_POLICY}BESIDE/{name}",))
@@ -121,12 +132,14 @@ def _locked(lock: Document, package: str) -> Fact | str:
 
 def _unlocked(manifests: Mapping[str, Document], lock: Document) -> list[str]:
     """Libraries of which a stage imported another version than the lock has, or that it lacks."""
-    return sorted({
-        package
-        for manifest in manifests.values()
-        for package, version in manifest.value("packages").items()
-        if lock.value("packages").get(package) != version
-    })
+    return sorted(
+        {
+            package
+            for manifest in manifests.values()
+            for package, version in manifest.value("packages").items()
+            if lock.value("packages").get(package) != version
+        }
+    )
 
 
 def used_by(manifests: Mapping[str, Document]) -> dict[str, list[tuple[Fact, str]]]:

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from syda.card import signoffs, status
 from syda.card.schema import APPENDICES, SCHEMA, Fact, Row, Section
+from syda.card.seven import SEVEN
 from syda.card.signoffs import SignOff
 from syda.card.sources import Inputs
 from syda.card.status import State, Status
@@ -190,6 +191,7 @@ def _markdown(
         statuses=statuses,
         debts=status.debts(sections),
         appendices=APPENDICES,
+        seven=SEVEN,
         counts={state: sum(one.state == state for one in statuses) for state in get_args(State)},
         up=Markup(up),
         pictures=Markup(up + pictures),
@@ -197,10 +199,17 @@ def _markdown(
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
-def document(card: Card, inputs: Inputs) -> dict[str, Any]:
-    """Return card.json: every value with its kind and sources, and the digests of the inputs."""
-    files = [*inputs.reports.values(), *inputs.manifests.values()]
+def document(card: Card, inputs: Inputs, schema: str) -> dict[str, Any]:
+    """Return card.json: every value with its kind and sources, and the digests of the inputs.
+
+    Args:
+        card: as rendered.
+        inputs: that it was made from.
+        schema: name of the file of its JSON Schema, beside it.
+    """
+    files = [*inputs.reports.values(), *inputs.manifests.values(), inputs.lock, inputs.project]
     return {
+        "$schema": schema,
         "schema": SCHEMA,
         "status": {one.number: one.as_json() for one in card.statuses},
         "sections": {section.number: section.as_json() for section in card.sections},

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from syda import paths
-from syda.card import audit, declared, facts, render, signoffs, sources, structure
+from syda.card import audit, declared, facts, prose, render, signoffs, sources, structure
 from syda.card.configuration import Layer, Network
 from syda.errors import CorruptData
 from syda.model.generator import Generator, layer_table
@@ -41,7 +41,14 @@ MANIFESTS = {
 }
 """Manifests of the stages before this one, in the pipeline's order."""
 
-INPUTS = (*REPORTS.values(), *MANIFESTS.values(), paths.DECLARED, paths.SIGNOFFS)
+INPUTS = (
+    *REPORTS.values(),
+    *MANIFESTS.values(),
+    paths.DECLARED,
+    paths.SIGNOFFS,
+    paths.LOCK,
+    paths.PROJECT,
+)
 
 
 class Params(Section):
@@ -52,24 +59,27 @@ class Params(Section):
 
 
 def run(root: Path) -> None:
-    """Write ``model_card/model_card.md`` and ``model_card/card.json``.
+    """Write the card, the page of the data version, ``card.json`` and its JSON Schema.
 
     Raises:
         CheckFailed: reports and manifests are not of one run.
         CorruptData: a report is unreadable, lacks a value, or holds NaN.
-        UsageError: an input is missing, or declared.yaml or signoffs.yaml is wrong.
+        UsageError: an input is missing, or declared.yaml or signoffs.yaml is wrong or contradicts
+            the facts.
     """
     own = load(root).section("card", Params)
     with stage.running(
         root,
         "card",
         reads=INPUTS,
-        writes=[paths.CARD, paths.CARD_JSON],
+        writes=[paths.CARD, paths.DATA_PAGE, paths.CARD_JSON, paths.CARD_SCHEMA],
         params={"card": own},
     ):
         card, document = rendered(root, own.significant_digits)
         write_text(root / paths.CARD, card.page)
+        write_text(root / paths.DATA_PAGE, card.data_page)
         write_json(root / paths.CARD_JSON, document)
+        write_json(root / paths.CARD_SCHEMA, structure.json_schema())
 
 
 def rendered(root: Path, digits: int) -> tuple[render.Card, dict[str, Any]]:
@@ -82,28 +92,31 @@ def rendered(root: Path, digits: int) -> tuple[render.Card, dict[str, Any]]:
     Raises:
         CheckFailed: reports and manifests are not of one run.
         CorruptData: a report is unreadable, lacks a value, or holds NaN.
-        UsageError: declared.yaml or signoffs.yaml is wrong.
+        UsageError: declared.yaml or signoffs.yaml is wrong, or contradicts the facts.
     """
     inputs = sources.Inputs(
         {name: sources.read(root, path) for name, path in REPORTS.items()},
         {name: sources.read(root, path) for name, path in MANIFESTS.items()},
         declared.read(root, paths.DECLARED),
+        sources.lock(root, paths.LOCK),
+        sources.project(root, paths.PROJECT),
     )
-    sections = facts.collect(
-        inputs, _network(inputs.manifests["train"], inputs.reports["properties"])
-    )
+    signed_off = signoffs.read(root, paths.SIGNOFFS)
+    network = _network(inputs.manifests["train"], inputs.reports["properties"])
+    sections = facts.collect(inputs, network, signed_off)
+    prose.check(inputs, signed_off)
     card = render.card(
         sections,
-        signoffs.read(root, paths.SIGNOFFS),
+        signed_off,
         digits=digits,
         up="../" * (len(paths.CARD.parts) - 1),
         pictures=paths.EVALUATION.as_posix(),
     )
-    return card, render.document(card, inputs)
+    return card, render.document(card, inputs, paths.CARD_SCHEMA.name)
 
 
 def altered(root: Path) -> list[tuple[Path, str]]:
-    """Render the card again and hold it against the one that is here, byte for byte.
+    """Render the card and all beside it again and hold it against what is here, byte for byte.
 
     Returns:
         For each difference the file, and the field or line with what is wrong there.
@@ -114,16 +127,23 @@ def altered(root: Path) -> list[tuple[Path, str]]:
         UsageError: declared.yaml or signoffs.yaml is wrong.
     """
     card, document = rendered(root, load(root).section("card", Params).significant_digits)
-    right = {paths.CARD: card.page.encode(), paths.CARD_JSON: as_json(document)}
+    pages = {paths.CARD: card.page, paths.DATA_PAGE: card.data_page}
+    right = {path: page.encode() for path, page in pages.items()}
+    right |= {
+        paths.CARD_JSON: as_json(document),
+        paths.CARD_SCHEMA: as_json(structure.json_schema()),
+    }
     found = [(path, "is missing") for path in right if not (root / path).is_file()]
     there = {path: (root / path).read_bytes() for path in right if (root / path).is_file()}
     for path, data in there.items():
         if data == right[path]:
             continue
-        if path == paths.CARD:
-            places = list(audit.altered_lines(card, data.decode(errors="replace")))
-        else:
+        if path in pages:
+            places = list(audit.altered_lines(card, pages[path], data.decode(errors="replace")))
+        elif path == paths.CARD_JSON:
             places = _altered_values(root, json.loads(right[path]))
+        else:
+            places = ["is not the structure that card.json has"]
         found += [(path, place) for place in places or ["its white space or encoding"]]
     return found
 

@@ -89,7 +89,7 @@ def _fits(name: str, wanted: str) -> bool:
 
 
 def _section(name: str) -> str:
-    found = re.match(r"\d+\.\d+(?=\.)|\w+", name)
+    found = re.match(r"\w+\.\d+(?=\.)|\w+", name)
     return found[0] if found else ""
 
 
@@ -211,11 +211,12 @@ def verify(root: Path) -> Verdict:
             faults += [f"{path}: {place}" for path, place in stage.altered(root)]
         except SydaError as error:
             faults.append(f"{paths.CARD}: cannot be rendered again ({error})")
-    page = (root / paths.CARD).read_text(encoding="utf-8", errors="replace")
-    links = _LINK.findall(page)
-    faults += [
-        f"{paths.CARD}: its link {link} leads nowhere" for link in _broken(root, page, links)
-    ]
+    links = 0
+    for path in (paths.CARD, paths.DATA_PAGE):
+        page = _text(root / path)
+        found = _LINK.findall(page)
+        links += len(found)
+        faults += [f"{path}: its link {link} leads nowhere" for link in _broken(root, page, found)]
     signed = [
         (number, one)
         for number, status in document.content["status"].items()
@@ -227,18 +228,26 @@ def verify(root: Path) -> Verdict:
         if one["stale"]
     ]
     count = len(list(audit.facts(document.content)))
-    checked = f"{count} values, {len(recorded)} inputs, {len(links)} links, {len(signed)} sign-offs"
+    checked = f"{count} values, {len(recorded)} inputs, {links} links, {len(signed)} sign-offs"
     return Verdict(faults, notes, checked)
 
 
+def _text(path: Path) -> str:
+    """A page's text; none where it is missing, which the comparison of bytes tells."""
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
 def _broken(root: Path, page: str, links: Sequence[str]) -> list[str]:
-    ids = set(re.findall(r'<a id="([^"]+)"></a>', page))
-    folder = root / paths.MODEL_CARD
-    return [
-        link
-        for link in dict.fromkeys(links)
-        if (link[1:] not in ids if link.startswith("#") else not (folder / link).exists())
-    ]
+    return [link for link in dict.fromkeys(links) if not _leads(root, page, link)]
+
+
+def _leads(root: Path, page: str, link: str) -> bool:
+    """Whether a link's file is there, and the place in it where the link names one."""
+    name, _, place = link.partition("#")
+    file = root / paths.MODEL_CARD / name
+    if name and not file.exists():
+        return False
+    return not place or f'<a id="{place}"></a>' in (_text(file) if name else page)
 
 
 def sections(root: Path) -> Iterator[str]:
