@@ -44,7 +44,8 @@ _QUANTITY = re.compile(
 _CUBE = re.compile(rf"{_NUMBER}(?: x {_NUMBER}){{2}}")
 _KEPT_SIZE = re.compile(
     r"\b(?:native|original|full|isotropic) resolution\b"
-    r"|\b(?:voxel size|spacing|resolution)\b[^.;]{0,20}\b(?:kept|unchanged|preserved|as scanned)\b",
+    r"|\b(?:voxel size|spacing|resolution)\b(?:(?! not )[^.;]){0,20}"
+    r"\b(?:kept|unchanged|preserved)\b",
     re.I,
 )
 _UNCONDITIONAL = re.compile(
@@ -72,7 +73,7 @@ _NO_EVALUATION = re.compile(
     re.I,
 )
 _NEGATION = re.compile(
-    r"\b(?:no|not|never|without|instead of|in place of|nor)\W+(?:\w+\W+){0,3}$", re.I
+    r"\b(?:no|not|never|cannot|without|instead of|in place of|nor)\W+(?:\w+\W+){0,3}$", re.I
 )
 
 
@@ -185,6 +186,8 @@ def properties(text: Text, inputs: Inputs) -> Iterator[str]:
     pattern = _UNCONDITIONAL if asked else _CONDITIONAL
     told = ", ".join(asked) or "an empty list"
     for match in pattern.finditer(text.words):
+        if _denied(text.words, match):
+            continue
         yield f"says {match[0]!r}: model.properties in 4.4.parameters says {told}"
 
 
