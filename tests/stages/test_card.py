@@ -354,7 +354,7 @@ def test_libraries_stand_beside_the_lock_and_what_is_declared_unused_is_told(roo
     page, document = run(root)
     section = document["sections"]["4.3"]
     assert section["facts"]["locked"]["value"] == 10
-    assert section["facts"]["unlocked"]["value"] == []
+    assert section["facts"]["unlocked"]["value"] == "none of them"
     rows = {row["library"]: row for row in section["tables"]["checklist"]}
     assert rows["torch"]["in the lock"]["value"] == "2.13.0"
     assert rows["torchmetrics"]["in the lock"]["value"] == "1.9.0"
@@ -369,7 +369,7 @@ def test_libraries_stand_beside_the_lock_and_what_is_declared_unused_is_told(roo
     lock = (root / paths.LOCK).read_text()
     (root / paths.LOCK).write_text(lock.replace("numpy==2.3.0", "numpy==2.4.0"))
     _, document = run(root)
-    assert document["sections"]["4.3"]["facts"]["unlocked"]["value"] == ["numpy"]
+    assert document["sections"]["4.3"]["facts"]["unlocked"]["value"] == "numpy"
 
 
 def test_held_out_people_are_counted_or_not_told(clean):
@@ -470,14 +470,23 @@ def test_the_seven_cs_show_what_is_measured_and_owe_what_is_not(clean):
     assert "score of" not in page[page.index("## D The seven") :]
 
 
-def test_what_was_counted_in_the_exports_is_completeness(root):
-    fill(root, lambda c: c[paths.METRICS].update(exports={"dicom": {"marked_share": 1.0}, "n": 3}))
-    _, document = run(root)
+def test_faults_of_the_exports_are_completeness_and_missing_marks_compliance(root, clean):
+    _, _, before = clean
+    for number, name in (("D.4", "exports"), ("D.5", "unmarked")):
+        assert before["sections"][number]["facts"][name]["owner"] == "development team"
+
+    def check(contents):
+        contents[paths.METRICS]["exports"] = {"checked": 3, "faulty": 1}
+        kinds = {"unmarked": 1, "dicom_geometry": 0}
+        contents[paths.EVALUATION / "details.json"]["exports"] = {"by_kind": kinds}
+
+    fill(root, check)
+    page, document = run(root)
     section = document["sections"]["D.4"]
     assert "exports" not in section["facts"]
-    rows = section["tables"]["exports"]
-    counts = {row["counted in the exports"]: row["value"]["value"] for row in rows}
-    assert counts == {"dicom.marked share": 1.0, "n": 3}
+    assert section["facts"]["faulty"]["value"] == 1
+    assert "| dicom geometry | 0 |\n| unmarked | 1 |" in page
+    assert document["sections"]["D.5"]["facts"]["unmarked"]["value"] == 1
 
 
 def test_a_text_that_contradicts_the_facts_stops_the_card(root):

@@ -130,16 +130,15 @@ def _locked(lock: Document, package: str) -> Fact | str:
     return lock.fact("in the lock", "packages", package) if package in packages else "no"
 
 
-def _unlocked(manifests: Mapping[str, Document], lock: Document) -> list[str]:
+def _unlocked(manifests: Mapping[str, Document], lock: Document) -> str:
     """Libraries of which a stage imported another version than the lock has, or that it lacks."""
-    return sorted(
-        {
-            package
-            for manifest in manifests.values()
-            for package, version in manifest.value("packages").items()
-            if lock.value("packages").get(package) != version
-        }
-    )
+    found = {
+        package
+        for manifest in manifests.values()
+        for package, version in manifest.value("packages").items()
+        if lock.value("packages").get(package) != version
+    }
+    return ", ".join(sorted(found)) or "none of them"
 
 
 def used_by(manifests: Mapping[str, Document]) -> dict[str, list[tuple[Fact, str]]]:

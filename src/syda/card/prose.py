@@ -50,14 +50,14 @@ _KEPT_SIZE = re.compile(
 )
 _UNCONDITIONAL = re.compile(
     r"\bunconditional"
-    rf"|\b(?:{_CANNOT})\b[^.;]{{0,20}}\basked for\b[^.;]{{0,20}}\bpropert"
+    rf"|\b(?:{_CANNOT})\b[^.;]{{0,20}}\basked for\b[^.;]{{0,20}}\bpropert\w*"
     r"|\b(?:only|solely)\b[^.;]{0,20}\brandom (?:numbers|noise)\b"
     r"|\brandom (?:numbers|noise) (?:only|alone)\b",
     re.I,
 )
 _CONDITIONAL = re.compile(
     r"(?<!un)\bconditional\b"
-    r"|\b(?:given|asked for)\b[^.;]{0,30}\bpropert"
+    r"|\b(?:given|asked for)\b[^.;]{0,30}\bpropert\w*"
     r"|\bpropert\w+\b[^.;]{0,30}\b(?:given|asked for)\b",
     re.I,
 )

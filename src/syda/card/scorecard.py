@@ -13,10 +13,7 @@ from syda.card.metrics import AIMS
 from syda.card.schema import APPENDICES, DEVELOPERS, Fact, Row, Section, absent
 from syda.card.seven import LAW_AND_PRIVACY, SEVEN, TOLD, Criterion, criterion_of
 from syda.card.signoffs import SignOff
-from syda.card.sources import Document, Inputs, leaves
-
-_EXPORTS = "exports"
-"""Key of metrics.json under which the checks of exported volumes stand."""
+from syda.card.sources import Document, Inputs
 
 
 def sections(
@@ -121,26 +118,22 @@ def _completeness(inputs: Inputs) -> Contents:
                         "observed": report.fact("observed", *at, "observed"),
                         "verdict": report.fact("verdict", *at, "verdict"),
                     })  # fmt: skip
-    exports = _exports(metrics)
-    if not exports:
+    if "exports" not in metrics.content:
         facts["exports"] = absent(
-            "Exported volumes with the geometry and the marks that they should have",
-            DEVELOPERS,
-            "nobody has read the NIfTI and DICOM exports back and counted",
+            "Exports that are the volume they came from", DEVELOPERS, "no export was read back"
         )
-    return facts, {"fields": rows, "exports": exports}
-
-
-def _exports(metrics: Document) -> list[Row]:
-    """What was counted in the exported volumes, a row a count."""
-    return [
+        return facts, {"fields": rows}
+    facts["checked"] = metrics.fact("Exports read back", "exports", "checked")
+    facts["faulty"] = metrics.fact("Of these with a fault", "exports", "faulty")
+    faults = inputs.reports["details"]
+    kinds: list[Row] = [
         {
-            "counted in the exports": ".".join(keys).replace("_", " "),
-            "value": metrics.fact("value", _EXPORTS, *keys),
+            "fault of an export": kind.replace("_", " "),
+            "exports": faults.fact("exports", "exports", "by_kind", kind),
         }
-        for keys in leaves(metrics.content.get(_EXPORTS, {}))
-        if keys
+        for kind in sorted(faults.value("exports", "by_kind"))
     ]
+    return facts, {"fields": rows, "exports": kinds}
 
 
 def _compliance(
@@ -151,7 +144,17 @@ def _compliance(
     facts = {
         "signed": Fact(
             "Sign-offs on file", len(signed_off), "derived", source, note="entries of the list"
+        ),
+        "unmarked": details.fact(
+            "DICOM exports without the mark Synthetic Data (0008,001C)",
+            *("exports", "by_kind", "unmarked"),
         )
+        if "exports" in details.content
+        else absent(
+            "DICOM exports without the mark Synthetic Data (0008,001C)",
+            DEVELOPERS,
+            "no export was read back",
+        ),
     }
     rows: list[Row] = []
     for space in sorted(details.content.get("privacy", {"spaces": {}})["spaces"]):
