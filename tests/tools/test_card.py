@@ -37,9 +37,8 @@ def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("card") / "clone"
     root.mkdir()
     git(root, "init", "-q", "-b", "main")
-    names = git(
-        REPOSITORY, "ls-files", "reports", "model_card", "*.lock", "*.toml", "params.yaml"
-    ).splitlines()
+    inputs = ("reports", "model_card", "params.yaml", "pyproject.toml", "requirements.lock")
+    names = git(REPOSITORY, "ls-files", *inputs).splitlines()
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / name, root / name)
@@ -170,7 +169,7 @@ def test_an_unknown_field_is_wrong_use_and_near_ones_are_told(made, field, near)
 
 def test_the_card_is_as_its_sources_give_it(made, monkeypatch):
     told = call(made, monkeypatch, "verify")
-    assert re.search(r"as its sources give it: \d{3,} values, 19 inputs, \d+ links, 0 sign", told)
+    assert re.search(r"as its sources give it: \d{3,} values, 21 inputs, \d+ links, 0 sign", told)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +268,7 @@ def test_revisions_are_compared(root, monkeypatch):
 
 def test_a_card_of_another_schema_is_not_read(root):
     text = (root / paths.CARD_JSON).read_text()
-    (root / paths.CARD_JSON).write_text(text.replace('"syda-card-2"', '"syda-card-1"'))
+    (root / paths.CARD_JSON).write_text(text.replace('"syda-card-3"', '"syda-card-1"'))
     with pytest.raises(CorruptData, match="its schema is syda-card-1"):
         list(card.sections(root))
     (root / paths.CARD_JSON).unlink()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from syda.card import libraries
 from syda.card.declared import texts_of
 from syda.card.schema import slug
+from syda.card.seven import SEVEN
 from syda.card.signoffs import SignOff
 from syda.card.sources import Inputs, canonical
 from syda.errors import UsageError
@@ -120,6 +121,11 @@ def texts(inputs: Inputs, signed_off: Sequence[SignOff]) -> list[Text]:
         *(
             Text("src/syda/card/libraries.py", key, words)
             for key, words in texts_of(libraries.policy())
+        ),
+        *(
+            Text("src/syda/card/seven.py", f"{one.number}.{key}", words)
+            for one in SEVEN
+            for key, words in (("question", one.question), ("limits", one.limits))
         ),
         *(
             Text("model_card/signoffs.yaml", f"signoffs.{place}.meaning", one.meaning)
