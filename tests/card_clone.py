@@ -23,7 +23,8 @@ def make(root: Path) -> Path:
     """Fill a folder in two commits, code and run; no section is signed and nothing released."""
     root.mkdir()
     git(root, "init", "-q", "-b", "main")
-    names = git(REPOSITORY, "ls-files", "reports", "model_card", "params.yaml").splitlines()
+    inputs = ("reports", "model_card", "params.yaml", "pyproject.toml", "requirements.lock")
+    names = git(REPOSITORY, "ls-files", *inputs).splitlines()
     frozen = f"{paths.RELEASES.as_posix()}/"
     for name in names:
         if not name.startswith(frozen) or name == f"{frozen}README.md":

@@ -1,3 +1,10 @@
+import itertools
+from collections import defaultdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from syda import census
 
 WOMEN = [(f"w{n}", "F") for n in range(63)]
@@ -33,3 +40,91 @@ def test_figures_of_four_people_are_too_few_whatever_their_scans():
 
 def test_silence_has_a_cell():
     assert (census.text(None), census.text(False), census.text("F")) == ("not stated", "False", "F")
+
+
+def patients(counts, name):
+    return [(f"{name}-{value}-{n}", value) for value, count in counts.items() for n in range(count)]
+
+
+def test_all_groups_of_a_part_are_told_where_both_sides_are_large():
+    held, rest = patients({"F": 5, "M": 8}, "held"), patients({"F": 30, "M": 5}, "rest")
+    assert census.part_of(held + rest, held) == {"F": 5, "M": 8}
+    assert census.part_of(held + rest, [*held, held[0]]) == {"F": 5, "M": 8}
+    assert census.part_of(held + rest[:-1], held) == "not told"  # 4 men in the rest
+    assert census.part_of(held + rest, held[1:]) == "not told"  # 4 women in the part
+    unknown = patients({"not stated": 1}, "held")
+    assert census.part_of(held + rest + unknown, held + unknown) == "not told"
+    assert census.part_of(held + rest, []) == "not told"
+    assert census.part_of([], []) == {}
+
+
+def test_ages_of_a_part_are_told_in_two_groups_and_each_patient_once():
+    held = patients({"40-44": 4, "55-59": 4, "60-64": 9}, "held")
+    rest = patients({"40-44": 9, "60-64": 5, "90+": 2}, "rest")
+    again = [(held[0][0], "60-64")]  # scanned once more, years later
+    found = census.part_of(held + rest + again, held + again, census.age_group)
+    assert found == {"60 and over": 9, "under 60": 8}
+
+
+@pytest.mark.parametrize(
+    ("band", "group"),
+    [("0-4", "under 60"), ("55-59", "under 60"), ("60-64", "60 and over"), ("90+", "60 and over"),
+     ("not stated", "not stated")],
+)  # fmt: skip
+def test_a_band_lies_in_one_half_of_all_ages(band, group):
+    assert census.age_group(band) == group
+
+
+@pytest.mark.parametrize(
+    ("values", "most", "smallest"),
+    [
+        (("F", "M"), 20, 4),
+        (("F", "M", "not stated"), 13, 2),
+        (("20-24", "55-59", "60-64"), 13, 2),
+    ],
+)
+def test_a_part_lets_nobody_work_out_a_small_count(values, most, smallest, monkeypatch):
+    """Of all cohorts so small, against one who knows the rules, all totals and what is told."""
+    monkeypatch.setattr(census, "SMALLEST_CELL", smallest)
+    without, beside = defaultdict(list), defaultdict(list)
+    for cuts in itertools.combinations(range(most + 2 * len(values)), 2 * len(values)):
+        numbers = [after - before - 1 for before, after in itertools.pairwise((-1, *cuts))]
+        held = dict(zip(values, numbers[::2], strict=True))
+        rest = dict(zip(values, numbers[1::2], strict=True))
+        part, other = patients(held, "held"), patients(rest, "rest")
+        whole = part + other
+        known = (len(part), len(other), *sorted(census.people(whole).items(), key=str))
+        group = census.age_group if values[0][0].isdigit() else str
+        told = census.part_of(whole, part, group)
+        counts = [*numbers, *(held[value] + rest[value] for value in values)]
+        for side in (held, rest):
+            groups = defaultdict(int)
+            for value in values:
+                groups[group(value)] += side[value]
+            counts += [groups[name] for name in sorted(groups)]
+        without[known].append(counts)
+        beside[known, str(told)].append(counts)
+    for (known, _), cohorts in beside.items():
+        for place, count in enumerate(cohorts[0]):
+            if 0 < count < smallest and all(cohort[place] == count for cohort in cohorts):
+                assert all(cohort[place] == count for cohort in without[known]), (known, place)
+
+
+COUNTS = st.dictionaries(
+    st.sampled_from(["20-24", "45-49", "55-59", "60-64", "75-79", "90+", "not stated"]),
+    st.tuples(st.integers(0, 40), st.integers(0, 40)),
+    min_size=1,
+)
+
+
+@given(COUNTS)
+def test_what_is_told_of_a_part_and_follows_for_the_rest_is_large(counts):
+    part = patients({value: held for value, (held, _) in counts.items()}, "held")
+    rest = patients({value: other for value, (_, other) in counts.items()}, "rest")
+    told = census.part_of(part + rest, part, census.age_group)
+    if told != "not told":
+        assert sum(told.values()) == len(part)
+        for group, count in told.items():
+            whole = [v for v in counts if census.age_group(v) == group]
+            others = sum(counts[value][1] for value in whole)
+            assert min(count, others) >= census.SMALLEST_CELL

@@ -1,7 +1,7 @@
 """What reports may tell of people: nothing that few of them give (small-cell suppression)."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 
 from syda.types import Attribute
 
@@ -9,6 +9,9 @@ SMALLEST_CELL = 5
 """Counts of people below this, and figures of fewer, are not told."""
 
 NOT_TOLD = "not told"
+
+ELDER_YEARS = 60
+"""Where the two groups meet that the ages of a part are told in."""
 
 Cells = dict[str, int | str]
 
@@ -48,6 +51,42 @@ def series(pairs: Sequence[tuple[str, str]]) -> Cells:
     told: Cells = {v: NOT_TOLD if v in withheld else count for v, count in counts.items()}
     told["total"] = NOT_TOLD if len(withheld) == 1 else len(pairs)
     return told
+
+
+def part_of(
+    whole: Sequence[tuple[str, str]],
+    part: Sequence[tuple[str, str]],
+    group: Callable[[str], str] = str,
+) -> Cells | str:
+    """Count the patients of a part, beside the counts of the whole that :func:`people` tells.
+
+    The rest of the whole can be worked out from both, so all counts of the part are told or none:
+    where each group has enough people in the part and, of those that the whole tells, in the rest.
+    A sum over all groups is then the number of patients in the part, which is no secret.
+
+    Args:
+        whole: patient and value, one a series.
+        part: those of some patients.
+        group: of a value; the whole is told by value, the part by group.
+
+    Returns:
+        Patients of the part by group, each once, or that nothing is told.
+    """
+    counts = Counter(dict(sorted((patient, group(value)) for patient, value in part)).values())
+    told: dict[str, int] = defaultdict(int)
+    for value, count in people(whole).items():
+        told[group(value)] += count if isinstance(count, int) else 0
+    if any(min(counts[name], told[name] - counts[name]) < SMALLEST_CELL for name in told):
+        return NOT_TOLD
+    return dict(sorted(counts.items()))
+
+
+def age_group(band: str) -> str:
+    """The half of all ages that a band such as ``45-49`` or ``90+`` lies in."""
+    if not band[0].isdigit():
+        return band
+    youngest = int(band.rstrip("+").split("-")[0])
+    return f"under {ELDER_YEARS}" if youngest < ELDER_YEARS else f"{ELDER_YEARS} and over"
 
 
 def _withheld(counts: Counter[str]) -> set[str]:

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
+LOCK = Path("requirements.lock")
+PROJECT = Path("pyproject.toml")
 
 RAW = Path("data/raw")
 NIFTI = Path("data/nifti")
@@ -25,6 +27,8 @@ MANIFEST = REPORTS / "manifest"
 MODEL_CARD = Path("model_card")
 CARD = MODEL_CARD / "model_card.md"
 CARD_JSON = MODEL_CARD / "card.json"
+CARD_SCHEMA = MODEL_CARD / "card.schema.json"
+DATA_PAGE = MODEL_CARD / "data_version.md"
 DECLARED = MODEL_CARD / "declared.yaml"
 SIGNOFFS = MODEL_CARD / "signoffs.yaml"
 POLICY = MODEL_CARD / "policy.yaml"

@@ -1,5 +1,6 @@
 import copy
 
+import jsonschema
 import pytest
 
 from syda.card import structure
@@ -12,6 +13,7 @@ OWED = {
 }  # fmt: skip
 TABLES = {"t": [{"a": "x", "n": FACT}]}
 CARD = {
+    "$schema": "card.schema.json",
     "schema": SCHEMA,
     "status": {
         "1": {
@@ -30,14 +32,27 @@ CARD = {
 }  # fmt: skip
 
 
+VALIDATOR = jsonschema.Draft202012Validator(structure.json_schema())
+
+
 def test_a_card_has_no_fault():
     assert structure.faults(CARD) == []
+    assert list(VALIDATOR.iter_errors(CARD)) == []
+
+
+def test_the_json_schema_is_one_and_its_id_is_no_address():
+    schema = structure.json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["$id"].startswith("urn:uuid:")
+    assert SCHEMA in schema["title"]
+    assert set(schema["required"]) == {"$schema", "schema", "status", "sections", "inputs"}
 
 
 @pytest.mark.parametrize(
     ("keys", "value", "told"),
     [
-        (("schema",), "syda-card-1", "/schema: Input should be 'syda-card-2'"),
+        (("schema",), "syda-card-1", "/schema: Input should be 'syda-card-3'"),
         (("sections", "1", "facts", "n", "kind"), "guessed", "/sections/1/facts/n/kind: "),
         (("sections", "1", "facts", "n", "sources"), [], "have a source"),
         (("sections", "1", "facts", "n", "value"), None, "have an owner"),
@@ -56,6 +71,14 @@ def test_what_is_not_as_a_reader_relies_on_is_told(keys, value, told):
         at = at[key]
     at[keys[-1]] = value
     assert any(told in fault for fault in structure.faults(card))
+    assert not VALIDATOR.is_valid(card)
+
+
+@pytest.mark.parametrize("key", ["$schema", "schema", "status", "sections", "inputs"])
+def test_a_part_that_is_missing_is_a_fault(key):
+    card = {name: part for name, part in CARD.items() if name != key}
+    assert any(f"#/{key}: Field required" in fault for fault in structure.faults(card))
+    assert not VALIDATOR.is_valid(card)
 
 
 def test_what_is_no_mapping_is_a_fault():

@@ -12,18 +12,26 @@ from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
+import jsonschema
 import pytest
 import torch
 from ruamel.yaml import YAML
 
-from syda.card.libraries import CHECKLIST
+from syda.card import structure
+from syda.card.libraries import BESIDE, CHECKLIST
 from syda.card.policy import RULES
+from syda.card.seven import SEVEN, criterion_of
+from syda.metrics import registry
+from syda.metrics.cohorts import Grid
+from syda.metrics.perception import Perception
 from syda.model.generator import Generator, layer_table
 from syda.params import ModelParams
 
 ROOT = Path(__file__).parents[2]
 CARD = json.loads((ROOT / "model_card/card.json").read_text(encoding="utf-8"))
 PAGE = (ROOT / "model_card/model_card.md").read_text(encoding="utf-8")
+DATA_PAGE = (ROOT / "model_card/data_version.md").read_text(encoding="utf-8")
+SCHEMA = json.loads((ROOT / "model_card" / CARD["$schema"]).read_text(encoding="utf-8"))
 DIGITS = json.loads((ROOT / "reports/manifest/card.json").read_text(encoding="utf-8"))["params"][
     "card"
 ]["significant_digits"]
@@ -47,7 +55,13 @@ def facts(card):
 def read(file):
     path = ROOT / file
     if file == "src/syda/card/libraries.py":
-        return {"CHECKLIST": {library: instead for library, (_, instead) in CHECKLIST.items()}}
+        return {
+            "CHECKLIST": {library: instead for library, (_, instead) in CHECKLIST.items()},
+            "BESIDE": BESIDE,
+        }
+    if file == "requirements.lock":
+        pins = re.findall(r"^([^#\s]+)==(\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        return {"packages": {re.sub(r"[-_.]+", "-", n).lower(): v for n, v in pins}}
     if path.suffix == ".yaml":
         return YAML(typ="safe").load(path)
     return json.loads(path.read_text(encoding="utf-8"))
@@ -176,6 +190,21 @@ DERIVED = (
         ("4.1", "layers", "trained numbers"): lambda *built: [
             numbers for *_, numbers in layer_table(network(*built))
         ],
+        ("4.3", "locked"): len,
+        ("D.3", "rules", "rules"): lambda rules: [len(rules)],
+        ("D.3", "rules", "that hold"): lambda rules: [
+            sum(rule["verdict"] == "passed" for rule in rules)
+        ],
+        ("D.5", "signed"): len,
+        ("D.6", "there"): lambda status: sum(one["present"] for one in status.values()),
+        ("D.6", "every"): lambda status: sum(
+            one["present"] + len(one["missing"]) for one in status.values()
+        ),
+        ("D.6", "share"): lambda status: (
+            DERIVED["D.6", "there"](status) / DERIVED["D.6", "every"](status)
+        ),
+        ("D.7", "splits", "synthetic, difference"): lambda one, other: [abs(one - other)],
+        ("D.7", "splits", "real baseline, difference"): lambda one, other: [abs(one - other)],
         ("5", "checklist", "dataset name"): lambda name, *release: [
             f"{name} (release {release[0]})" if release else f"{name} {split}"
             for split in ("holdout", "train")
@@ -201,6 +230,13 @@ def is_wrong(place, fact):
         return bool(re.search(r"\d", str(fact["value"])))
     found = DERIVED[place](*values)
     return fact["value"] not in found if len(place) == 3 else fact["value"] != found
+
+
+def test_every_library_that_a_stage_imported_is_in_the_lock():
+    fact = CARD["sections"]["4.3"]["facts"]["unlocked"]
+    lock, *imported = (resolve(source) for source in fact["sources"])
+    assert not [pin for one in imported for pin in one.items() if pin not in lock.items()]
+    assert fact["value"] == "none of them"
 
 
 def test_every_value_of_the_card_is_that_of_its_source():
@@ -308,33 +344,46 @@ def parts(page):
     return {"": pieces[0], **dict(zip(numbers, pieces[2::2], strict=True))}
 
 
-def misprints(card, page):
-    """Values of card.json that the page does not show, and tables of the page that it lacks."""
-    found, printed = [], parts(page)
+def misprints(card, page, beside=""):
+    """Values of card.json that the page does not show, and tables of the page that it lacks.
+
+    The page beside it, of the data version, shows tables that the first lacks, and repeats facts.
+    """
+    found, printed, more = [], parts(page), numbered(beside)
     for number, section in card["sections"].items():
-        fields = Counter((fact["label"], shown(fact)) for fact in section["facts"].values())
-        wanted = [
+        every = [
             Counter(
                 frozenset((column, shown(cell)) for column, cell in row.items()) for row in rows
             )
             for rows in section["tables"].values()
             if rows
         ]
-        for rows in tables(printed[number].split("\n")):
-            if "how it is known" in rows[0]:
-                fields.subtract((row["field"], row["value"]) for row in rows)
-                continue
-            table = Counter(frozenset(row.items()) for row in rows)
-            if table in wanted:
-                wanted.remove(table)
-            else:
-                found.append((number, rows[0]))
+        labels = Counter((fact["label"], shown(fact)) for fact in section["facts"].values())
+        wanted, fields = list(every), Counter(labels)
+        for place, text_ in (("", printed[number]), ("beside", more.get(number, ""))):
+            for rows in tables(text_.split("\n")):
+                if "how it is known" in rows[0]:
+                    there = Counter((row["field"], row["value"]) for row in rows)
+                    found += [(number, place, *row) for row in there - labels]
+                    fields.subtract(Counter() if place else there)
+                    continue
+                table = Counter(frozenset(row.items()) for row in rows)
+                if table not in every:
+                    found.append((number, place, rows[0]))
+                elif table in wanted:
+                    wanted.remove(table)
         sentences = plain(" ".join(printed[number].split()))
         for (label, value), count in fields.items():
             if count < 0 or (count > 0 and value not in sentences):
                 found.append((number, label, value))
         found += [(number, min(map(sorted, table))) for table in wanted]
     return found
+
+
+def numbered(page):
+    """Sections of the data version's page by the number in their heading."""
+    pieces = re.split(r"^## (\d+(?:\.\d+)?) .*$", page, flags=re.MULTILINE)
+    return dict(zip(pieces[1::2], pieces[2::2], strict=True))
 
 
 def numbers(words):
@@ -347,23 +396,44 @@ def prose(page):
     return plain("\n".join(lines))
 
 
-def strangers(card, page):
+def strangers(card, page, name="template.md.j2"):
     """Numbers in the page's sentences that are neither the template's nor a value of the card."""
-    template = (ROOT / "src/syda/card/template.md.j2").read_text(encoding="utf-8")
+    template = (ROOT / "src/syda/card" / name).read_text(encoding="utf-8")
     fixed = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", " ", template, flags=re.DOTALL)
     states = Counter(status["state"] for status in card["status"].values())
-    missing = sum(len(status["missing"]) for status in card["status"].values())
+    missing = sum(fact["kind"] == "absent" for _, fact in facts(card))
     known = numbers(fixed) | {str(n) for n in (*states.values(), len(card["status"]), missing, 0)}
     known = known.union(*(numbers(shown(fact)) for _, fact in facts(card)))
+    known = known.union(*(numbers(f"{one.number} {one.question} {one.limits}") for one in SEVEN))
     return numbers(prose(page)) - known
 
 
 def test_every_table_and_value_of_the_page_is_the_cards():
-    assert misprints(CARD, PAGE) == []
+    assert misprints(CARD, PAGE, DATA_PAGE) == []
 
 
 def test_every_number_in_a_sentence_is_the_cards():
     assert strangers(CARD, PAGE) == set()
+    assert strangers(CARD, DATA_PAGE, "data_version.md.j2") == set()
+
+
+def test_the_json_schema_beside_the_card_is_its_structure():
+    assert structure.json_schema() == SCHEMA
+    assert structure.faults(CARD) == []
+    assert list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(CARD)) == []
+
+
+def test_every_metric_of_the_registry_belongs_to_one_c():
+    grid = Grid(32, -1000, 1000)
+    for metric in registry.build(grid, Perception(grid)):
+        assert criterion_of(metric.about.key) in SEVEN
+    prefixes = [name for one in SEVEN for name in one.metrics]
+    assert len(prefixes) == len(set(prefixes))
+    measured = CARD["sections"]["5"]["tables"]["figures_holdout"]
+    rows = [row for one in SEVEN for row in CARD["sections"][one.number]["tables"]["figures"]]
+    assert Counter(row["figure"]["value"] for row in rows) == Counter(
+        row["metric"]["value"] for row in measured
+    )
 
 
 def test_the_contents_count_what_is_there():
@@ -395,7 +465,10 @@ def test_the_contents_count_what_is_there():
     assert Counter((r["who"], r["section"], r["value"], r["what is missing"]) for r in owed) == (
         Counter((fact["owner"], number, fact["label"], fact["note"]) for number, fact in absent)
     )
-    assert sum(len(status["missing"]) for status in CARD["status"].values()) == len(absent)
+    owed = [
+        number for number, _ in absent if not number.startswith("D")
+    ]  # an appendix has no status
+    assert sum(len(status["missing"]) for status in CARD["status"].values()) == len(owed)
 
 
 def test_a_misprinted_figure_is_found():
@@ -405,11 +478,16 @@ def test_a_misprinted_figure_is_found():
         if p[:2] == ("5", "checklist") and isinstance(f["value"], float)
     )
     figure = shown(fact)
-    assert misprints(CARD, PAGE.replace(f"| {figure} |", f"| {figure}1 |")), place
+    assert misprints(CARD, PAGE.replace(f"| {figure} |", f"| {figure}1 |"), DATA_PAGE), place
     assert strangers(CARD, PAGE.replace(f" is {figure} (among", f" is {figure}1 (among"))
     altered = copy.deepcopy(CARD)
     altered["sections"]["2.1"]["facts"]["raw_bytes"]["value"] += 1
-    assert misprints(altered, PAGE)
+    assert misprints(altered, PAGE, DATA_PAGE)
+    (row, *_) = CARD["sections"]["2.1"]["tables"]["sex"]
+    cells = f"| {row['sex']} | {row['patients']['value']}"
+    assert cells in DATA_PAGE
+    assert misprints(CARD, PAGE, DATA_PAGE.replace(cells, f"{cells}1"))
+    assert misprints(CARD, PAGE)  # without the data version's page its tables are nowhere
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,10 @@ def test_every_key_has_a_comment():
 def test_paths_are_those_of_the_code(stages):
     """Each path of dvc.yaml is one of paths.py or lies in one, and the other way round."""
     known = {value for value in vars(paths).values() if isinstance(value, Path)}
-    known = {path for path in known if path.parts[0] in {"data", "reports", "model_card"}}
+    folders = {"data", "reports", "model_card"}
+    known = {
+        path for path in known if path.parts[0] in folders or path in (paths.LOCK, paths.PROJECT)
+    }
     used = {
         Path(path)
         for one in stages.values()

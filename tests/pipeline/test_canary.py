@@ -24,6 +24,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ComprehensiveSRStorage
 
 from open_gate import OPEN_GATE
+from syda import paths
 from syda.types import Volume
 
 REPOSITORY = Path(__file__).parents[2]
@@ -298,8 +299,8 @@ def test_no_trace_up_to_the_card(root, workspace):
     workspace(TINY | TINIER)
     data_half(root)
     (root / "model_card").mkdir()
-    for name in ("declared.yaml", "signoffs.yaml"):
-        (root / "model_card" / name).write_bytes((REPOSITORY / "model_card" / name).read_bytes())
+    for name in (paths.DECLARED, paths.SIGNOFFS, paths.LOCK, paths.PROJECT):
+        (root / name).write_bytes((REPOSITORY / name).read_bytes())
     stages = "train", "generate", "validate synthetic", "evaluate", "gallery", "card"
     for stage in stages:
         syda(root, "--debug", *stage.split())

@@ -1,4 +1,5 @@
 import hashlib
+import itertools
 import json
 import re
 import shutil
@@ -8,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from syda import paths
-from syda.card import audit
+from syda.card import audit, structure
 from syda.errors import CheckFailed, CorruptData, UsageError
 from syda.runtime.outputs import write_json
 from syda.stages import card
@@ -86,6 +87,20 @@ WRITES = {
     "evaluate": ["reports/metrics.json", "reports/evaluation/details.json"],
 }
 
+LOCK = """# exact versions
+dvc==3.67.1
+efficientnet_lite.pytorch==0.1.0
+google-crc32c==1.9.0
+great_expectations==1.24.1
+mlflow==3.17.2
+monai==1.6.1
+numpy==2.3.0
+pydantic==2.14.3
+torch==2.13.0
+torchmetrics==1.9.0
+"""
+PROJECT = '[project]\ndependencies = ["dvc", "monai", "numpy", "some_thing>=2", "torch"]\n'
+
 SETS = ("resampled", "records", "synthetic")
 
 
@@ -109,7 +124,9 @@ def validation(name):
         "severity": "critical", "observed": "1.5 mm in 64 volumes", "failing": [],
     }  # fmt: skip
     part = {"title": f"The {name}", "folder": f"data/{name}", "volumes": 64, "rules": [rule]}
-    return {"set": name, "success": True, "parts": [part | {"summary": {}}]}
+    size = {"min": 133.0, "median": 137.0, "max": 140.0}
+    summary = {f"shape_{axis}": size for axis in "ijk"}
+    return {"set": name, "success": True, "parts": [part | {"summary": summary}]}
 
 
 def reports():
@@ -160,6 +177,12 @@ def reports():
                 "holdout": {"n": 2, "min": 210, "median": 230, "max": 250},
             },
             "clipped_share": {"train": 0.0021, "holdout": 0.0019},
+            "holdout_people": {"sex": {"F": 9, "M": 11}, "age": "not told"},
+            "acquisition": {
+                "kvp": {"100.0": "not told", "120.0": 58, "total": 64},
+                "kernel": {"SOFT": 64, "total": 64},
+                "slice_thickness_mm": {"5.0": 64, "total": 64},
+            },
         },
         paths.PROPERTIES: {
             "places": 4,
@@ -210,6 +233,8 @@ def prepare(root):
     shutil.copy(REPOSITORY / paths.PARAMS, root / paths.PARAMS)
     (root / "model_card").mkdir()
     shutil.copy(REPOSITORY / paths.DECLARED, root / paths.DECLARED)
+    (root / paths.LOCK).write_text(LOCK)
+    (root / paths.PROJECT).write_text(PROJECT)
     (root / paths.SIGNOFFS).write_text("signoffs: []\n")
     shutil.copy(REPOSITORY / paths.POLICY, root / paths.POLICY)
     (root / paths.RELEASES).mkdir()
@@ -250,7 +275,12 @@ def facts(value):
 def resolve(root, source):
     file, pointer = source.split("#/")
     text = (root / file).read_text()
-    value = YAML(typ="safe").load(text) if file.endswith(".yaml") else json.loads(text)
+    if file == "requirements.lock":
+        value = {
+            "packages": {re.sub("[-_.]+", "-", n): v for n, v in re.findall("(.+)==(.+)", text)}
+        }
+    else:
+        value = YAML(typ="safe").load(text) if file.endswith(".yaml") else json.loads(text)
     for escaped in pointer.split("/"):
         key = escaped.replace("~1", "/").replace("~0", "~")
         value = value[int(key)] if isinstance(value, list) else value[key]
@@ -258,7 +288,7 @@ def resolve(root, source):
 
 
 def headings(page):
-    return re.findall(r"^#{2,3} ((?:\d+(?:\.\d)?|[A-F]) .+)$", page, re.M)
+    return re.findall(r"^#{2,3} ((?:\d+|[A-F])(?:\.\d)? .+)$", page, re.M)
 
 
 def test_the_ten_sections_stand_in_the_checklists_order(clean):
@@ -271,6 +301,8 @@ def test_the_ten_sections_stand_in_the_checklists_order(clean):
         "4.4 Parameters and hyper-parameters", "5 Metrics", "6 Intended use",
         "7 Clinical evaluation", "8 Ethical considerations", "9 Informed consent", "10 Legal",
         "A Checks that the data passed", "B Provenance", "C Values of the original checklist",
+        "D The seven Cs", "D.1 Congruence", "D.2 Coverage", "D.3 Constraint", "D.4 Completeness",
+        "D.5 Compliance", "D.6 Comprehension", "D.7 Consistency",
         "E Changes since the last release",
     ]  # fmt: skip
     assert [f"{number} {section['title']}" for number, section in document["sections"].items()]
@@ -334,6 +366,164 @@ def test_every_library_of_the_checklist_is_answered(clean):
     assert rows[0]["version"]["value"] == "2.13.0"
     assert rows[0]["stages"] == "train, evaluate"
     assert rows[1]["version"] == "not imported"
+
+
+def test_libraries_stand_beside_the_lock_and_what_is_declared_unused_is_told(root):
+    page, document = run(root)
+    section = document["sections"]["4.3"]
+    assert section["facts"]["locked"]["value"] == 10
+    assert section["facts"]["unlocked"]["value"] == "none of them"
+    rows = {row["library"]: row for row in section["tables"]["checklist"]}
+    assert rows["torch"]["in the lock"]["value"] == "2.13.0"
+    assert rows["torchmetrics"]["in the lock"]["value"] == "1.9.0"
+    assert rows["kornia"]["in the lock"] == "no"
+    dvc, monai, thing = section["tables"]["unused"]
+    assert dvc["what it is declared for"]["value"] == "runs the stages, from outside"
+    assert monai["in the lock"]["sources"] == ["requirements.lock#/packages/monai"]
+    assert (thing["library"], thing["in the lock"]) == ("some-thing", "no")
+    assert thing["what it is declared for"]["owner"] == "development team"
+    assert "| some-thing | no | **absent**, awaiting: development team" in page
+
+    lock = (root / paths.LOCK).read_text()
+    (root / paths.LOCK).write_text(lock.replace("numpy==2.3.0", "numpy==2.4.0"))
+    _, document = run(root)
+    assert document["sections"]["4.3"]["facts"]["unlocked"]["value"] == "numpy"
+
+
+def test_held_out_people_are_counted_or_not_told(clean):
+    _, page, document = clean
+    rows = document["sections"]["3.2"]["tables"]["demographics"]
+    told = [(row["by"], row["group"], row["patients"]["value"]) for row in rows]
+    assert told == [("sex", "F", 9), ("sex", "M", 11), ("age", "each", "not told")]
+    assert rows[0]["patients"]["field"] == "3.2.demographics.sex.f.patients"
+    assert "| age | each | not told |" in page
+
+
+def test_the_page_of_the_data_version_has_its_contents(clean):
+    root, page, document = clean
+    data = (root / paths.DATA_PAGE).read_text()
+    assert "[page of data version v0](data_version.md)" in page
+    assert data.startswith("# Data version v0\n")
+    for line in (
+        "| F | 33 |", "| 45-49 | fewer than 5 |", "| SYDA phantom | 64 |", "| 100.0 | not told |",
+        "| SOFT | 64 |", "| feet to head | 133 voxels | 137 voxels | 140 voxels |",
+        "| contrast agent | 7 |", "| too few slices | 1 |", "| not dicom | 2 |",
+        "| sex | M | 11 |",
+    ):  # fmt: skip
+        assert f"\n{line}\n" in data, line
+    assert "| total |" not in data
+    assert "Those of the code: a program of this repository" in data
+    assert "0.3333" in data
+    levels = [len(mark) for mark in re.findall("^(#+) ", data, re.M)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+    for target in re.findall(r"\]\(([^)#]+)", data):
+        assert target.endswith("resampled.md") or (root / "model_card" / target).is_file(), target
+    assert document["sections"]["2.1"]["tables"]["kvp"][1]["scans"]["value"] == 58
+
+
+def test_a_digit_edited_on_the_data_versions_page_is_named_by_its_field(root):
+    run(root)
+    (told,) = alter(root, paths.DATA_PAGE, "| F | 33 |", "| F | 34 |")
+    assert told == ("data_version.md", "2.1.sex.f.patients: '34' stands there, '33' is right")
+    run(root)
+    (root / paths.DATA_PAGE).unlink()
+    assert card.altered(root) == [(paths.DATA_PAGE, "is missing")]
+
+
+def test_the_data_versions_page_belongs_to_what_is_signed_in_section_2(root):
+    _, before = run(root)
+
+    def one_more(contents):
+        contents[paths.CONVERT_REPORT]["sex"]["F"] += 1
+
+    fill(root, one_more)
+    _, after = run(root)
+    assert after["status"]["2"]["digest"] != before["status"]["2"]["digest"]
+    others = [number for number in before["status"] if number != "2"]
+    assert [after["status"][n]["digest"] for n in others] == [
+        before["status"][n]["digest"] for n in others
+    ]
+
+
+def test_a_metric_that_belongs_to_no_c_is_refused(root):
+    def add(contents):
+        details = contents[paths.EVALUATION / "details.json"]
+        details["metrics"]["beauty"] = metric("Beauty", "higher", {"judge": "nobody"})
+
+    fill(root, add)
+    with pytest.raises(CorruptData, match="metric beauty belongs to none of the seven Cs"):
+        run(root)
+
+
+def test_the_seven_cs_show_what_is_measured_and_owe_what_is_not(clean):
+    _, page, document = clean
+    sections = document["sections"]
+    (perceptual,) = sections["D.1"]["tables"]["figures"]
+    assert perceptual["synthetic"]["value"] == 0.31
+    assert perceptual["real baseline"]["value"] == 0.27
+    (diversity,) = sections["D.2"]["tables"]["figures"]
+    assert diversity["synthetic"]["sources"] == [
+        f"reports/evaluation/details.json#/figures/holdout/{MS_SSIM}/synthetic/value"
+    ]
+    constraint = sections["D.3"]
+    assert constraint["facts"]["rejected_share"]["value"] == pytest.approx(2 / 14, abs=1e-6)
+    assert constraint["facts"]["anatomy"]["owner"] == "development team"
+    assert constraint["tables"]["rules"][0]["that hold"]["value"] == 1
+    assert sections["D.4"]["facts"]["exports"]["kind"] == "absent"
+    asked = {row["question"]: row["answer"] for row in sections["D.5"]["tables"]["answers"]}
+    assert asked["terms of the weights"] == "absent, awaiting: legal counsel"
+    assert asked["licence of the code"] == "there"
+    comprehension = sections["D.6"]["facts"]
+    states = document["status"].values()
+    there, missing = sum(s["present"] for s in states), sum(len(s["missing"]) for s in states)
+    assert comprehension["there"]["value"] == there
+    assert comprehension["every"]["value"] == there + missing
+    assert comprehension["share"]["value"] == there / (there + missing)
+    assert sections["D.7"]["facts"]["groups"]["owner"] == "development team"
+    spread = {row["figure"]["value"]: row for row in sections["D.7"]["tables"]["splits"]}
+    row = spread["Perceptual loss"]
+    assert row["synthetic, difference"]["value"] == pytest.approx(0.02)
+    assert row["real baseline, difference"]["value"] == pytest.approx(0.01)
+    assert "score of" not in page[page.index("## D The seven") :]
+
+
+def test_faults_of_the_exports_are_completeness_and_missing_marks_compliance(root, clean):
+    _, _, before = clean
+    for number, name in (("D.4", "exports"), ("D.5", "unmarked")):
+        assert before["sections"][number]["facts"][name]["owner"] == "development team"
+
+    def check(contents):
+        contents[paths.METRICS]["exports"] = {"checked": 3, "faulty": 1}
+        kinds = {"unmarked": 1, "dicom_geometry": 0}
+        contents[paths.EVALUATION / "details.json"]["exports"] = {"by_kind": kinds}
+
+    fill(root, check)
+    page, document = run(root)
+    section = document["sections"]["D.4"]
+    assert "exports" not in section["facts"]
+    assert section["facts"]["faulty"]["value"] == 1
+    assert "| dicom geometry | 0 |\n| unmarked | 1 |" in page
+    assert document["sections"]["D.5"]["facts"]["unmarked"]["value"] == 1
+
+
+def test_a_text_that_contradicts_the_facts_stops_the_card(root):
+    text = (root / paths.DECLARED).read_text()
+    wrong = text.replace("model_type: data generator", "model_type: an unconditional generator")
+    (root / paths.DECLARED).write_text(wrong)
+    with pytest.raises(
+        UsageError, match=r"declared\.yaml: model_type: says 'unconditional': model"
+    ):
+        run(root)
+    assert not (root / paths.CARD).exists()
+
+
+def test_the_json_schema_lies_beside_the_card_which_names_it(root):
+    _, document = run(root)
+    schema = root / "model_card" / document["$schema"]
+    assert json.loads(schema.read_text()) == structure.json_schema()
+    ((name, told),) = alter(root, paths.CARD_SCHEMA, '"minItems": 1', '"minItems": 0')
+    assert (name, told) == ("card.schema.json", "is not the structure that card.json has")
 
 
 def test_every_measured_value_is_what_its_source_says(clean):
@@ -561,7 +751,7 @@ def test_a_declared_author_is_shown(root):
 def test_all_links_and_anchors_resolve(clean):
     root, page, _ = clean
     ids = re.findall(r'<a id="([^"]+)"></a>', page)
-    assert len(ids) == len(set(ids)) == 23
+    assert len(ids) == len(set(ids)) == 31
     targets = re.findall(r"\]\(([^)]+)\)", page)
     assert {target[1:] for target in targets if target.startswith("#")} <= set(ids)
     assert len([target for target in targets if target.startswith("#")]) == 14
@@ -586,7 +776,7 @@ def test_the_same_inputs_give_the_same_bytes(root, tmp_path_factory):
     twin = tmp_path_factory.mktemp("elsewhere") / "clone"
     shutil.copytree(root, twin)
     run(twin)
-    for path in (paths.CARD, paths.CARD_JSON):
+    for path in (paths.CARD, paths.CARD_JSON, paths.DATA_PAGE, paths.CARD_SCHEMA):
         assert (root / path).read_bytes() == (twin / path).read_bytes()
         assert str(root).encode() not in (root / path).read_bytes()
 
@@ -624,7 +814,8 @@ def test_stages_of_different_runs_are_refused(root):
 def test_a_value_never_becomes_markup(root):
     evil = "a | b <script>x</script> `c` [d](e) *f*\n# g"
     fill(root, lambda contents: contents[paths.CONVERT_REPORT].update(manufacturer={evil: 64}))
-    page, document = run(root)
+    _, document = run(root)
+    page = (root / paths.DATA_PAGE).read_text()
     assert "<script>" not in page
     assert "[d](e)" not in page
     line = next(line for line in page.splitlines() if "lt;script" in line)

@@ -20,7 +20,8 @@ def add(root, i, patient):
     hu = rng.integers(-1024, 1200, (10, 8, 4 + i)).astype(np.int16)
     folder = root / "data" / "resampled"
     nifti.write(folder / f"c{i}.nii.gz", Volume(hu, np.diag([1.5, 1.5, 1.5, 1])))
-    facts = {"case": f"c{i}", "patient": patient, "attributes": {"kvp": 120.0}}
+    attributes = {"kvp": 120.0, "sex": "FM"[i % 3 == 0], "age_band": ("50-54", "70-74")[i % 2]}
+    facts = {"case": f"c{i}", "patient": patient, "attributes": attributes}
     (folder / f"c{i}.json").write_text(json.dumps(facts))
 
 
@@ -46,7 +47,7 @@ def test_records_equal_the_resampled_scans(root):
         source = nifti.read(root / "data" / "resampled" / f"{case}.nii.gz")
         np.testing.assert_array_equal(record.volume.hu, source.hu)
         np.testing.assert_array_equal(record.volume.affine, source.affine)
-        assert record.case.attributes == {"kvp": 120.0}
+        assert record.case.attributes["kvp"] == 120.0
         expected = asdict(properties.measure(source))
         assert asdict(record.properties) == {
             name: None if value is None else float(np.float32(value))
@@ -122,6 +123,26 @@ def test_properties_of_a_few_patients_are_not_told(root):
     report = json.loads((root / "reports" / "pack.json").read_text())
     for side in ("train", "holdout"):
         assert report["properties"][side]["scan_length_mm"] == "not told"
+
+
+def test_held_out_people_are_counted_where_that_tells_of_nobody(root):
+    pack.run(root)  # four patients
+    path = root / "reports" / "pack.json"
+    few = json.loads(path.read_text())
+    assert few["holdout_people"] == {"sex": "not told", "age": "not told"}
+    assert few["acquisition"]["kvp"] == {"120.0": "not told", "total": "not told"}
+    for i in range(8, 80):
+        add(root, i, patient=f"p{i}")
+    pack.run(root)
+    report = json.loads(path.read_text())
+    held = {entry.patient for entry in reader.read_index(root / "data" / "records")
+            if entry.split == "holdout"}  # fmt: skip
+    for counts in report["holdout_people"].values():
+        assert sum(counts.values()) == len(held)
+        assert min(counts.values()) >= census.SMALLEST_CELL
+    assert set(report["holdout_people"]["age"]) == {"under 60", "60 and over"}
+    assert report["acquisition"]["kvp"] == {"120.0": 80, "total": 80}
+    assert report["acquisition"]["kernel"] == {"not stated": 80, "total": 80}
 
 
 def test_gzip_holds_the_same_records_and_the_same_bytes_each_time(root):

@@ -241,7 +241,7 @@ def test_revisions_are_compared(root, monkeypatch):
 
 def test_a_card_of_another_schema_is_not_read(root):
     text = (root / paths.CARD_JSON).read_text()
-    (root / paths.CARD_JSON).write_text(text.replace('"syda-card-2"', '"syda-card-1"'))
+    (root / paths.CARD_JSON).write_text(text.replace('"syda-card-3"', '"syda-card-1"'))
     with pytest.raises(CorruptData, match="its schema is syda-card-1"):
         list(card.sections(root))
     (root / paths.CARD_JSON).unlink()

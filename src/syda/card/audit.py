@@ -63,14 +63,15 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def altered_lines(card: Card, now: str) -> Iterator[str]:
-    """Yield what differs on the page: the fields of a line's altered cells, or what it says.
+def altered_lines(card: Card, page: str, now: str) -> Iterator[str]:
+    """Yield what differs on a page: the fields of a line's altered cells, or what it says.
 
     Args:
         card: as its sources give it.
+        page: one of its pages.
         now: the page that is there.
     """
-    was, found = card.page.split("\n"), now.split("\n")
+    was, found = page.split("\n"), now.split("\n")
     numbers, lines = _sections(was), _lines(card)
     matcher = SequenceMatcher(None, was, found, autojunk=False)
     for tag, start, end, first, last in matcher.get_opcodes():
@@ -93,7 +94,7 @@ def _sections(lines: Sequence[str]) -> list[str]:
     numbers, number = [], ""
     for line in lines:
         heading = _HEADING.match(line)
-        if heading and re.fullmatch(r"\d+(\.\d)?|[A-Z]", heading[1]):
+        if heading and re.fullmatch(r"\d+(\.\d)?|[A-Z](\.\d)?", heading[1]):
             number = heading[1]
         numbers.append(number)
     return numbers

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from syda.card import libraries, sources
 from syda.card.declared import Declarations
-from syda.card.schema import TITLES, Fact, Row, Section, absent
+from syda.card.schema import TITLES, Fact, Row, Section
 from syda.card.sources import Document, Inputs
 
 
@@ -42,16 +42,8 @@ def sections(inputs: Inputs, network: Network) -> list[Section]:
         _algorithm(
             reports["pack"], reports["properties"], manifests["train"], inputs.declared, network
         ),
-        _preprocessing(reports, manifests),
-        Section(
-            "4.3",
-            TITLES["4.3"],
-            {"python": manifests["train"].fact("Python of the training", "python")},
-            {
-                "checklist": libraries.checklist_rows(manifests),
-                "others": libraries.other_rows(manifests),
-            },
-        ),
+        _preprocessing(reports, manifests, inputs.declared),
+        libraries.section(inputs),
         Section("4.4", TITLES["4.4"], tables={"parameters": _parameters(manifests)}),
     ]
 
@@ -157,7 +149,9 @@ def _effective_spacing(pack: Document, train: Document, ct: Mapping[str, float])
     }
 
 
-def _preprocessing(reports: Mapping[str, Document], manifests: Mapping[str, Document]) -> Section:
+def _preprocessing(
+    reports: Mapping[str, Document], manifests: Mapping[str, Document], declared: Declarations
+) -> Section:
     convert, pack = manifests["convert"], manifests["pack"]
     train, generate = manifests["train"], manifests["generate"]
     facts = {
@@ -187,10 +181,8 @@ def _preprocessing(reports: Mapping[str, Document], manifests: Mapping[str, Docu
         "export": generate.fact(
             "Volumes exported at physical size", "params", "generate", "export"
         ),
-        "shadow": absent(
-            "A real scan through the model (the original's inference path)",
-            "development team",
-            "this release generates from random numbers only",
+        "shadow": declared.fact(
+            "scan_through_model", "A real scan through the model (the original's inference path)"
         ),
     }  # fmt: skip
     return Section("4.2", TITLES["4.2"], facts)

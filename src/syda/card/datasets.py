@@ -1,6 +1,6 @@
 """Sections 2 and 3, training and evaluation data: counts, selection, and the held-out scans."""
 
-from syda.card.schema import DATA, DEVELOPERS, RADIOLOGIST, TITLES, Fact, Row, Section, absent
+from syda.card.schema import DATA, RADIOLOGIST, TITLES, Fact, Row, Section, absent
 from syda.card.sources import Document, Inputs
 
 
@@ -44,7 +44,13 @@ def _data_version(inputs: Inputs) -> Section:
         for name, label in (
             ("sex", "sex"), ("age_band", "age, years"), ("manufacturer", "scanner's manufacturer")
         )
-    }  # fmt: skip
+    } | {
+        name: _scans(pack, name, label)
+        for name, label in (
+            ("kvp", "tube voltage, kV"), ("kernel", "reconstruction kernel"),
+            ("slice_thickness_mm", "slice thickness, mm"),
+        )
+    } | {"sizes": _sizes(inputs.reports["resampled"])}  # fmt: skip
     return Section("2.1", TITLES["2.1"], facts, tables)
 
 
@@ -63,6 +69,30 @@ def _counts(convert: Document, name: str, label: str) -> list[Row]:
         {label: value, counted: convert.fact(counted, name, value)}
         for value in sorted(convert.value(name))
     ]
+
+
+def _scans(pack: Document, name: str, label: str) -> list[Row]:
+    at = ("acquisition", name)
+    return [
+        {label: value, "scans": pack.fact("scans", *at, value)}
+        for value in sorted(pack.value(*at))
+        if value != "total"
+    ]
+
+
+def _sizes(resampled: Document) -> list[Row]:
+    """Voxels along each axis of the scans as they are packed, before any is fitted to a cube."""
+    ends = {"smallest": "min", "median": "median", "largest": "max"}
+    return [
+        {"size": direction}
+        | {
+            label: resampled.fact(label, "parts", 0, "summary", f"shape_{axis}", end, unit="voxels")
+            for label, end in ends.items()
+        }
+        for axis, direction in (
+            ("i", "left to right"), ("j", "back to front"), ("k", "feet to head")
+        )
+    ]  # fmt: skip
 
 
 def _selection(inputs: Inputs) -> Section:
@@ -170,9 +200,16 @@ def _statistics(inputs: Inputs) -> Section:
     facts["clipped"] = pack.fact(
         "Share of voxels outside the model's window", "clipped_share", "holdout"
     )
-    facts["demographics"] = absent(
-        "Sex and age of the held-out patients alone",
-        DEVELOPERS,
-        "they are counted for the whole data version only, in section 2.1",
-    )
-    return Section("3.2", TITLES["3.2"], facts)
+    people = [row for name in ("sex", "age") for row in _held_out_people(pack, name)]
+    return Section("3.2", TITLES["3.2"], facts, {"demographics": people})
+
+
+def _held_out_people(pack: Document, name: str) -> list[Row]:
+    """Held-out patients by sex or by age; one row where telling would tell of a few of them."""
+    counts, at = pack.value("holdout_people", name), ("holdout_people", name)
+    if not isinstance(counts, dict):
+        return [{"by": name, "group": "each", "patients": pack.fact("patients", *at)}]
+    return [
+        {"by": name, "group": group, "patients": pack.fact("patients", *at, group)}
+        for group in counts
+    ]

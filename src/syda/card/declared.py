@@ -60,6 +60,7 @@ class Declared(Strict):
     selection_protocol: str
     contrast_and_stones_if_artificial: str
     annotation_protocol: str
+    scan_through_model: str
     intended_use: str
     intended_user: str
     limitations: tuple[str, ...]
@@ -149,7 +150,7 @@ def checked(root: Path, path: Path, model: type[T], hint: str) -> T:
         key = ".".join(map(str, fault["loc"]))
         why = f": {hint}" if fault["type"] == "extra_forbidden" else ""
         raise UsageError(f"{path}: {key}: {fault['msg']}{why}") from error
-    for key, text in _texts(found.model_dump(), ""):
+    for key, text in texts_of(found.model_dump()):
         if text.strip().lower() in PLACEHOLDERS:
             raise UsageError(
                 f"{path}: {key}: {text!r} is no answer: write one, or where the key may be empty "
@@ -167,12 +168,13 @@ def _tuples(value: Any) -> Any:
     return value
 
 
-def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
+def texts_of(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each text of nested mappings and lists with its dotted key."""
     if isinstance(value, str):
         yield key, value
     elif isinstance(value, dict):
         for name, item in value.items():
-            yield from _texts(item, f"{key}.{name}".lstrip("."))
+            yield from texts_of(item, f"{key}.{name}".lstrip("."))
     elif isinstance(value, list | tuple):
         for number, item in enumerate(value):
-            yield from _texts(item, f"{key}.{number}")
+            yield from texts_of(item, f"{key}.{number}")

@@ -1,18 +1,22 @@
 """Every section of the card, its facts collected from reports, manifests and declared texts."""
 
-from syda.card import configuration, datasets, governance, metrics, since, sources
+from collections.abc import Sequence
+
+from syda.card import configuration, datasets, governance, metrics, scorecard, since, sources
 from syda.card.configuration import Network
 from syda.card.declared import Declarations
 from syda.card.schema import APPENDICES, OWNER, TITLES, Row, Section
+from syda.card.signoffs import SignOff
 from syda.card.sources import Inputs
 
 
-def collect(inputs: Inputs, network: Network) -> list[Section]:
+def collect(inputs: Inputs, network: Network, signed_off: Sequence[SignOff]) -> list[Section]:
     """Return every section in the checklist's order, and the appendices but the last.
 
     Args:
         inputs: reports, manifests, declared texts, policy and releases.
         network: the generator as it is built from the parameters of the training's manifest.
+        signed_off: the sign-offs there are.
 
     Raises:
         CheckFailed: the inputs are not of one run.
@@ -20,15 +24,19 @@ def collect(inputs: Inputs, network: Network) -> list[Section]:
         UsageError: the policy requires a field that there is not.
     """
     sources.agree(inputs.reports, inputs.manifests)
-    sections = [
+    checklist = [
         _general(inputs),
         *datasets.sections(inputs),
         *configuration.sections(inputs, network),
         metrics.section(inputs),
         *governance.sections(inputs),
+    ]
+    sections = [
+        *checklist,
         _checks(inputs),
         _provenance(inputs),
         _originals(inputs.declared),
+        *scorecard.sections(inputs, checklist, signed_off),
     ]
     inputs.policy.hold({section.number: section for section in sections})
     return sections

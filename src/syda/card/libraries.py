@@ -1,9 +1,10 @@
-"""Section 4.3: each library of the checklist, in use or with what does its job now."""
+"""Section 4.3: each library of the checklist, in use or with what does its job now; the lock."""
 
+import re
 from collections.abc import Mapping
 
-from syda.card.schema import Fact, Row
-from syda.card.sources import Document
+from syda.card.schema import DEVELOPERS, TITLES, Fact, Row, Section, absent
+from syda.card.sources import Document, Inputs, canonical
 
 CHECKLIST: dict[str, tuple[str, str]] = {
     "torch": ("torch", "not imported by any stage of this run"),
@@ -24,47 +25,123 @@ CHECKLIST: dict[str, tuple[str, str]] = {
 }
 """Library of the checklist to its package, and to what does its job where no stage imports it."""
 
-_POLICY = "src/syda/card/libraries.py#/CHECKLIST"
+BESIDE = {
+    "dvc": "runs the stages, from outside",
+    "monai": "the tests' reference for metrics",
+}
+"""Declared libraries that no stage imports, and what they are declared for."""
+
+_POLICY = "src/syda/card/libraries.py#/"
 
 
-def checklist_rows(manifests: Mapping[str, Document]) -> list[Row]:
+def policy() -> dict[str, dict[str, str]]:
+    """The texts above, by the table and the library."""
+    checklist = {library: instead for library, (_, instead) in CHECKLIST.items()}
+    return {"CHECKLIST": checklist, "BESIDE": BESIDE}
+
+
+def name_of(requirement: str) -> str:
+    """The library that a requirement such as ``numpy>=2`` names."""
+    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+
+
+def section(inputs: Inputs) -> Section:
+    """Return section 4.3."""
+    manifests, lock = inputs.manifests, inputs.lock
+    facts = {
+        "python": manifests["train"].fact("Python of the training", "python"),
+        "locked": Fact(
+            "Libraries in the lock, those that others need among them",
+            len(lock.value("packages")), "derived", (lock.pointer("packages"),),
+            note="entries of the lock",
+        ),
+        "unlocked": Fact(
+            "Imported by a stage, and not in the lock in that version", _unlocked(manifests, lock),
+            "derived",
+            (lock.pointer("packages"), *(one.pointer("packages") for one in manifests.values())),
+            note="names of libraries, held against the lock",
+        ),
+    }  # fmt: skip
+    tables = {
+        "checklist": checklist_rows(manifests, lock),
+        "others": other_rows(manifests, lock),
+        "unused": _unused_rows(inputs),
+    }
+    return Section("4.3", TITLES["4.3"], facts, tables)
+
+
+def checklist_rows(manifests: Mapping[str, Document], lock: Document) -> list[Row]:
     """Answer for each library of the checklist, in its order."""
-    used = _used(manifests)
+    used = used_by(manifests)
     rows: list[Row] = []
     for number, (library, (package, instead)) in enumerate(CHECKLIST.items(), start=1):
+        first: Row = {"no.": str(number), "library": library}
+        locked = {"in the lock": _locked(lock, package)}
         if package in used:
             rows += [
-                _row(number, library, version, stages, "the library itself")
+                {**first, "version": version, "stages": stages, **locked}
+                | {"what does its job now": "the library itself"}
                 for version, stages in used[package]
             ]
         else:
-            told = Fact("what does its job now", instead, "declared", (f"{_POLICY}/{library}",))
-            rows.append(_row(number, library, "not imported", "no stage", told))
+            source = f"{_POLICY}CHECKLIST/{library}"
+            told = Fact("what does its job now", instead, "declared", (source,))
+            rows.append(
+                {**first, "version": "not imported", "stages": "no stage", **locked}
+                | {"what does its job now": told}
+            )
     return rows
 
 
-def _row(number: int, library: str, version: Fact | str, stages: str, now: Fact | str) -> Row:
-    return {
-        "no.": str(number),
-        "library": library,
-        "version": version,
-        "stages": stages,
-        "what does its job now": now,
-    }
-
-
-def other_rows(manifests: Mapping[str, Document]) -> list[Row]:
+def other_rows(manifests: Mapping[str, Document], lock: Document) -> list[Row]:
     """List the other direct dependencies that stages imported, by name."""
     known = {package for package, _ in CHECKLIST.values()}
     return [
-        {"library": package, "version": version, "stages": stages}
-        for package, versions in sorted(_used(manifests).items())
+        {
+            "library": package,
+            "version": version,
+            "stages": stages,
+            "in the lock": _locked(lock, package),
+        }
+        for package, versions in sorted(used_by(manifests).items())
         if package not in known
         for version, stages in versions
     ]
 
 
-def _used(manifests: Mapping[str, Document]) -> dict[str, list[tuple[Fact, str]]]:
+def _unused_rows(inputs: Inputs) -> list[Row]:
+    """List the libraries that the project declares and no stage imports."""
+    used, label = used_by(inputs.manifests), "what it is declared for"
+    rows: list[Row] = []
+    for requirement in inputs.project.value("project", "dependencies"):
+        name = canonical(name_of(requirement))
+        if name not in used:
+            told = (
+                Fact(label, BESIDE[name], "declared", (f"{_POLICY}BESIDE/{name}",))
+                if name in BESIDE
+                else absent(label, DEVELOPERS, f"no stage imports {name}, and nobody says why")
+            )
+            rows.append({"library": name, "in the lock": _locked(inputs.lock, name), label: told})
+    return rows
+
+
+def _locked(lock: Document, package: str) -> Fact | str:
+    packages = lock.value("packages")
+    return lock.fact("in the lock", "packages", package) if package in packages else "no"
+
+
+def _unlocked(manifests: Mapping[str, Document], lock: Document) -> str:
+    """Libraries of which a stage imported another version than the lock has, or that it lacks."""
+    found = {
+        package
+        for manifest in manifests.values()
+        for package, version in manifest.value("packages").items()
+        if lock.value("packages").get(package) != version
+    }
+    return ", ".join(sorted(found)) or "none of them"
+
+
+def used_by(manifests: Mapping[str, Document]) -> dict[str, list[tuple[Fact, str]]]:
     """Package to its versions, each with the stages that imported it."""
     found: dict[str, dict[str, tuple[Fact, list[str]]]] = {}
     for stage, manifest in manifests.items():

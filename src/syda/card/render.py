@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -15,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from syda.card import signoffs, status
 from syda.card.schema import APPENDICES, SCHEMA, Fact, Row, Section
+from syda.card.seven import SEVEN
 from syda.card.signoffs import SignOff
 from syda.card.sources import Inputs
 from syda.card.status import State, Status
@@ -112,6 +114,9 @@ class Page:
         return self.value(value) if isinstance(value, Fact) else escape(str(value))
 
 
+_CARD, _DATA_PAGE = "template.md.j2", "data_version.md.j2"
+
+
 def anchor(number: str) -> str:
     """Stable id of a section's heading."""
     return f"s{number.replace('.', '-').lower()}"
@@ -123,12 +128,14 @@ class Card:
 
     Attributes:
         page: Markdown.
+        data_page: of the data version, Markdown; section 2 links it, and its sign-offs cover it.
         sections: in order.
         statuses: of the ten sections, with their digests and sign-offs.
         values: how the page shows each fact and row of a table.
     """
 
     page: str
+    data_page: str
     sections: Sequence[Section]
     statuses: Sequence[Status]
     values: Page
@@ -163,8 +170,10 @@ def statuses(
         look: how the page shows them.
     """
     found = status.of_sections(sections)
-    page = _markdown(Page(look.digits, look.up), sections, found, look)
-    return status.signed(found, signoffs.texts(page), signed_off)
+    shown = partial(_markdown, Page(look.digits, look.up), sections, found=found, look=look)
+    texts = signoffs.texts(shown(_CARD))
+    texts["2"] += f"\n\n{shown(_DATA_PAGE)}"
+    return status.signed(found, texts, signed_off)
 
 
 def card(sections: Sequence[Section], found: Sequence[Status], look: Look) -> Card:
@@ -176,10 +185,18 @@ def card(sections: Sequence[Section], found: Sequence[Status], look: Look) -> Ca
         look: how the page shows them.
     """
     values = Page(look.digits, look.up)
-    return Card(_markdown(values, sections, found, look), sections, found, values)
+    shown = partial(_markdown, values, sections, found=found, look=look)
+    return Card(shown(_CARD), shown(_DATA_PAGE), sections, found, values)
 
 
-def _markdown(page: Page, sections: Sequence[Section], found: Sequence[Status], look: Look) -> str:
+def _markdown(
+    page: Page,
+    sections: Sequence[Section],
+    template: str,
+    *,
+    found: Sequence[Status],
+    look: Look,
+) -> str:
     environment = Environment(
         loader=PackageLoader("syda.card", "."),
         undefined=StrictUndefined,
@@ -190,12 +207,13 @@ def _markdown(page: Page, sections: Sequence[Section], found: Sequence[Status], 
         keep_trailing_newline=True,
     )
     environment.filters |= {"fields": page.fields, "table": page.table, "anchor": anchor}
-    text = environment.get_template("template.md.j2").render(
+    text = environment.get_template(template).render(
         sections=sections,
         by={section.number: section for section in sections},
         statuses=found,
         debts=status.debts(sections),
         appendices=APPENDICES,
+        seven=SEVEN,
         counts={state: sum(one.state == state for one in found) for state in get_args(State)},
         up=Markup(look.up),
         pictures=Markup(look.up + look.pictures),
@@ -203,10 +221,17 @@ def _markdown(page: Page, sections: Sequence[Section], found: Sequence[Status], 
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
-def document(card: Card, inputs: Inputs) -> dict[str, Any]:
-    """Return card.json: every value with its kind and sources, and the digests of the inputs."""
-    files = [*inputs.reports.values(), *inputs.manifests.values()]
+def document(card: Card, inputs: Inputs, schema: str) -> dict[str, Any]:
+    """Return card.json: every value with its kind and sources, and the digests of the inputs.
+
+    Args:
+        card: as rendered.
+        inputs: that it was made from.
+        schema: name of the file of its JSON Schema, beside it.
+    """
+    files = [*inputs.reports.values(), *inputs.manifests.values(), inputs.lock, inputs.project]
     return {
+        "$schema": schema,
         "schema": SCHEMA,
         "status": {one.number: one.as_json() for one in card.statuses},
         "sections": {section.number: section.as_json() for section in card.sections},

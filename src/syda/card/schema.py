@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any, Literal
 
-SCHEMA = "syda-card-2"
+SCHEMA = "syda-card-3"
 """Version of the structure of card.json."""
 
 Kind = Literal["measured", "derived", "declared", "absent"]
@@ -184,6 +184,7 @@ APPENDICES = {
     "A": "Checks that the data passed",
     "B": "Provenance",
     "C": "Values of the original checklist",
+    "D": "The seven Cs",
     "E": "Changes since the last release",
 }
 """What the card has beside the checklist's sections."""

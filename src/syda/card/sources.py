@@ -8,6 +8,8 @@ another wrote.
 import hashlib
 import json
 import math
+import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,6 +85,8 @@ class Inputs:
         reports: metrics, details, convert, pack, resampled, records and synthetic, by these names.
         manifests: by stage, ``validate-records`` and the like among them, in the pipeline's order.
         declared: what people declare.
+        lock: exact version of each library, by name.
+        project: pyproject.toml, which declares the libraries that the project needs.
         policy: what is asked of a card.
         earlier: releases with a lower report version, in order.
         released: record of the release of this report version, if there is one.
@@ -92,6 +96,8 @@ class Inputs:
     reports: Mapping[str, Document]
     manifests: Mapping[str, Document]
     declared: Declarations
+    lock: Document
+    project: Document
     policy: Policy
     earlier: Sequence[Release] = ()
     released: Document | None = None
@@ -118,7 +124,7 @@ class Inputs:
     @property
     def digests(self) -> dict[str, str]:
         """sha256 of every input by path; sign-offs, which may come later, are none."""
-        documents = (*self.reports.values(), *self.manifests.values())
+        documents = (*self.reports.values(), *self.manifests.values(), self.lock, self.project)
         return {one.path: one.sha256 for one in documents} | dict(self.written)
 
     def no_person(self, label: str, text: str) -> Fact:
@@ -166,6 +172,35 @@ def parse(data: bytes, path: str) -> Document:
     except ValueError as error:
         raise CorruptData(f"{path}: not readable as JSON ({error})") from error
     return Document(path, content, hashlib.sha256(data).hexdigest())
+
+
+def lock(root: Path, path: Path) -> Document:
+    """Read the libraries that install together, as ``packages``: version by name.
+
+    Args:
+        root: repository root.
+        path: relative to root, lines ``name==version``.
+    """
+    data = (root / path).read_bytes()
+    pins = re.findall(r"^([\w.-]+)==([^\s;]+)", data.decode(), flags=re.MULTILINE)
+    packages = {canonical(name): version for name, version in pins}
+    return Document(path.as_posix(), {"packages": packages}, hashlib.sha256(data).hexdigest())
+
+
+def project(root: Path, path: Path) -> Document:
+    """Read a TOML file.
+
+    Args:
+        root: repository root.
+        path: relative to root.
+    """
+    data = (root / path).read_bytes()
+    return Document(path.as_posix(), tomllib.loads(data.decode()), hashlib.sha256(data).hexdigest())
+
+
+def canonical(name: str) -> str:
+    """Normal form of a library's name (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def agree(reports: Mapping[str, Document], manifests: Mapping[str, Document]) -> None:

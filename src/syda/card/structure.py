@@ -1,20 +1,46 @@
-"""The structure of card.json, version ``syda-card-2``: what every reader of it may rely on."""
+"""The structure of card.json, version ``syda-card-3``: what every reader of it may rely on."""
 
 import json
+import uuid
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic.config import JsonDict
 
 from syda.card.declared import Strict
-from syda.card.schema import Kind
+from syda.card.schema import SCHEMA, Kind
 from syda.card.status import State
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Source = Annotated[str, Field(pattern="^[^#]+#/.*$")]
 
 
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_ABSENT_OR_FROM_SOMEWHERE: JsonDict = {
+    "if": {"properties": {"kind": {"const": "absent"}}},
+    "then": {
+        "properties": {
+            "value": {"type": "null"},
+            "sources": {"maxItems": 0},
+            "owner": {"minLength": 1},
+        },
+        "required": ["owner"],
+    },
+    "else": {
+        "properties": {
+            "value": {"not": {"type": "null"}},
+            "sources": {"minItems": 1},
+            "owner": {"maxLength": 0},
+        },
+    },
+}
+"""What the validator below says, in JSON Schema."""
+
+
 class FactEntry(Strict):
     """A value with how it is known: who owes it if it is absent, and where it comes from if not."""
+
+    model_config = ConfigDict(json_schema_extra=_ABSENT_OR_FROM_SOMEWHERE)
 
     field: str
     label: str
@@ -68,14 +94,29 @@ class StatusEntry(Strict):
 class CardFile(Strict):
     """The whole file."""
 
-    schema_: Annotated[Literal["syda-card-2"], Field(alias="schema")]
+    json_schema: Annotated[str, Field(alias="$schema", min_length=1)]
+    schema_: Annotated[Literal["syda-card-3"], Field(alias="schema")]
     status: dict[str, StatusEntry]
     sections: dict[str, SectionEntry]
     inputs: dict[str, Digest]
 
 
-STRUCTURES: dict[str, type[Strict]] = {"syda-card-2": CardFile}
+STRUCTURES: dict[str, type[Strict]] = {"syda-card-3": CardFile}
 """By the file's schema: a release keeps the structure that it was made with."""
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the structure as JSON Schema, draft 2020-12, for readers in other languages.
+
+    Its id is a name and no address: a UUID from the structure's version (RFC 9562, version 5).
+    """
+    name = uuid.uuid5(uuid.NAMESPACE_OID, SCHEMA)
+    return {
+        "$schema": _DIALECT,
+        "$id": f"urn:uuid:{name}",
+        **CardFile.model_json_schema(),
+        "title": f"Model card of SYDA, structure {SCHEMA}",
+    }
 
 
 def faults(content: Any) -> list[str]:

@@ -14,6 +14,7 @@ from syda.card import (
     declared,
     facts,
     policy,
+    prose,
     releases,
     render,
     signoffs,
@@ -58,9 +59,16 @@ MANIFESTS = {
 WRITTEN = (paths.DECLARED, paths.SIGNOFFS, paths.POLICY)
 """What people write for the card."""
 
-INPUTS = (*REPORTS.values(), *MANIFESTS.values(), *WRITTEN, paths.RELEASES)
+INPUTS = (
+    *REPORTS.values(),
+    *MANIFESTS.values(),
+    *WRITTEN,
+    paths.LOCK,
+    paths.PROJECT,
+    paths.RELEASES,
+)
 
-OUTPUTS = (paths.CARD, paths.CARD_JSON)
+OUTPUTS = (paths.CARD, paths.DATA_PAGE, paths.CARD_JSON, paths.CARD_SCHEMA)
 
 
 class Params(Section):
@@ -71,12 +79,13 @@ class Params(Section):
 
 
 def run(root: Path) -> None:
-    """Write ``model_card/model_card.md`` and ``model_card/card.json``.
+    """Write the card, the page of the data version, ``card.json`` and its JSON Schema.
 
     Raises:
         CheckFailed: reports and manifests are not of one run.
         CorruptData: a report is unreadable, lacks a value, or holds NaN.
-        UsageError: an input is missing, or what people write for the card is wrong.
+        UsageError: an input is missing, or what people write for the card is wrong or contradicts
+            the facts.
     """
     own = load(root).section("card", Params)
     with stage.running(
@@ -106,6 +115,8 @@ def inputs(root: Path) -> sources.Inputs:
         {name: sources.read(root, path) for name, path in REPORTS.items()},
         {name: sources.read(root, path) for name, path in MANIFESTS.items()},
         told,
+        sources.lock(root, paths.LOCK),
+        sources.project(root, paths.PROJECT),
         policy.read(root, paths.POLICY, SCHEMA),
         releases.before(found, version),
         next((one.record for one in found if one.version == version), None),
@@ -126,11 +137,12 @@ def rendered(
     Raises:
         CheckFailed: reports and manifests are not of one run.
         CorruptData: a report lacks a value.
-        UsageError: the policy requires a field that there is not.
+        UsageError: the policy requires a field that there is not, or what people write contradicts
+            the facts.
     """
-    sections = facts.collect(
-        inputs, _network(inputs.manifests["train"], inputs.reports["properties"])
-    )
+    network = _network(inputs.manifests["train"], inputs.reports["properties"])
+    sections = facts.collect(inputs, network, signed_off)
+    prose.check(inputs, signed_off)
     look = render.Look(
         own.significant_digits,
         "../" * (len(paths.CARD.parts) - 1),
@@ -138,16 +150,21 @@ def rendered(
     )
     statuses = render.statuses(sections, signed_off, look)
     card = render.card([*sections, since.section(inputs, sections, statuses)], statuses, look)
-    return card, render.document(card, inputs)
+    return card, render.document(card, inputs, paths.CARD_SCHEMA.name)
 
 
 def files(card: render.Card, document: dict[str, Any]) -> dict[Path, bytes]:
     """The bytes of each output of the stage."""
-    return {paths.CARD: card.page.encode(), paths.CARD_JSON: as_json(document)}
+    return {
+        paths.CARD: card.page.encode(),
+        paths.DATA_PAGE: card.data_page.encode(),
+        paths.CARD_JSON: as_json(document),
+        paths.CARD_SCHEMA: as_json(structure.json_schema()),
+    }
 
 
 def altered(root: Path) -> list[tuple[Path, str]]:
-    """Render the card again and hold it against the one that is here, byte for byte.
+    """Render the card and all beside it again and hold it against what is here, byte for byte.
 
     Returns:
         For each difference the file, and the field or line with what is wrong there.
@@ -160,15 +177,18 @@ def altered(root: Path) -> list[tuple[Path, str]]:
     own = load(root).section("card", Params)
     card, document = rendered(inputs(root), signoffs.read(root, paths.SIGNOFFS), own)
     right = files(card, document)
+    pages = {paths.CARD: card.page, paths.DATA_PAGE: card.data_page}
     found = [(path, "is missing") for path in right if not (root / path).is_file()]
     there = {path: (root / path).read_bytes() for path in right if (root / path).is_file()}
     for path, data in there.items():
         if data == right[path]:
             continue
-        if path == paths.CARD:
-            places = list(audit.altered_lines(card, data.decode(errors="replace")))
-        else:
+        if path in pages:
+            places = list(audit.altered_lines(card, pages[path], data.decode(errors="replace")))
+        elif path == paths.CARD_JSON:
             places = _altered_values(root, json.loads(right[path]))
+        else:
+            places = ["is not the structure that card.json has"]
         found += [(path, place) for place in places or ["its white space or encoding"]]
     return found
 

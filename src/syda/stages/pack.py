@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,11 @@ from syda.records.split import SPLITS
 from syda.records.tfrecord import Compression
 from syda.runtime import progress, space, stage
 from syda.runtime.outputs import replace_folder, write_json
-from syda.types import Case, Properties
+from syda.types import Attribute, Case, Properties
 from syda.volume import nifti, properties
+
+ACQUISITION = ("kvp", "kernel", "slice_thickness_mm")
+"""Attributes by which the scans of the data version are counted."""
 
 _VOXEL_BYTES = 2  # int16
 
@@ -72,10 +75,12 @@ class Measured:
     Attributes:
         clipped: share of its voxels that model space clips.
         properties: of the scan.
+        attributes: of its header.
     """
 
     clipped: float
     properties: Properties
+    attributes: Mapping[str, Attribute]
 
 
 def _records(
@@ -90,7 +95,7 @@ def _records(
         volume = nifti.read(source)
         outside = (volume.hu < ct.window_min) | (volume.hu > ct.window_max)
         found = properties.measure(volume)
-        measured[case.case] = Measured(float(outside.mean()), found)
+        measured[case.case] = Measured(float(outside.mean()), found, case.attributes)
         yield Record(case, volume, found)
 
 
@@ -113,7 +118,30 @@ def _report(index: Sequence[writer.Entry], measured: dict[str, Measured]) -> dic
             }
             for side, entries in sides.items()
         },
+        "holdout_people": {
+            "sex": _held_out(index, measured, "sex", str),
+            "age": _held_out(index, measured, "age_band", census.age_group),
+        },
+        "acquisition": {name: census.series(_pairs(index, measured, name)) for name in ACQUISITION},
     }
+
+
+def _held_out(
+    index: Sequence[writer.Entry],
+    measured: dict[str, Measured],
+    name: str,
+    group: Callable[[str], str],
+) -> census.Cells | str:
+    """Count the held-out patients by an attribute, as far as that tells of nobody."""
+    held = [entry for entry in index if entry.split == "holdout"]
+    return census.part_of(_pairs(index, measured, name), _pairs(held, measured, name), group)
+
+
+def _pairs(
+    entries: Sequence[writer.Entry], measured: dict[str, Measured], name: str
+) -> list[tuple[str, str]]:
+    """Patient and attribute of each case."""
+    return [(e.patient, census.text(measured[e.case].attributes.get(name))) for e in entries]
 
 
 def _patients(entries: Sequence[writer.Entry]) -> int:

@@ -91,7 +91,7 @@ def _fits(name: str, wanted: str) -> bool:
 
 
 def _section(name: str) -> str:
-    found = re.match(r"\d+\.\d+(?=\.)|\w+", name)
+    found = re.match(r"\w+\.\d+(?=\.)|\w+", name)
     return found[0] if found else ""
 
 
@@ -225,9 +225,13 @@ def verify(root: Path) -> Verdict:
     for version in found:
         base = paths.RELEASES / version
         wrong = releases.faults(root, base)
-        faults += wrong or broken_links(root, base / paths.CARD)
-    faults += broken_links(root, paths.CARD)
-    links = links_of(paths.CARD, _text(root / paths.CARD))
+        faults += wrong or [
+            line for page in stage.OUTPUTS for line in broken_links(root, base / page)
+        ]
+    links = []
+    for page in stage.OUTPUTS:
+        faults += broken_links(root, page)
+        links += links_of(page, _text(root / page))
     signed = [
         (number, one)
         for number, status in document.content["status"].items()
@@ -259,17 +263,25 @@ def broken_links(root: Path, file: Path) -> list[str]:
         file: the page, relative to root.
     """
     page = _text(root / file)
-    ids = set(re.findall(r'<a id="([^"]+)"></a>', page))
-    folder = (root / file).parent
     return [
         f"{file}: its link {link} leads nowhere"
         for link in dict.fromkeys(links_of(file, page))
-        if (link[1:] not in ids if link.startswith("#") else not (folder / link).exists())
+        if not _leads(root / file, page, link)
     ]
 
 
+def _leads(file: Path, page: str, link: str) -> bool:
+    """Whether a link's file is there, and the place in it where the link names one."""
+    name, _, place = link.partition("#")
+    target = file.parent / name
+    if name and not target.exists():
+        return False
+    return not place or f'<a id="{place}"></a>' in (_text(target) if name else page)
+
+
 def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8", errors="replace")
+    """A page's text; none where it is missing, which the comparison of bytes tells."""
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
 
 
 def sections(root: Path) -> Iterator[str]:

@@ -127,8 +127,8 @@ def _behind(root: Path, outputs: dict[Path, bytes]) -> dict[Path, bytes]:
     """
     wanted = {path for path in stage.INPUTS if path != paths.RELEASES}
     for path, data in outputs.items():
-        links = card.links_of(path, data.decode())
-        wanted |= {Path(normpath(path.parent / one)) for one in links if not one.startswith("#")}
+        links = {one.partition("#")[0] for one in card.links_of(path, data.decode())}
+        wanted |= {Path(normpath(path.parent / one)) for one in links if one}
     return {path: (root / path).read_bytes() for path in wanted - outputs.keys()}
 
 
