@@ -25,6 +25,7 @@ MANIFEST = REPORTS / "manifest"
 MODEL_CARD = Path("model_card")
 CARD = MODEL_CARD / "model_card.md"
 CARD_JSON = MODEL_CARD / "card.json"
+CARD_HTML = MODEL_CARD / "model_card.html"
 DECLARED = MODEL_CARD / "declared.yaml"
 SIGNOFFS = MODEL_CARD / "signoffs.yaml"
 

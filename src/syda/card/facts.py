@@ -1,9 +1,11 @@
 """Every section of the card, its facts collected from reports, manifests and declared texts."""
 
+from pathlib import Path
+
 from syda.card import configuration, datasets, governance, metrics, sources
 from syda.card.configuration import Network
 from syda.card.declared import Declarations
-from syda.card.schema import APPENDICES, OWNER, TITLES, Row, Section
+from syda.card.schema import APPENDICES, OWNER, TITLES, Row, Section, slug
 from syda.card.sources import Inputs
 
 
@@ -18,7 +20,7 @@ def collect(inputs: Inputs, network: Network) -> list[Section]:
         CheckFailed: the inputs are not of one run.
         CorruptData: an input lacks a value.
     """
-    sources.agree(inputs.reports, inputs.manifests)
+    sources.agree((*inputs.reports.values(), *inputs.pictures), inputs.manifests)
     return [
         _general(inputs),
         *datasets.sections(inputs),
@@ -28,6 +30,7 @@ def collect(inputs: Inputs, network: Network) -> list[Section]:
         _checks(inputs),
         _provenance(inputs),
         _originals(inputs.declared),
+        _pictures(inputs),
     ]
 
 
@@ -111,3 +114,16 @@ def _originals(declared: Declarations) -> Section:
         )
     ]
     return Section("C", APPENDICES["C"], tables={"originals": rows})
+
+
+def _pictures(inputs: Inputs) -> Section:
+    evaluate, generate = inputs.manifests["evaluate"], inputs.manifests["generate"]
+    facts = {
+        "shown": evaluate.fact("Synthetic volumes shown, at most", "params", "evaluate", "shown"),
+        "seed": generate.fact("Seed of the first", "params", "generate", "seed"),
+    }
+    for picture in inputs.pictures:
+        name = Path(picture.path).name
+        label = f"Digest of {name} (sha256)"
+        facts[slug(name)] = evaluate.fact(label, "writes", picture.path, "sha256")
+    return Section("F", APPENDICES["F"], facts)

@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from syda.card import signoffs, status
 from syda.card.schema import APPENDICES, SCHEMA, Fact, Row, Section
 from syda.card.signoffs import SignOff
-from syda.card.sources import Inputs
+from syda.card.sources import Document, Inputs, Picture
 from syda.card.status import State, Status
 
 _MARKS = re.compile(r"([\\`*_{}\[\]#|~])")
@@ -188,7 +188,8 @@ def _markdown(
 
 def document(card: Card, inputs: Inputs) -> dict[str, Any]:
     """Return card.json: every value with its kind and sources, and the digests of the inputs."""
-    files = [*inputs.reports.values(), *inputs.manifests.values()]
+    files: list[Document | Picture]
+    files = [*inputs.reports.values(), *inputs.manifests.values(), *inputs.pictures]
     return {
         "schema": SCHEMA,
         "status": {one.number: one.as_json() for one in card.statuses},

@@ -184,5 +184,6 @@ APPENDICES = {
     "A": "Checks that the data passed",
     "B": "Provenance",
     "C": "Values of the original checklist",
+    "F": "Pictures",
 }
 """What the card has beside the checklist's sections."""

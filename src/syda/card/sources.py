@@ -8,7 +8,7 @@ another wrote.
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,17 +58,37 @@ class Document:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture that a stage drew.
+
+    Attributes:
+        path: relative to the repository root.
+        data: PNG.
+    """
+
+    path: str
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Of its bytes."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
 class Inputs:
     """What a card is made from.
 
     Attributes:
         reports: metrics, details, convert, pack, resampled, records and synthetic, by these names.
         manifests: by stage, ``validate-records`` and the like among them, in the pipeline's order.
+        pictures: in the card's order.
         declared: what people declare.
     """
 
     reports: Mapping[str, Document]
     manifests: Mapping[str, Document]
+    pictures: Sequence[Picture]
     declared: Declarations
 
     @property
@@ -128,26 +148,26 @@ def parse(data: bytes, path: str) -> Document:
     return Document(path, content, hashlib.sha256(data).hexdigest())
 
 
-def agree(reports: Mapping[str, Document], manifests: Mapping[str, Document]) -> None:
+def agree(files: Iterable[Document | Picture], manifests: Mapping[str, Document]) -> None:
     """Check that all files are of one run of the pipeline.
 
     Args:
-        reports: by name.
+        files: reports and pictures.
         manifests: by stage.
 
     Raises:
-        CheckFailed: a report was altered after its stage wrote it, or a stage read other data than
+        CheckFailed: a file was altered after its stage wrote it, or a stage read other data than
             another wrote.
     """
     written: dict[str, tuple[str, str]] = {}
     for stage, manifest in manifests.items():
         for path, digest in manifest.value("writes").items():
             written[path] = (digest["sha256"], stage)
-    for report in reports.values():
-        sha256, stage = written.get(report.path, ("", ""))
-        if sha256 != report.sha256:
+    for file in files:
+        sha256, stage = written.get(file.path, ("", ""))
+        if sha256 != file.sha256:
             by = f"what stage {stage} wrote" if stage else "in any manifest"
-            raise CheckFailed(f"{report.path} is not {by}: `dvc repro` makes it anew")
+            raise CheckFailed(f"{file.path} is not {by}: `dvc repro` makes it anew")
     for stage, manifest in manifests.items():
         for path, digest in manifest.value("reads").items():
             sha256, writer = written.get(path, (digest["sha256"], ""))

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from syda import paths
-from syda.card import audit, declared, facts, render, signoffs, sources, structure
+from syda.card import audit, declared, facts, render, signoffs, sources, structure, webpage
 from syda.card.configuration import Layer, Network
 from syda.errors import CorruptData
 from syda.model.generator import Generator, layer_table
@@ -41,7 +41,12 @@ MANIFESTS = {
 }
 """Manifests of the stages before this one, in the pipeline's order."""
 
-INPUTS = (*REPORTS.values(), *MANIFESTS.values(), paths.DECLARED, paths.SIGNOFFS)
+PICTURES = tuple(
+    paths.EVALUATION / name for name in ("synthetic.png", "training_curves.png", "hu_histogram.png")
+)
+"""What the card shows; none shows a real scan."""
+
+INPUTS = (*REPORTS.values(), *MANIFESTS.values(), *PICTURES, paths.DECLARED, paths.SIGNOFFS)
 
 
 class Params(Section):
@@ -52,7 +57,7 @@ class Params(Section):
 
 
 def run(root: Path) -> None:
-    """Write ``model_card/model_card.md`` and ``model_card/card.json``.
+    """Write ``model_card/model_card.md``, the same as ``.html``, and ``model_card/card.json``.
 
     Raises:
         CheckFailed: reports and manifests are not of one run.
@@ -64,16 +69,17 @@ def run(root: Path) -> None:
         root,
         "card",
         reads=INPUTS,
-        writes=[paths.CARD, paths.CARD_JSON],
+        writes=[paths.CARD, paths.CARD_HTML, paths.CARD_JSON],
         params={"card": own},
     ):
-        card, document = rendered(root, own.significant_digits)
+        card, html, document = rendered(root, own.significant_digits)
         write_text(root / paths.CARD, card.page)
+        write_text(root / paths.CARD_HTML, html)
         write_json(root / paths.CARD_JSON, document)
 
 
-def rendered(root: Path, digits: int) -> tuple[render.Card, dict[str, Any]]:
-    """Return the card, and what card.json holds; nothing is written.
+def rendered(root: Path, digits: int) -> tuple[render.Card, str, dict[str, Any]]:
+    """Return the card, it as HTML, and what card.json holds; nothing is written.
 
     Args:
         root: repository root.
@@ -87,19 +93,22 @@ def rendered(root: Path, digits: int) -> tuple[render.Card, dict[str, Any]]:
     inputs = sources.Inputs(
         {name: sources.read(root, path) for name, path in REPORTS.items()},
         {name: sources.read(root, path) for name, path in MANIFESTS.items()},
+        [sources.Picture(path.as_posix(), (root / path).read_bytes()) for path in PICTURES],
         declared.read(root, paths.DECLARED),
     )
     sections = facts.collect(
         inputs, _network(inputs.manifests["train"], inputs.reports["properties"])
     )
+    up = "../" * (len(paths.CARD.parts) - 1)
     card = render.card(
         sections,
         signoffs.read(root, paths.SIGNOFFS),
         digits=digits,
-        up="../" * (len(paths.CARD.parts) - 1),
+        up=up,
         pictures=paths.EVALUATION.as_posix(),
     )
-    return card, render.document(card, inputs)
+    html = webpage.render(card.page, {up + one.path: one.data for one in inputs.pictures})
+    return card, html, render.document(card, inputs)
 
 
 def altered(root: Path) -> list[tuple[Path, str]]:
@@ -113,15 +122,17 @@ def altered(root: Path) -> list[tuple[Path, str]]:
         CorruptData: a report is unreadable, lacks a value, or holds NaN.
         UsageError: declared.yaml or signoffs.yaml is wrong.
     """
-    card, document = rendered(root, load(root).section("card", Params).significant_digits)
-    right = {paths.CARD: card.page.encode(), paths.CARD_JSON: as_json(document)}
+    card, html, document = rendered(root, load(root).section("card", Params).significant_digits)
+    forms = {paths.CARD: audit.markdown(card.page), paths.CARD_HTML: audit.html(html)}
+    right = {path: form.page.encode() for path, form in forms.items()}
+    right[paths.CARD_JSON] = as_json(document)
     found = [(path, "is missing") for path in right if not (root / path).is_file()]
     there = {path: (root / path).read_bytes() for path in right if (root / path).is_file()}
     for path, data in there.items():
         if data == right[path]:
             continue
-        if path == paths.CARD:
-            places = list(audit.altered_lines(card, data.decode(errors="replace")))
+        if path in forms:
+            places = list(audit.altered_lines(card, forms[path], data.decode(errors="replace")))
         else:
             places = _altered_values(root, json.loads(right[path]))
         found += [(path, place) for place in places or ["its white space or encoding"]]
