@@ -4,9 +4,9 @@ It is made from the Markdown page, so that both say the same. Values stand there
 Markdown's raw HTML is off, so none becomes markup here either; the page's Content-Security-Policy
 allows its own style sheet by sha256 and embedded pictures, and nothing else.
 
-A paragraph that ends with a colon names the table below it. Tables of many columns scroll in a
-region of their own, long ones are folded; both open in print. A row stands on one line, so that a
-difference of two pages is one of rows.
+A paragraph that ends with a colon names the table below it. Tables scroll by themselves where they
+are wider than the page, from the keyboard too; long ones are folded, and open in print. A row
+stands on one line, so that a difference of two pages is one of rows.
 
 Source: W3C, WCAG 2.2 (1.3.1, 1.4.3, 1.4.10, 2.4.1, 2.4.6); HTML Standard (``scope``, ``details``);
 Content Security Policy Level 3 (hashes).
@@ -32,8 +32,8 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
 NARROW, WIDE = 2, 4
-"""Columns; a table with more than the first can be scrolled from the keyboard, with more than the
-second it is a landmark too."""
+"""Columns; a table with more than the first may have to be scrolled, with more than the second it
+is a landmark."""
 
 LONG = 20
 """Rows; a table with more is folded."""
@@ -240,27 +240,25 @@ def _table(
         heading: above it.
         names: of the page's tables so far, each with how often it was given.
     """
-    rows: list[list[str]] = [[]]
-    for token in tokens:
-        if token.type == "tr_close":
-            rows.append([])
-        elif token.type == "inline":
-            rows[-1].append(token.content)
-    head, *body = rows[:-1]
-    name = _plain(caption).removesuffix(":") if caption else f"{heading}: {head[0]}"
+    head, *rows = _cells(tokens)
+    name = _plain(caption).removesuffix(":") if caption else f"{heading}: {_plain(head[0])}"
     names[name] += 1
     name = escape(name if names[name] == 1 else f"{name} ({names[name]})")
     shown = inline(caption.content.removesuffix(":")) if caption else name
-    role = f' role="{"region" if len(head) > WIDE else "group"}" tabindex="0" aria-label="{name}"'
-    columns = "".join(f'<th scope="col">{inline(cell)}</th>' for cell in head)
+    columns = "".join(f'<th scope="col">{inline(cell.content)}</th>' for cell in head)
+    body = [row([cell.content for cell in cells]) for cells in rows]
+    scrolls = ""
+    if len(head) > NARROW and not any("<a " in line for line in body):  # which is reached by a key
+        role = "region" if len(head) > WIDE else "group"
+        scrolls = f' role="{role}" tabindex="0" aria-label="{name}"'
     lines = [
-        f'<div class="table"{role if len(head) > NARROW else ""}>',
+        f'<div class="table"{scrolls}>',
         f'<table aria-label="{name}">',
         "<thead>",
         f"<tr>{columns}</tr>",
         "</thead>",
         "<tbody>",
-        *map(row, body),
+        *body,
         "</tbody>",
         "</table>",
         "</div>",
@@ -270,3 +268,14 @@ def _table(
     elif caption:
         lines = [f'<p class="caption">{shown}</p>', *lines]
     return "\n".join([*lines, ""])
+
+
+def _cells(tokens: Sequence[Token]) -> list[list[Token]]:
+    """The inline tokens of a table, row by row."""
+    rows: list[list[Token]] = []
+    for token in tokens:
+        if token.type == "tr_open":
+            rows.append([])
+        elif token.type == "inline":
+            rows[-1].append(token)
+    return rows
