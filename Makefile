@@ -41,7 +41,7 @@ else
 	dvc exp run $(SCALE_$(SCALE))
 endif
 	@echo
-	@echo "card      model_card/model_card.md"
+	@echo "card      model_card/model_card.md        (model_card.html: the same with the pictures, one file)"
 	@echo "metrics   reports/metrics.json            (dvc metrics show)"
 	@echo "pictures  reports/evaluation/             (synthetic.png, real_beside_synthetic.png, ...)"
 	@echo "gallery   reports/gallery.html            (opens from disk; shows real voxels)"

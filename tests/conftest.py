@@ -2,7 +2,8 @@
 
 import functools
 import operator
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from ruamel.yaml import YAML
 
+from chromium import Chromium
 from syda.records import schema, writer
 from syda.types import Case, Properties, Volume
 
@@ -175,3 +177,13 @@ def made_up_records():
         return root
 
     return write
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """Chromium, or a skip where there is none."""
+    if not shutil.which("chromium"):
+        pytest.skip("no chromium here: `apt-get install chromium`")
+    chromium = Chromium(tmp_path_factory.mktemp("chromium"))
+    yield chromium
+    chromium.close()

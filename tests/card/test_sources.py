@@ -39,12 +39,12 @@ def test_a_run_that_agrees_passes():
         "pack": manifest("pack", {}, {"records": "1"}),
         "train": manifest("train", {"records": "1"}, {"r.json": "2"}),
     }
-    sources.agree({"r": Document("r.json", {}, "2")}, manifests)
+    sources.agree([Document("r.json", {}, "2")], manifests)
 
 
 def test_a_report_that_no_stage_wrote_is_refused():
     with pytest.raises(CheckFailed, match="not in any manifest"):
-        sources.agree({"r": Document("r.json", {}, "2")}, {})
+        sources.agree([Document("r.json", {}, "2")], {})
 
 
 def test_parameters_show_each_value_with_its_stages():

@@ -37,10 +37,11 @@ def test_the_card_needs_nothing_but_what_is_committed(tmp_path):
         }:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, tmp_path / name)
-    for output in (paths.CARD, paths.CARD_JSON):
-        (tmp_path / output).unlink()
+    for output in (paths.CARD, paths.CARD_HTML, paths.CARD_JSON):
+        (tmp_path / output).unlink(missing_ok=True)
     card.run(tmp_path)  # that its bytes are the committed ones is `make verify`'s to say
     assert (tmp_path / paths.CARD).read_text().startswith("# Model card")
+    assert (tmp_path / paths.CARD_HTML).read_text().startswith("<!doctype html>")
     assert json.loads((tmp_path / paths.CARD_JSON).read_text())["status"]
 
 

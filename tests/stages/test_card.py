@@ -1,4 +1,6 @@
+import base64
 import hashlib
+import html
 import itertools
 import json
 import re
@@ -11,7 +13,7 @@ from ruamel.yaml import YAML
 from syda import paths
 from syda.card import audit, structure
 from syda.errors import CheckFailed, CorruptData, UsageError
-from syda.runtime.outputs import write_json
+from syda.runtime.outputs import write_bytes, write_json
 from syda.stages import card
 
 REPOSITORY = Path(__file__).parents[2]
@@ -62,7 +64,7 @@ PARAMS = {
     },
     "generate": {"generate": {"seed": 100, "count": 12, "truncation": 1.0, "export": 3}},
     "validate-synthetic": VALIDATE,
-    "evaluate": {"evaluate": {"seed": 11, "pairs": 400}, "ct": CT},
+    "evaluate": {"evaluate": {"seed": 11, "pairs": 400, "shown": 6}, "ct": CT},
 }  # fmt: skip
 READS = {
     "convert": ["data/raw/v0"],
@@ -84,7 +86,11 @@ WRITES = {
     "train": ["data/weights", "reports/train/properties.json"],
     "generate": ["data/synthetic"],
     "validate-synthetic": ["reports/validation/synthetic.json"],
-    "evaluate": ["reports/metrics.json", "reports/evaluation/details.json"],
+    "evaluate": [
+        "reports/metrics.json",
+        "reports/evaluation/details.json",
+        *(path.as_posix() for path in card.PICTURES),
+    ],
 }
 
 LOCK = """# exact versions
@@ -102,6 +108,10 @@ torchmetrics==1.9.0
 PROJECT = '[project]\ndependencies = ["dvc", "monai", "numpy", "some_thing>=2", "torch"]\n'
 
 SETS = ("resampled", "records", "synthetic")
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+)
+"""A black dot."""
 
 
 def figures(synthetic, real, n):
@@ -225,6 +235,8 @@ def fill(root, edit=lambda reports: None):
     edit(contents)
     for path, content in contents.items():
         write_json(root / path, content)
+    for number, path in enumerate(card.PICTURES):
+        write_bytes(root / path, PNG + bytes([number]))
     for name in PARAMS:
         manifest(root, name)
 
@@ -304,6 +316,7 @@ def test_the_ten_sections_stand_in_the_checklists_order(clean):
         "D The seven Cs", "D.1 Congruence", "D.2 Coverage", "D.3 Constraint", "D.4 Completeness",
         "D.5 Compliance", "D.6 Comprehension", "D.7 Consistency",
         "E Changes since the last release",
+        "F Pictures",
     ]  # fmt: skip
     assert [f"{number} {section['title']}" for number, section in document["sections"].items()]
     assert set(document["status"]) == {str(number) for number in range(1, 11)}
@@ -686,6 +699,29 @@ def test_a_digit_edited_on_the_page_is_named_by_its_field(root):
     assert "which is none of the card's: 'An added line.'" in told
 
 
+def test_a_digit_edited_in_the_html_is_named_by_its_field(root):
+    run(root)
+    found = alter(root, paths.CARD_HTML, "<td>1000 bytes</td>", "<td>1001 bytes</td>")
+    assert found == [
+        ("model_card.html",
+         "1.weights_bytes: '1001' stands there, '1000' is right"),
+    ]  # fmt: skip
+    run(root)
+    ((_, told),) = alter(
+        root, paths.CARD_HTML, "held out</td><td>0.4123", "held out</td><td>0.4124"
+    )
+    assert told.startswith("5.checklist.v0_holdout.ms_ssim: ")
+    run(root)
+    ((_, told),) = alter(root, paths.CARD_HTML, "volume of 16 x", "volume of 17 x")
+    assert told == "4.1.size: '17' stands there, '16' is right"
+    run(root)
+    number = (root / paths.CARD_HTML).read_text().split("\n").index('<main id="card">') + 1
+    ((name, told),) = alter(root, paths.CARD_HTML, '<main id="card">', '<main id="cart">')
+    assert (name, told.split(":")[0]) == ("model_card.html", f"line {number}")
+    (root / paths.CARD_HTML).unlink()
+    assert card.altered(root) == [(paths.CARD_HTML, "is missing")]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "fields"),
     [
@@ -751,10 +787,10 @@ def test_a_declared_author_is_shown(root):
 def test_all_links_and_anchors_resolve(clean):
     root, page, _ = clean
     ids = re.findall(r'<a id="([^"]+)"></a>', page)
-    assert len(ids) == len(set(ids)) == 31
+    assert len(ids) == len(set(ids)) == 32
     targets = re.findall(r"\]\(([^)]+)\)", page)
-    assert {target[1:] for target in targets if target.startswith("#")} <= set(ids)
-    assert len([target for target in targets if target.startswith("#")]) == 14
+    linked = {target[1:] for target in targets if target.startswith("#")}
+    assert {name for name in ids if "-" not in name} <= linked <= set(ids)
     made_elsewhere = {"synthetic.png", "training_curves.png", "hu_histogram.png"}
     pages = {"resampled.md", "records.md", "synthetic.md"}
     for target in targets:
@@ -776,7 +812,7 @@ def test_the_same_inputs_give_the_same_bytes(root, tmp_path_factory):
     twin = tmp_path_factory.mktemp("elsewhere") / "clone"
     shutil.copytree(root, twin)
     run(twin)
-    for path in (paths.CARD, paths.CARD_JSON, paths.DATA_PAGE, paths.CARD_SCHEMA):
+    for path in card.OUTPUTS:
         assert (root / path).read_bytes() == (twin / path).read_bytes()
         assert str(root).encode() not in (root / path).read_bytes()
 
@@ -792,6 +828,63 @@ def test_a_metric_that_is_no_finite_number_is_refused(root, path, number):
     with pytest.raises(CorruptData, match=re.escape(path.name)):
         run(root)
     assert not (root / paths.CARD).exists()
+
+
+EVIL = "a | b\n\n# c <script>taken</script> `d` ](javascript:e) ![f](//g) <img src=x onerror=h>"
+
+
+def test_no_value_becomes_markup_on_either_page(root):
+    """In what a report says, in what people declare, and in a name."""
+    run(root)
+    tags = re.findall("<[^>]*>", (root / paths.CARD_HTML).read_text())
+    text = (root / paths.DECLARED).read_text()
+    for key in ("author", "intended_use", "project_name"):
+        text = re.sub(
+            f"^{key}:.*(\n  .*)*$",
+            f"{key}: {json.dumps(EVIL)}".replace("\\", r"\\"),
+            text,
+            flags=re.M,
+        )
+    (root / paths.DECLARED).write_text(text)
+
+    def edit(contents):
+        contents[paths.EVALUATION / "details.json"]["metrics"][MS_SSIM]["title"] = EVIL
+        contents[paths.CONVERT_REPORT]["manufacturer"] = {EVIL: 64}
+
+    fill(root, edit)
+    page, _ = run(root)
+    shown = (root / paths.CARD_HTML).read_text()
+    for found in (page, shown):
+        assert "<script" not in found
+        assert "<img src=x" not in found
+        assert found.count("taken") > 5
+    assert not re.search(r"(?<!\\)\]\((?!\.\./|#)", page)
+    for table in re.findall(r"(?:^\|.*\|$\n)+", page, flags=re.M):
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+    assert html.unescape(shown.replace("<wbr>", "")).count(" ".join(EVIL.split())) > 5
+    known = {tag.split(" ")[0] for tag in tags}
+    assert {tag.split(" ")[0] for tag in re.findall("<[^>]*>", shown)} <= known
+    assert {*re.findall(r'href="(?!#|\.\./)(.*?)"', shown)} == set()
+
+
+def test_the_pictures_are_described_as_they_are_drawn(clean):
+    from syda.figures import charts
+    from syda.figures.planes import MARK, PLANES, WINDOW_LEVEL
+
+    _, page, _ = clean
+    volumes, _, histogram = re.findall(r"^!\[(.*)\]\(", page, flags=re.M)
+    width, level = WINDOW_LEVEL
+    assert f"Window {width} HU wide around {level} HU" in volumes
+    assert all(plane in volumes for plane in PLANES)
+    assert f"marked {MARK}" in volumes
+    assert "first 6 synthetic volumes" in volumes
+    assert "{} to {} HU".format(*charts._SOFT_TISSUE) in histogram
+
+
+def test_another_picture_than_the_evaluation_drew_is_refused(root):
+    (root / card.PICTURES[0]).write_bytes(PNG)
+    with pytest.raises(CheckFailed, match=r"synthetic\.png is not what stage evaluate wrote"):
+        run(root)
 
 
 @pytest.mark.parametrize("path", EVALUATED, ids=lambda path: path.stem)

@@ -40,7 +40,7 @@ def commits(root):
 
 
 def fields(lines):
-    return [line for line in lines if re.match(r"[0-9A-C]+\.", line)]
+    return [line for line in lines if re.match(r"[0-9A-Z]+\.", line)]
 
 
 def call(root, monkeypatch, *words):
@@ -142,7 +142,7 @@ def test_an_unknown_field_is_wrong_use_and_near_ones_are_told(made, field, near)
 
 def test_the_card_is_as_its_sources_give_it(made, monkeypatch):
     told = call(made, monkeypatch, "verify")
-    assert re.search(r"as its sources give it: \d{3,} values, 21 inputs, \d+ links, 0 sign", told)
+    assert re.search(r"as its sources give it: \d{3,} values, 23 inputs, \d+ links, 0 sign", told)
 
 
 @pytest.mark.parametrize(
@@ -151,6 +151,7 @@ def test_the_card_is_as_its_sources_give_it(made, monkeypatch):
         (paths.CARD, f"| Data version | {VERSION}", "| Data version | x", ".md: 1.data_version: "),
         (paths.CARD, "](../reports/convert.json)", "](../r.json)", "../r.json leads nowhere"),
         (paths.CARD, "(#s7)", "(#s77)", "its link #s77 leads nowhere"),
+        (paths.CARD_HTML, f"<td>{VERSION}</td>", "<td>x</td>", ".html: 1.data_version: "),
         (paths.CARD_JSON, f'"value": "{VERSION}"', '"value": "x"', "card.json: 1.data_version"),
         (paths.DECLARED, "report_version: ", "report_version:  ", "is not what the card was made"),
         (paths.METRICS, "{", "{ ", "reports/metrics.json: is not what the card was made from"),

@@ -1,17 +1,54 @@
-"""A card held to what its sources give: which fields differ, in card.json and on the page."""
+"""A card held to what its sources give: which fields differ, in card.json and on both pages."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import islice
 from typing import Any
 
-from syda.card.render import Card, Markup
+from syda.card import webpage
+from syda.card.render import Card
 from syda.card.schema import Fact, Section
 
 _CELLS = re.compile(r"(?<!\\) \| |^\| | \|$")
-_HEADING = re.compile(r"#{2,3} (\S+) ")
+_WORDS = re.compile(r"(?<=[\s>])|(?=<)")
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a page shows the card.
+
+    Attributes:
+        page: as its sources give it.
+        heading: finds a section's number in the line of its heading.
+        cell: stands between the cells of a row, before the first and after the last.
+        row: the line of a table's row, from that in Markdown.
+        value: a value as it stands in a sentence, from that in Markdown.
+    """
+
+    page: str
+    heading: re.Pattern[str]
+    cell: re.Pattern[str]
+    row: Callable[[str], str]
+    value: Callable[[str], str]
+
+
+def markdown(page: str) -> Form:
+    """The Markdown page."""
+    return Form(page, re.compile(r"#{2,3} (\S+) "), _CELLS, str, str)
+
+
+def html(page: str) -> Form:
+    """The HTML page."""
+    return Form(
+        page,
+        heading=re.compile(r"<h[23][^>]*>(\S+) "),
+        cell=re.compile(r"(?:</t[hd]>)?(?:<t[hd][^>]*>|</tr>$)"),
+        row=lambda line: webpage.row(_CELLS.split(line)[1:-1]),
+        value=webpage.inline,
+    )
 
 
 def facts(value: Any) -> Iterator[dict[str, Any]]:
@@ -63,16 +100,16 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def altered_lines(card: Card, page: str, now: str) -> Iterator[str]:
+def altered_lines(card: Card, form: Form, now: str) -> Iterator[str]:
     """Yield what differs on a page: the fields of a line's altered cells, or what it says.
 
     Args:
         card: as its sources give it.
-        page: one of its pages.
+        form: of the page.
         now: the page that is there.
     """
-    was, found = page.split("\n"), now.split("\n")
-    numbers, lines = _sections(was), _lines(card)
+    was, found = form.page.split("\n"), now.split("\n")
+    numbers, lines = _sections(was, form), _lines(card, form)
     matcher = SequenceMatcher(None, was, found, autojunk=False)
     for tag, start, end, first, last in matcher.get_opcodes():
         if tag == "equal":
@@ -84,51 +121,57 @@ def altered_lines(card: Card, page: str, now: str) -> Iterator[str]:
                 yield f"line {first + place + 1}, which is none of the card's: {_short(other)}"
                 continue
             section = numbers[start + place]
-            names = _fields(card, lines.get((section, line)), section, line, other or "")
+            cells = lines.get((section, line))
+            names = (
+                _cells(cells, form, line, other or "")
+                if cells
+                else _sentence(card, form, section, line, other or "")
+            )
             where = ", ".join(dict.fromkeys(names)) or f"line {start + place + 1}"
             yield f"{where}: {_difference(line, other)}"
 
 
-def _sections(lines: Sequence[str]) -> list[str]:
+def _sections(lines: Sequence[str], form: Form) -> list[str]:
     """The number of the section that each line lies in; empty before the first."""
     numbers, number = [], ""
     for line in lines:
-        heading = _HEADING.match(line)
+        heading = form.heading.match(line)
         if heading and re.fullmatch(r"\d+(\.\d)?|[A-Z](\.\d)?", heading[1]):
             number = heading[1]
         numbers.append(number)
     return numbers
 
 
-def _lines(card: Card) -> dict[tuple[str, str], list[str]]:
+def _lines(card: Card, form: Form) -> dict[tuple[str, str], list[str]]:
     """By section and line of a table, the field behind each cell."""
     found = {}
     for section in card.sections:
         for name, fact in section.facts.items():
-            found[section.number, card.values.field(fact)] = [section.field_of(name)] * 3
+            line = form.row(card.values.field(fact))
+            found[section.number, line] = [section.field_of(name)] * 3
         for table, rows in section.tables.items():
             for row, fields in zip(rows, section.fields_of(table), strict=True):
-                found[section.number, card.values.row(row)] = list(fields.values())
+                found[section.number, form.row(card.values.row(row))] = list(fields.values())
     return found
 
 
-def _fields(
-    card: Card, cells: list[str] | None, section: str, line: str, other: str
-) -> Iterator[str]:
-    """The fields that a line shows and the other line does not."""
-    if cells is not None:
-        one, two = _CELLS.split(line)[1:-1], _CELLS.split(other)[1:-1]
-        if len(one) == len(two):
-            yield from (c for c, a, b in zip(cells, one, two, strict=True) if a != b)
-        else:
-            yield from cells
-        return
+def _cells(fields: Sequence[str], form: Form, line: str, other: str) -> Iterator[str]:
+    """The fields of a row that another line does not show."""
+    one, two = form.cell.split(line)[1:-1], form.cell.split(other)[1:-1]
+    if len(one) == len(two):
+        yield from (field for field, a, b in zip(fields, one, two, strict=True) if a != b)
+    else:
+        yield from fields
+
+
+def _sentence(card: Card, form: Form, section: str, line: str, other: str) -> Iterator[str]:
+    """The fields whose values a line tells more often than another."""
     values = (
         field
         for part in card.sections
         if section in ("", part.number)
         for field, fact in _values(part)
-        if _count(line, shown := card.values.value(fact)) > _count(other, shown)
+        if _count(line, shown := form.value(card.values.value(fact))) > _count(other, shown)
     )
     yield from islice(values, 3)  # several facts may have the value that a sentence tells
 
@@ -144,7 +187,7 @@ def _values(section: Section) -> Iterator[tuple[str, Fact]]:
                     yield fields[column], cell
 
 
-def _count(line: str, value: Markup) -> int:
+def _count(line: str, value: str) -> int:
     """How often a line tells a value, as a whole word or number."""
     return len(re.findall(rf"(?<![\w.]){re.escape(value)}(?!\w|\.\d)", line))
 
@@ -152,7 +195,7 @@ def _count(line: str, value: Markup) -> int:
 def _difference(line: str, other: str | None) -> str:
     if other is None:
         return f"{_short(line)} is missing"
-    one, two = re.split(r"(?<=\s)", line), re.split(r"(?<=\s)", other)
+    one, two = _WORDS.split(line), _WORDS.split(other)
     changes = [
         c for c in SequenceMatcher(None, one, two, autojunk=False).get_opcodes() if c[0] != "equal"
     ]

@@ -1,11 +1,12 @@
 """Every section of the card, its facts collected from reports, manifests and declared texts."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from syda.card import configuration, datasets, governance, metrics, scorecard, since, sources
 from syda.card.configuration import Network
 from syda.card.declared import Declarations
-from syda.card.schema import APPENDICES, OWNER, TITLES, Row, Section
+from syda.card.schema import APPENDICES, OWNER, TITLES, Row, Section, slug
 from syda.card.signoffs import SignOff
 from syda.card.sources import Inputs
 
@@ -23,7 +24,7 @@ def collect(inputs: Inputs, network: Network, signed_off: Sequence[SignOff]) -> 
         CorruptData: an input lacks a value.
         UsageError: the policy requires a field that there is not.
     """
-    sources.agree(inputs.reports, inputs.manifests)
+    sources.agree((*inputs.reports.values(), *inputs.pictures), inputs.manifests)
     checklist = [
         _general(inputs),
         *datasets.sections(inputs),
@@ -37,6 +38,7 @@ def collect(inputs: Inputs, network: Network, signed_off: Sequence[SignOff]) -> 
         _provenance(inputs),
         _originals(inputs.declared),
         *scorecard.sections(inputs, checklist, signed_off),
+        _pictures(inputs),
     ]
     inputs.policy.hold({section.number: section for section in sections})
     return sections
@@ -123,3 +125,16 @@ def _originals(declared: Declarations) -> Section:
         )
     ]
     return Section("C", APPENDICES["C"], tables={"originals": rows})
+
+
+def _pictures(inputs: Inputs) -> Section:
+    evaluate, generate = inputs.manifests["evaluate"], inputs.manifests["generate"]
+    facts = {
+        "shown": evaluate.fact("Synthetic volumes shown, at most", "params", "evaluate", "shown"),
+        "seed": generate.fact("Seed of the first", "params", "generate", "seed"),
+    }
+    for picture in inputs.pictures:
+        name = Path(picture.path).name
+        label = f"Digest of {name} (sha256)"
+        facts[slug(name)] = evaluate.fact(label, "writes", picture.path, "sha256")
+    return Section("F", APPENDICES["F"], facts)

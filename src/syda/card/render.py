@@ -229,11 +229,10 @@ def document(card: Card, inputs: Inputs, schema: str) -> dict[str, Any]:
         inputs: that it was made from.
         schema: name of the file of its JSON Schema, beside it.
     """
-    files = [*inputs.reports.values(), *inputs.manifests.values(), inputs.lock, inputs.project]
     return {
         "$schema": schema,
         "schema": SCHEMA,
         "status": {one.number: one.as_json() for one in card.statuses},
         "sections": {section.number: section.as_json() for section in card.sections},
-        "inputs": {file.path: file.sha256 for file in files},
+        "inputs": inputs.measured,
     }

@@ -186,5 +186,6 @@ APPENDICES = {
     "C": "Values of the original checklist",
     "D": "The seven Cs",
     "E": "Changes since the last release",
+    "F": "Pictures",
 }
 """What the card has beside the checklist's sections."""

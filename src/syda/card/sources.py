@@ -10,7 +10,7 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,12 +78,31 @@ class Release:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture that a stage drew.
+
+    Attributes:
+        path: relative to the repository root.
+        data: PNG.
+    """
+
+    path: str
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Of its bytes."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
 class Inputs:
     """What a card is made from.
 
     Attributes:
         reports: metrics, details, convert, pack, resampled, records and synthetic, by these names.
         manifests: by stage, ``validate-records`` and the like among them, in the pipeline's order.
+        pictures: in the card's order.
         declared: what people declare.
         lock: exact version of each library, by name.
         project: pyproject.toml, which declares the libraries that the project needs.
@@ -95,6 +114,7 @@ class Inputs:
 
     reports: Mapping[str, Document]
     manifests: Mapping[str, Document]
+    pictures: Sequence[Picture]
     declared: Declarations
     lock: Document
     project: Document
@@ -122,10 +142,16 @@ class Inputs:
         return all(files.get(path) == sha256 for path, sha256 in self.digests.items())
 
     @property
+    def measured(self) -> dict[str, str]:
+        """sha256 of every input that people do not write for the card, by path."""
+        files: list[Document | Picture] = [*self.reports.values(), *self.manifests.values()]
+        files += [*self.pictures, self.lock, self.project]
+        return {one.path: one.sha256 for one in files}
+
+    @property
     def digests(self) -> dict[str, str]:
         """sha256 of every input by path; sign-offs, which may come later, are none."""
-        documents = (*self.reports.values(), *self.manifests.values(), self.lock, self.project)
-        return {one.path: one.sha256 for one in documents} | dict(self.written)
+        return self.measured | dict(self.written)
 
     def no_person(self, label: str, text: str) -> Fact:
         """What follows from the patients being artificial."""
@@ -203,26 +229,26 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def agree(reports: Mapping[str, Document], manifests: Mapping[str, Document]) -> None:
+def agree(files: Iterable[Document | Picture], manifests: Mapping[str, Document]) -> None:
     """Check that all files are of one run of the pipeline.
 
     Args:
-        reports: by name.
+        files: reports and pictures.
         manifests: by stage.
 
     Raises:
-        CheckFailed: a report was altered after its stage wrote it, or a stage read other data than
+        CheckFailed: a file was altered after its stage wrote it, or a stage read other data than
             another wrote.
     """
     written: dict[str, tuple[str, str]] = {}
     for stage, manifest in manifests.items():
         for path, digest in manifest.value("writes").items():
             written[path] = (digest["sha256"], stage)
-    for report in reports.values():
-        sha256, stage = written.get(report.path, ("", ""))
-        if sha256 != report.sha256:
+    for file in files:
+        sha256, stage = written.get(file.path, ("", ""))
+        if sha256 != file.sha256:
             by = f"what stage {stage} wrote" if stage else "in any manifest"
-            raise CheckFailed(f"{report.path} is not {by}: `dvc repro` makes it anew")
+            raise CheckFailed(f"{file.path} is not {by}: `dvc repro` makes it anew")
     for stage, manifest in manifests.items():
         for path, digest in manifest.value("reads").items():
             sha256, writer = written.get(path, (digest["sha256"], ""))

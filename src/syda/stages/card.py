@@ -21,6 +21,7 @@ from syda.card import (
     since,
     sources,
     structure,
+    webpage,
 )
 from syda.card.configuration import Layer, Network
 from syda.card.schema import SCHEMA
@@ -56,19 +57,29 @@ MANIFESTS = {
 }
 """Manifests of the stages before this one, in the pipeline's order."""
 
+PICTURES = tuple(
+    paths.EVALUATION / name
+    for name in ("synthetic.png", "training_curves.png", "hu_histogram.png", "nearest_training.png")
+)
+"""What the card shows; none shows a real scan."""
+
 WRITTEN = (paths.DECLARED, paths.SIGNOFFS, paths.POLICY)
 """What people write for the card."""
 
 INPUTS = (
     *REPORTS.values(),
     *MANIFESTS.values(),
+    *PICTURES,
     *WRITTEN,
     paths.LOCK,
     paths.PROJECT,
     paths.RELEASES,
 )
 
-OUTPUTS = (paths.CARD, paths.DATA_PAGE, paths.CARD_JSON, paths.CARD_SCHEMA)
+OUTPUTS = (paths.CARD, paths.CARD_HTML, paths.DATA_PAGE, paths.CARD_JSON, paths.CARD_SCHEMA)
+
+_UP = "../" * (len(paths.CARD.parts) - 1)
+"""From the card's folder to the root."""
 
 
 class Params(Section):
@@ -79,7 +90,7 @@ class Params(Section):
 
 
 def run(root: Path) -> None:
-    """Write the card, the page of the data version, ``card.json`` and its JSON Schema.
+    """Write the card as Markdown, HTML and JSON, the JSON Schema, and the data version's page.
 
     Raises:
         CheckFailed: reports and manifests are not of one run.
@@ -95,8 +106,9 @@ def run(root: Path) -> None:
         writes=OUTPUTS,
         params={"card": own},
     ):
-        card, document = rendered(inputs(root), signoffs.read(root, paths.SIGNOFFS), own)
-        for path, data in files(card, document).items():
+        found = inputs(root)
+        card, document = rendered(found, signoffs.read(root, paths.SIGNOFFS), own)
+        for path, data in files(card, document, found.pictures).items():
             write_bytes(root / path, data)
 
 
@@ -114,6 +126,7 @@ def inputs(root: Path) -> sources.Inputs:
     return sources.Inputs(
         {name: sources.read(root, path) for name, path in REPORTS.items()},
         {name: sources.read(root, path) for name, path in MANIFESTS.items()},
+        [sources.Picture(path.as_posix(), (root / path).read_bytes()) for path in PICTURES],
         told,
         sources.lock(root, paths.LOCK),
         sources.project(root, paths.PROJECT),
@@ -143,20 +156,22 @@ def rendered(
     network = _network(inputs.manifests["train"], inputs.reports["properties"])
     sections = facts.collect(inputs, network, signed_off)
     prose.check(inputs, signed_off)
-    look = render.Look(
-        own.significant_digits,
-        "../" * (len(paths.CARD.parts) - 1),
-        paths.EVALUATION.as_posix(),
-    )
+    look = render.Look(own.significant_digits, _UP, paths.EVALUATION.as_posix())
     statuses = render.statuses(sections, signed_off, look)
-    card = render.card([*sections, since.section(inputs, sections, statuses)], statuses, look)
+    *before, pictures = sections
+    changes = since.section(inputs, sections, statuses)
+    card = render.card([*before, changes, pictures], statuses, look)
     return card, render.document(card, inputs, paths.CARD_SCHEMA.name)
 
 
-def files(card: render.Card, document: dict[str, Any]) -> dict[Path, bytes]:
+def files(
+    card: render.Card, document: dict[str, Any], pictures: Sequence[sources.Picture]
+) -> dict[Path, bytes]:
     """The bytes of each output of the stage."""
+    html = webpage.render(card.page, {_UP + one.path: one.data for one in pictures})
     return {
         paths.CARD: card.page.encode(),
+        paths.CARD_HTML: html.encode(),
         paths.DATA_PAGE: card.data_page.encode(),
         paths.CARD_JSON: as_json(document),
         paths.CARD_SCHEMA: as_json(structure.json_schema()),
@@ -174,17 +189,21 @@ def altered(root: Path) -> list[tuple[Path, str]]:
         CorruptData: a report is unreadable, lacks a value, or holds NaN.
         UsageError: what people write for the card is wrong.
     """
-    own = load(root).section("card", Params)
-    card, document = rendered(inputs(root), signoffs.read(root, paths.SIGNOFFS), own)
-    right = files(card, document)
-    pages = {paths.CARD: card.page, paths.DATA_PAGE: card.data_page}
+    own, read = load(root).section("card", Params), inputs(root)
+    card, document = rendered(read, signoffs.read(root, paths.SIGNOFFS), own)
+    right = files(card, document, read.pictures)
+    forms = {
+        paths.CARD: audit.markdown(card.page),
+        paths.CARD_HTML: audit.html(right[paths.CARD_HTML].decode()),
+        paths.DATA_PAGE: audit.markdown(card.data_page),
+    }
     found = [(path, "is missing") for path in right if not (root / path).is_file()]
     there = {path: (root / path).read_bytes() for path in right if (root / path).is_file()}
     for path, data in there.items():
         if data == right[path]:
             continue
-        if path in pages:
-            places = list(audit.altered_lines(card, pages[path], data.decode(errors="replace")))
+        if path in forms:
+            places = list(audit.altered_lines(card, forms[path], data.decode(errors="replace")))
         elif path == paths.CARD_JSON:
             places = _altered_values(root, json.loads(right[path]))
         else:

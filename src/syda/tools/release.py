@@ -40,7 +40,7 @@ def run(root: Path) -> Iterator[str]:
     record = _record(inputs, commit)
     own = load(root).section("card", stage.Params)
     signed = signoffs.read(root, paths.SIGNOFFS)
-    files = stage.files(*stage.rendered(_as_released(inputs, record), signed, own))
+    files = stage.files(*stage.rendered(_as_released(inputs, record), signed, own), inputs.pictures)
     files |= _behind(root, files)
     record["files"] = {name: releases.sha256(data) for name, data in _named(files)}
     base = paths.RELEASES / record["report_version"]
