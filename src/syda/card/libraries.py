@@ -27,9 +27,10 @@ CHECKLIST: dict[str, tuple[str, str]] = {
 
 BESIDE = {
     "dvc": "runs the stages, from outside",
+    "markdown-it-py": "turns this card into HTML, in the one stage that this card has no manifest of",
     "monai": "the tests' reference for metrics",
 }
-"""Declared libraries that no stage imports, and what they are declared for."""
+"""Declared libraries that no stage before the card imports, and what they are declared for."""
 
 _POLICY = "src/syda/card/libraries.py#/"
 

@@ -276,7 +276,7 @@ def _leads(file: Path, page: str, link: str) -> bool:
     target = file.parent / name
     if name and not target.exists():
         return False
-    return not place or f'<a id="{place}"></a>' in (_text(target) if name else page)
+    return not place or f'id="{place}"' in (_text(target) if name else page)
 
 
 def _text(file: Path) -> str:
