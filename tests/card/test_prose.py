@@ -19,13 +19,7 @@ DECLARED = paths.DECLARED.as_posix()
 @pytest.fixture(scope="module")
 def inputs():
     """The committed run."""
-    return sources.Inputs(
-        {name: sources.read(ROOT, path) for name, path in card.REPORTS.items()},
-        {name: sources.read(ROOT, path) for name, path in card.MANIFESTS.items()},
-        declared.read(ROOT, paths.DECLARED),
-        sources.lock(ROOT, paths.LOCK),
-        sources.project(ROOT, paths.PROJECT),
-    )
+    return card.inputs(ROOT)
 
 
 def wrong(words, inputs, key="limitations.0", file=DECLARED):

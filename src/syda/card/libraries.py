@@ -27,7 +27,7 @@ CHECKLIST: dict[str, tuple[str, str]] = {
 
 BESIDE = {
     "dvc": "runs the stages, from outside",
-    "markdown-it-py": "turns this card into HTML, in the one stage that this card has no manifest of",
+    "markdown-it-py": "turns this card into HTML, in the stage that it has no manifest of",
     "monai": "the tests' reference for metrics",
 }
 """Declared libraries that no stage before the card imports, and what they are declared for."""
