@@ -11,7 +11,7 @@ from syda.errors import CheckFailed
 from syda.runtime.outputs import as_json, write_bytes, write_json
 
 FOLDER = Path("model_card/releases")
-CARD = {"schema": SCHEMA, "status": {}, "sections": {}, "inputs": {}}
+CARD = {"$schema": "card.schema.json", "schema": SCHEMA, "status": {}, "sections": {}, "inputs": {}}
 
 
 def release(root, version, **changes):

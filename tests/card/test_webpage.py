@@ -193,7 +193,9 @@ def test_a_value_is_no_markup_in_a_cell_a_heading_and_a_sentence(evil):
 def rendered(tmp_path_factory):
     """The card of the reports that are here."""
     file = tmp_path_factory.mktemp("card") / "model_card.html"
-    file.write_text(card.rendered(REPOSITORY, 4)[1], encoding="utf-8")
+    read, own = card.inputs(REPOSITORY), card.Params(significant_digits=4)
+    files = card.files(*card.rendered(read, [], own), read.pictures)
+    file.write_bytes(files[paths.CARD_HTML])
     return file
 
 

@@ -142,7 +142,7 @@ def test_an_unknown_field_is_wrong_use_and_near_ones_are_told(made, field, near)
 
 def test_the_card_is_as_its_sources_give_it(made, monkeypatch):
     told = call(made, monkeypatch, "verify")
-    assert re.search(r"as its sources give it: \d{3,} values, 23 inputs, \d+ links, 0 sign", told)
+    assert re.search(r"as its sources give it: \d{3,} values, 27 inputs, \d+ links, 0 sign", told)
 
 
 @pytest.mark.parametrize(
