@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syda import paths
 from syda.card import webpage
 from syda.card.render import Page, escape
 from syda.card.schema import Fact
@@ -268,7 +269,7 @@ def test_every_picture_says_what_is_seen(shown):
     pictures = shown.js(
         "[...document.images].map((e) => [e.alt, e.complete && e.naturalWidth, e.width])"
     )
-    assert len(pictures) == 3
+    assert len(pictures) == 4
     for words, natural, width in pictures:
         assert len(words) > 100
         assert natural > 1000
