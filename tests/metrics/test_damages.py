@@ -61,6 +61,12 @@ hu_saturated_low                  up     blind  blind  blind  up       one    re
 hu_saturated_high                 up     blind  blind  blind  up       one    real
 gradient_w1                       up     up     same   blind  up       one    same
 noise_power_lsd_b4                up     up     up     blind  up       one    same
+anatomy_one_body_r1               down   same   same   same   same     same   same
+anatomy_spine_r1                  same   same   same   same   same     same   same
+anatomy_liver_right_r1            down   same   same   same   down     same   same
+anatomy_continuous_r1             same   down   same   same   same     same   same
+anatomy_bone_band_p95             down   down   same   same   down     same   same
+anatomy_fat_band_p95              same   same   same   same   same     same   same
 nearer_to_train perceptual        same   same   same   same   same     one    up
 membership_auc perceptual         same   same   same   same   same     one    up
 authentic perceptual              up     up     up     up     up       one    down
@@ -76,6 +82,8 @@ same        within it
 blind       the very figure of the sound volumes
 real        the very figure of real scans: to this metric, copies are as good as can be
 one         the very figure of the volume that is left, whichever that is
+
+Rules of anatomy see what they were written for (test_anatomy.py): no damage here removes a spine.
 """
 
 

@@ -14,14 +14,17 @@ from syda.types import Volume
 from syda.volume import nifti, properties
 
 
+def attributes(i):
+    return {"kvp": 120.0, "sex": "FM"[i % 3 == 0], "age_band": ("50-54", "70-74")[i % 2]}
+
+
 def add(root, i, patient):
     """Case ``c<i>`` among the resampled scans, ``4 + i`` slices long."""
     rng = np.random.default_rng(i)
     hu = rng.integers(-1024, 1200, (10, 8, 4 + i)).astype(np.int16)
     folder = root / "data" / "resampled"
     nifti.write(folder / f"c{i}.nii.gz", Volume(hu, np.diag([1.5, 1.5, 1.5, 1])))
-    attributes = {"kvp": 120.0, "sex": "FM"[i % 3 == 0], "age_band": ("50-54", "70-74")[i % 2]}
-    facts = {"case": f"c{i}", "patient": patient, "attributes": attributes}
+    facts = {"case": f"c{i}", "patient": patient, "attributes": attributes(i)}
     (folder / f"c{i}.json").write_text(json.dumps(facts))
 
 
@@ -47,7 +50,7 @@ def test_records_equal_the_resampled_scans(root):
         source = nifti.read(root / "data" / "resampled" / f"{case}.nii.gz")
         np.testing.assert_array_equal(record.volume.hu, source.hu)
         np.testing.assert_array_equal(record.volume.affine, source.affine)
-        assert record.case.attributes["kvp"] == 120.0
+        assert record.case.attributes == attributes(int(case[1:]))
         expected = asdict(properties.measure(source))
         assert asdict(record.properties) == {
             name: None if value is None else float(np.float32(value))

@@ -30,11 +30,11 @@ def sentence(audits: Sequence[Audit]) -> str:
 
 
 def signs_of_copying(audit: Audit) -> list[str]:
-    """Tests that found copying; by chance one of them does in about one evaluation of twenty.
+    """Tests that found copying; of so many, chance alone makes one do so now and then.
 
     A relative test does where its figure is above what chance makes of members alone, an absolute
-    one where held-out scans would hardly get such a figure. One copy among
-    many volumes would move no share, so the closest volume is looked at by itself.
+    one where held-out scans would hardly get such a figure. One copy among many volumes would move
+    no share, so the closest volume is looked at by itself.
     """
     findings, closest = audit.findings, audit.closest
     found = {
