@@ -25,7 +25,7 @@ def figures(**values):
 
 def verdict(one, aim="lower", **values):
     judge = Judge(policy(kid=one))
-    return judge.columns("metrics", "kid_poly3", aim, figures(**values))["verdict"].value
+    return judge.columns("metrics", "kid_poly3", "KID", aim, figures(**values))["verdict"].value
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_there_is_no_figure_for_is_not_measured():
 
 def test_a_verdict_points_to_the_goal_and_to_the_figures():
     judge = Judge(policy(kid=goal("times real at most", 2.0)))
-    fact = judge.columns("metrics", "kid", "lower", figures(value=1.0, real=1.0))["verdict"]
+    fact = judge.columns("metrics", "kid", "KID", "lower", figures(value=1.0, real=1.0))["verdict"]
     assert fact.kind == "derived"
     assert fact.sources == (
         "policy.yaml#/metrics/kid/rule", "policy.yaml#/metrics/kid/bound", "d#/value", "d#/real",
@@ -81,7 +81,7 @@ def test_a_verdict_points_to_the_goal_and_to_the_figures():
 
 
 def test_a_figure_without_a_goal_says_so():
-    found = Judge(policy()).columns("metrics", "kid", "lower", figures(value=1.0))
+    found = Judge(policy()).columns("metrics", "kid", "KID", "lower", figures(value=1.0))
     assert found == {"goal": NO_GOAL, "verdict": NO_GOAL}
 
 
@@ -90,11 +90,11 @@ def test_all_goals_are_summed_up_and_one_for_several_figures_is_met_by_all():
         policy(anatomy=goal("at least", 0.9), kid=goal("at most", 1.0), hu_w1=goal("at most", 1.0))
     )
     for key, value in (("anatomy_body", 1.0), ("anatomy_spine", 0.8), ("hu_w1", 0.5)):
-        judge.columns("metrics", key, "higher", figures(value=value))
+        judge.columns("metrics", key, key.title(), "higher", figures(value=value))
     facts, rows = judge.summary()
     assert {row["figure"]: row["verdict"].value for row in rows} == {
-        "anatomy": "not met", "hu_w1": "met", "kid": "not measured",
+        "anatomy": "not met", "hu w1": "met", "kid": "not measured",
     }  # fmt: skip
     assert (facts["goals"].value, facts["goals_met"].value) == (3, 1)
-    assert facts["goals_not_met"].value == "anatomy"
+    assert facts["goals_not_met"].value == "anatomy (Anatomy_Spine)"
     assert facts["goals_not_measured"].value == "kid"

@@ -395,10 +395,10 @@ def test_libraries_stand_beside_the_lock_and_what_is_declared_unused_is_told(roo
     assert rows["torchmetrics"]["in the lock"]["value"] == "1.9.0"
     assert rows["kornia"]["in the lock"] == "no"
     dvc, monai, thing = section["tables"]["unused"]
-    assert dvc["what it is declared for"]["value"] == "runs the stages, from outside"
+    assert dvc["what it does here"]["value"] == "runs the stages, from outside"
     assert monai["in the lock"]["sources"] == ["requirements.lock#/packages/monai"]
     assert (thing["library"], thing["in the lock"]) == ("some-thing", "no")
-    assert thing["what it is declared for"]["owner"] == "development team"
+    assert thing["what it does here"]["owner"] == "development team"
     assert "| some-thing | no | **absent**, awaiting: development team" in page
 
     lock = (root / paths.LOCK).read_text()
@@ -619,7 +619,8 @@ def test_a_missing_person_is_visible_and_awaited(clean):
     assert document["status"]["1"]["state"] == "partial"
     assert "project owner" in document["status"]["1"]["owners"]
     assert document["status"]["7"]["state"] == "awaiting"
-    assert document["status"]["9"]["state"] == "complete"
+    assert document["status"]["9"]["state"] == "not applicable"
+    assert "data version (decided by: development team)" in page
 
 
 def sign(root, number, digest):

@@ -10,9 +10,6 @@ from syda.card.render import escape, plain
 
 Fact = Mapping[str, Any]
 
-MOST = 40
-"""Lines of one table; what lies beyond is counted."""
-
 HEADINGS = {
     "crossed": "Verdicts and goals crossed",
     "values": "Measured and derived values",
@@ -194,7 +191,5 @@ def _pairs(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[st
 
 def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(map(escape, heading)) + " |", "| --- " * len(heading) + "|"]
-    lines += ["| " + " | ".join(map(escape, row)) + " |" for row in rows[:MOST]]
-    if len(rows) > MOST:
-        lines.append(f"\n{len(rows) - MOST} more; `card.json` of both has them.")
+    lines += ["| " + " | ".join(map(escape, row)) + " |" for row in rows]
     return "\n".join(lines)

@@ -111,18 +111,22 @@ def _properties(told: Document) -> list[Row]:
     numbers: list[Row] = [
         {
             "property": number["name"],
-            "training cases": told.fact("middle nine tenths, low", "numbers", i, "low"),
+            "from": told.fact("middle nine tenths, low", "numbers", i, "low"),
             "to": told.fact("middle nine tenths, high", "numbers", i, "high"),
-            "known in": told.fact("share of the cases", "numbers", i, "known"),
+            "share of training cases that have it": told.fact(
+                "share of the cases", "numbers", i, "known"
+            ),
         }
         for i, number in enumerate(told.value("numbers"))
     ]
     terms: list[Row] = [
         {
             "property": term["name"],
-            "training cases": ", ".join(term["shares"]),
-            "to": "as named",
-            "known in": told.fact("share of the cases", "terms", i, "known"),
+            "from": ", ".join(term["shares"]),
+            "to": "one of these",
+            "share of training cases that have it": told.fact(
+                "share of the cases", "terms", i, "known"
+            ),
         }
         for i, term in enumerate(told.value("terms"))
     ]

@@ -121,7 +121,11 @@ def _originals(declared: Declarations) -> Section:
             ("dataset_name", "dataset of the figures", "section 5"),
             ("ms_ssim", "MS-SSIM", "section 5, beside its real baseline"),
             ("perceptual_loss", "perceptual loss", "section 5, beside its real baseline"),
-            ("limitations", "limitations", "section 6: the default needs no GPU"),
+            (
+                "limitations",
+                "limitations",
+                "section 6: training and generation of the default need no GPU",
+            ),
         )
     ]
     return Section("C", APPENDICES["C"], tables={"originals": rows})

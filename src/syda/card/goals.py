@@ -10,8 +10,8 @@ Verdict = Literal["met", "not met", "not measured"]
 
 NO_GOAL = "no goal set"
 
-FEWEST = 0.05
-"""Probability below which chance explains a figure no more."""
+FEWEST = 0.025
+"""Probability below which chance explains a figure no more, as the privacy verdict takes it."""
 
 Figures = Mapping[str, Fact]
 """What a goal may be held to, as far as there is such a figure.
@@ -31,14 +31,17 @@ class Judge:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._verdicts: dict[tuple[Part, str], list[Fact]] = {}
+        self._verdicts: dict[tuple[Part, str], list[tuple[str, Fact]]] = {}
 
-    def columns(self, part: Part, key: str, aim: str, figures: Figures) -> dict[str, Fact | str]:
+    def columns(
+        self, part: Part, key: str, title: str, aim: str, figures: Figures
+    ) -> dict[str, Fact | str]:
         """Return the goal of a figure and the verdict, as columns of its row.
 
         Args:
             part: of the evaluation's details.
             key: of the figure there.
+            title: of the figure, for people.
             aim: ``match``, ``lower`` or ``higher``: where a good figure lies.
             figures: what there is of it on the holdout.
         """
@@ -49,7 +52,7 @@ class Judge:
         verdict, behind = _verdict(self._policy.goals(part)[name], aim, figures)
         sources = (*words.sources, *(source for fact in behind for source in fact.sources))
         fact = Fact("verdict of this figure", verdict, "derived", sources)
-        self._verdicts.setdefault((part, name), []).append(fact)
+        self._verdicts.setdefault((part, name), []).append((title, fact))
         return {"goal": words, "verdict": fact}
 
     def summary(self) -> tuple[dict[str, Fact], list[Row]]:
@@ -61,15 +64,20 @@ class Judge:
             for name in sorted(self._policy.goals(part)):
                 found = self._verdicts.get((part, name), [])
                 words, verdict = self._policy.words(part, name), _together(found)
-                behind = tuple(source for fact in found for source in fact.sources)
+                behind = tuple(source for _, fact in found for source in fact.sources)
+                failing = ", ".join(title for title, fact in found if fact.value == "not met")
+                figure = name.replace("_", " ")
                 rows.append({
-                    "figure": name,
+                    "figure": figure,
                     "of": part,
                     "goal": words,
                     "verdict": Fact("verdict", verdict, "derived", behind or words.sources),
+                    "not met by": Fact("not met by", failing, "derived", behind) if failing
+                    else "none",
                     "why": self._policy.reason(part, name),
                 })  # fmt: skip
-                by_verdict[verdict].append(name)
+                several = failing and len(found) > 1
+                by_verdict[verdict].append(f"{figure} ({failing})" if several else figure)
                 sources += behind or words.sources
         once = tuple(dict.fromkeys(sources)) or (f"{self._policy.path}#/metrics",)
         facts = {
@@ -77,19 +85,19 @@ class Judge:
             "goals_met": Fact("Goals met", len(by_verdict["met"]), "derived", once),
         }
         for verdict in ("not met", "not measured"):
-            names = ", ".join(by_verdict[verdict]) or "none of them"
+            names = ", ".join(by_verdict[verdict]) or "none"
             facts[f"goals_{verdict.replace(' ', '_')}"] = Fact(
                 f"Goals {verdict}", names, "derived", once
             )
         return facts, rows
 
 
-def _together(verdicts: Sequence[Fact]) -> Verdict:
-    """A goal for several figures is met by all of them."""
-    values = {fact.value for fact in verdicts}
+def _together(verdicts: Sequence[tuple[str, Fact]]) -> Verdict:
+    """A goal for several figures is met by all of them, each of them measured."""
+    values = {fact.value for _, fact in verdicts}
     if "not met" in values:
         return "not met"
-    return "met" if "met" in values else "not measured"
+    return "met" if values == {"met"} else "not measured"
 
 
 def _verdict(goal: Goal, aim: str, figures: Figures) -> tuple[Verdict, list[Fact]]:

@@ -101,7 +101,7 @@ def _ethics(declared: Declarations, details: Document) -> Section:
 def _consent(inputs: Inputs) -> Section:
     if inputs.artificial:
         fact = inputs.no_person(
-            "Consent", "not applicable: no person's data are in this data version"
+            "Consent", "not applicable: no person's data are in this data version", moot=DEVELOPERS
         )
     else:
         fact = inputs.declared.fact_or_absent(

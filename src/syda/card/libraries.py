@@ -27,7 +27,7 @@ CHECKLIST: dict[str, tuple[str, str]] = {
 
 BESIDE = {
     "dvc": "runs the stages, from outside",
-    "markdown-it-py": "turns this card into HTML, in the stage that it has no manifest of",
+    "markdown-it-py": "turns this card into HTML",
     "monai": "the tests' reference for metrics",
 }
 """Declared libraries that no stage before the card imports, and what they are declared for."""
@@ -112,7 +112,7 @@ def other_rows(manifests: Mapping[str, Document], lock: Document) -> list[Row]:
 
 def _unused_rows(inputs: Inputs) -> list[Row]:
     """List the libraries that the project declares and no stage imports."""
-    used, label = used_by(inputs.manifests), "what it is declared for"
+    used, label = used_by(inputs.manifests), "what it does here"
     rows: list[Row] = []
     for requirement in inputs.project.value("project", "dependencies"):
         name = canonical(name_of(requirement))

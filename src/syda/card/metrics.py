@@ -137,7 +137,8 @@ def _judged(judge: Judge, details: Document, key: str) -> dict[str, Fact | str]:
         "low": details.fact("95 % interval, low", *at, "difference", "low"),
         "high": details.fact("95 % interval, high", *at, "difference", "high"),
     }
-    return judge.columns("metrics", key, details.value("metrics", key, "aim"), figures)
+    about = details.value("metrics", key)
+    return judge.columns("metrics", key, about["title"], about["aim"], figures)
 
 
 def _title(details: Document, key: str) -> Fact:
@@ -173,7 +174,7 @@ def _unit(details: Document, *keys: str) -> Fact:
     fact = details.fact("unit", *keys)
     if fact.value != "1":
         return fact
-    return Fact("unit", "none, a bare number", "derived", fact.sources, note="the unit 1")
+    return Fact("unit", "none", "derived", fact.sources, note="the unit 1")
 
 
 def _protocol(details: Document, keys: list[str]) -> list[Row]:
@@ -212,7 +213,9 @@ def _properties(details: Document, judge: Judge) -> list[Row]:
         row["unit of the error"] = _unit(details, "properties", "figures", name, "unit")
         rank = {"value": row["rank correlation"], "real": row["rank correlation, real baseline"]}
         known = {key: fact for key, fact in rank.items() if isinstance(fact, Fact)}
-        rows.append({"property": name, **row, **judge.columns("properties", name, "higher", known)})
+        rows.append(
+            {"property": name, **row, **judge.columns("properties", name, name, "higher", known)}
+        )
     return rows
 
 
@@ -246,8 +249,9 @@ def _privacy(details: Document, judge: Judge) -> list[Row]:
             for key, label in _BY_CHANCE.items():
                 row[label] = details.fact(label, *at, key) if key in tests[name] else "not defined"
             told = {"value": "figure", "real": "their figure"} | _BY_CHANCE
+            title = details.value("privacy", "spaces", space, "title")
             known = {key: cell for key, of in told.items() if isinstance(cell := row[of], Fact)}
-            rows.append({**row, **judge.columns("privacy", name, _LEAK, known)})
+            rows.append({**row, **judge.columns("privacy", name, title, _LEAK, known)})
     return rows
 
 

@@ -36,6 +36,7 @@ class Fact:
         note: how it was computed, or what is missing.
         owner: role that owes an absent value.
         exact: whether it is shown in full, as a setting is; figures are rounded.
+        moot: role that decided that the question does not arise; the value says why.
     """
 
     label: str
@@ -46,6 +47,7 @@ class Fact:
     note: str = ""
     owner: str = ""
     exact: bool = False
+    moot: str = ""
 
     def __post_init__(self) -> None:
         if (self.kind == "absent") != (self.value is None) or (self.kind == "absent") != bool(

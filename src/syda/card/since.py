@@ -79,8 +79,8 @@ def _tables(last: Release, now: Any, metrics: Mapping[str, Any]) -> dict[str, li
     where = dict(_places(last.card.content))
     others = _other_protocols(last.details.value("metrics"), metrics)
 
-    def rows(chosen: Iterator[Change]) -> list[Row]:
-        return [_row(last, change, where) for change in chosen][:_MOST]
+    def rows(chosen: Iterator[Change], most: int | None = None) -> list[Row]:
+        return [_row(last, change, where) for change in chosen][:most]
 
     return {
         "identity": rows(c for c in found if c.field in IDENTITY),
@@ -92,8 +92,8 @@ def _tables(last: Release, now: Any, metrics: Mapping[str, Any]) -> dict[str, li
         "protocols": [
             {"key in metrics.json": key, "measured": when} for key, when in others.items()
         ],
-        "settings": rows(c for c in found if c.field.startswith("4.4.")),
-        "texts": rows(c for c in found if c.kind == "text" and c.field not in IDENTITY),
+        "settings": rows((c for c in found if c.field.startswith("4.4.")), _MOST),
+        "texts": rows((c for c in found if c.kind == "text" and c.field not in IDENTITY), _MOST),
         "owed": rows(c for c in found if c.kind == "owed"),
         "status": [
             {"section": number, "in the last release": was, "now": is_now}

@@ -153,11 +153,11 @@ class Inputs:
         """sha256 of every input by path; sign-offs, which may come later, are none."""
         return self.measured | dict(self.written)
 
-    def no_person(self, label: str, text: str) -> Fact:
-        """What follows from the patients being artificial."""
+    def no_person(self, label: str, text: str, *, moot: str = "") -> Fact:
+        """What follows from the patients being artificial; ``moot`` as :class:`Fact` has it."""
         source = self.reports["convert"].pointer("artificial")
         note = "follows from the patients of this data version being artificial"
-        return Fact(label, text, "derived", (source,), note=note)
+        return Fact(label, text, "derived", (source,), note=note, moot=moot)
 
 
 def read(root: Path, path: Path) -> Document:

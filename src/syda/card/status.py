@@ -8,7 +8,7 @@ from syda.card import signoffs
 from syda.card.schema import APPENDICES, Fact, Section
 from syda.card.signoffs import SignOff
 
-State = Literal["complete", "partial", "awaiting", "stale sign-off"]
+State = Literal["complete", "partial", "awaiting", "not applicable", "stale sign-off"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Status:
         title: of the section.
         present: number of values that are there.
         missing: those that are not.
+        moot: the only value, where that says that the section does not apply.
         digest: of the section's text, which a signer quotes.
         signed: the sign-offs of the section.
     """
@@ -28,6 +29,7 @@ class Status:
     title: str
     present: int
     missing: tuple[Fact, ...]
+    moot: Fact | None = None
     digest: str = ""
     signed: tuple[SignOff, ...] = ()
 
@@ -36,6 +38,8 @@ class Status:
         """Stale where the text has changed since a sign-off; else by how many values are there."""
         if any(self.stale(one) for one in self.signed):
             return "stale sign-off"
+        if self.moot:
+            return "not applicable"
         if not self.missing:
             return "complete"
         return "partial" if self.present else "awaiting"
@@ -58,6 +62,8 @@ class Status:
 
     @property
     def _filled(self) -> str:
+        if self.moot:
+            return f"{self.moot.value} (decided by: {self.moot.moot})"
         if not self.missing:
             return "complete"
         who = ", ".join(self.owners)
@@ -100,7 +106,8 @@ def of_sections(sections: Sequence[Section]) -> list[Status]:
 def _status(section: Section, facts: Iterable[Fact]) -> Status:
     facts = list(facts)
     missing = tuple(fact for fact in facts if fact.kind == "absent")
-    return Status(section.number, section.title, len(facts) - len(missing), missing)
+    moot = facts[0] if len(facts) == 1 and facts[0].moot else None
+    return Status(section.number, section.title, len(facts) - len(missing), missing, moot)
 
 
 def signed(

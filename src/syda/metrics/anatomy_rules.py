@@ -127,7 +127,7 @@ class AnatomyRule:
                 **{f"{name}_at_least": limit for name, limit in rule.at_least.items()},
                 **{f"{name}_at_most": limit for name, limit in rule.at_most.items()},
                 "coarse_grid": outline.COARSE,
-                "limits": "set on phantoms and four real abdominal scans, on no synthetic volume",
+                "limits": "set on phantoms and four public scans of people, on nothing synthetic",
                 "interval": kept.INTERVAL,
             },
         )

@@ -44,6 +44,11 @@ class Estimate:
         """Standard deviation of the bootstrap replicates."""
         return float(self.replicates.std(ddof=1))
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval, see :func:`interval`."""
+        return interval(self.value, self.replicates)
+
     def listed(self, values: Floats, pairs: "Pairs", names: Sequence[str]) -> "Estimate":
         """Return the estimate with every pair of a cohort and its value by name."""
         rows = zip(pairs.first, pairs.second, values, strict=True)
@@ -52,7 +57,7 @@ class Estimate:
 
     def detail(self) -> dict[str, Any]:
         """Everything but the replicates, for ``details.json``."""
-        low, high = interval(self.value, self.replicates)
+        low, high = self.interval
         return {
             "value": rounded(self.value),
             "standard_error": rounded(self.standard_error),
@@ -71,10 +76,16 @@ class Figure:
     synthetic: Estimate
     real: Estimate
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the difference, see :func:`interval`."""
+        difference = self.synthetic.value - self.real.value
+        return interval(difference, self.synthetic.replicates - self.real.replicates)
+
     def summary(self) -> dict[str, float | int]:
         """The figure in seven numbers; ``difference`` is synthetic - real."""
         difference = self.synthetic.value - self.real.value
-        low, high = interval(difference, self.synthetic.replicates - self.real.replicates)
+        low, high = self.interval
         return {
             "synthetic": rounded(self.synthetic.value),
             "real": rounded(self.real.value),

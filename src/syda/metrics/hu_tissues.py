@@ -88,7 +88,8 @@ TISSUES = (
 class TissueHu:
     """Where a tissue lies in the pooled histogram of the bodies, beside the real one.
 
-    A figure at a limit of the band: the histogram has no peak in it, or no voxel at all.
+    A figure at a limit of the band: the histogram has no peak in it. A volume without a voxel in
+    the band shows nothing and does not count.
     """
 
     def __init__(self, within: Interior, tissue: Tissue) -> None:
@@ -129,14 +130,15 @@ class TissueHu:
         )
 
     def _rows(self, hu: Floats) -> Floats:
-        """``[V, band]`` shares, smoothed."""
+        """``[V, band]`` shares, smoothed; NaN where a volume has no voxel in the band."""
         low, high = (
             end - self._interior.grid.window_min for end in self._band(self._interior.grid)
         )
         band = slice(low, high + 1)
+        none = hu[:, band].sum(axis=1) == 0
         if self._tissue.sigma:
             hu = ndimage.gaussian_filter1d(hu, self._tissue.sigma, axis=1, mode="constant")
-        return hu[:, band]
+        return np.where(none[:, None], np.nan, hu[:, band])
 
     def _band(self, grid: Grid) -> tuple[int, int]:
         """The tissue's limits within the window."""

@@ -4,14 +4,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from syda.metrics.cohorts import Cohort, Sampling
+import numpy as np
+
+from syda.metrics.cohorts import Cohort, Floats, Sampling
 from syda.metrics.estimate import Estimate, Figure, rounded
 from syda.metrics.outline import Mask
 
 Measured = Mapping[str, float | None]
 """Name of what a rule looks at to what a volume has; None where the volume has no body."""
 
-INTERVAL = "1.96 standard deviations of the Bayesian bootstrap of patients, Jeffreys' prior"
+INTERVAL = "middle 95 % of the Bayesian bootstrap of patients, Jeffreys' prior"
+
+
+class Share(Estimate):
+    """A share of volumes, whose interval stays between 0 and 1."""
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval: percentiles of the replicates, up to the share itself at 0 and 1.
+
+        Source: Brown, Cai and DasGupta, Statistical Science 16(2), 2001, section 3.1.3.
+        """
+        return _middle(self.value, self.replicates)
+
+
+def _middle(value: float, replicates: Floats) -> tuple[float, float]:
+    low, high = np.percentile(replicates, [2.5, 97.5])
+    return rounded(min(low, value)), rounded(max(high, value))
 
 
 @dataclass(frozen=True)
@@ -41,7 +60,7 @@ class Verdicts:
         generator = sampling.generator("half volumes", self.cohort.label)
         keeps, breaks = generator.gamma(0.5, size=(2, len(weights)))
         replicates = (weights @ self.kept + keeps) / (weights.sum(axis=1) + keeps + breaks)
-        return Estimate(float(self.kept.mean()), replicates, len(self.kept))
+        return Share(float(self.kept.mean()), replicates, len(self.kept))
 
     def failing(self) -> dict[str, dict[str, float | None]]:
         """Name to what was measured, for the volumes that break the rule."""
@@ -61,6 +80,12 @@ class KeptFigure(Figure):
     """
 
     failing: Mapping[str, Mapping[str, Measured]]
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the difference: percentiles of the replicates' differences."""
+        replicates = self.synthetic.replicates - self.real.replicates
+        return _middle(self.synthetic.value - self.real.value, replicates)
 
     def detail(self) -> dict[str, Any]:
         """Both estimates, and the volumes that fail by name, for ``details.json``."""

@@ -53,9 +53,15 @@ class History:
         return found.decode().strip() if found else None
 
     def uncommitted(self) -> list[str]:
-        """Return what is not as the commit that is checked out has it: paths from the root."""
+        """Return what is not as the commit that is checked out has it: paths from the root.
+
+        Raises:
+            UsageError: git cannot tell.
+        """
         told = self._git("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
-        return [entry[3:] for entry in (told or b"").decode(errors="replace").split("\0") if entry]
+        if told is None:
+            raise UsageError("git cannot tell what is changed here: `git status` says why")
+        return [entry[3:] for entry in told.decode(errors="replace").split("\0") if entry]
 
     def _holds(self, commit: str, files: Mapping[str, str]) -> bool:
         listed = self._git("ls-tree", "-r", "-z", commit, "--", *files) or b""
