@@ -36,7 +36,7 @@ def verdict(one, aim="lower", **values):
         ("times real at least", 0.5, {"value": 1.0, "real": 2.0}, {"value": 0.9, "real": 2.0}),
         ("at most", 2.0, {"value": 2.0}, {"value": 2.1}),
         ("at least", 0.5, {"value": 0.5}, {"value": 0.4}),
-        ("chance", None, {"p": 0.05}, {"p": 0.049}),
+        ("chance", None, {"p": 0.025}, {"p": 0.024}),
     ],
 )
 def test_each_rule_on_both_sides_of_its_bound(rule, bound, met, not_met):

@@ -33,10 +33,8 @@ def measured(as_cohort: Callable[..., Cohort]) -> Callable[..., dict[str, dict[s
         splits = {split: as_cohort(split, real) for split in ("train", "holdout")}
         cohorts = Cohorts(as_cohort("synthetic", synthetic), splits)
         within = Interior(GRID)
-        return {
-            tissue.key: TissueHu(within, tissue).measure(cohorts, SAMPLING)["holdout"].summary()
-            for tissue in TISSUES
-        }
+        found = {t.key: TissueHu(within, t).measure(cohorts, SAMPLING) for t in TISSUES}
+        return {key: figures["holdout"].summary() for key, figures in found.items() if figures}
 
     return measure
 
@@ -66,13 +64,13 @@ def test_one_tissue_that_is_off_shows_by_how_much(
     assert found[TISSUES[tissue].key]["difference_low"] > 15
 
 
-def test_a_tissue_that_is_not_there_lies_at_its_limit(
+def test_a_tissue_that_is_not_there_has_no_figure(
     measured: Callable[..., dict[str, dict[str, float]]],
 ) -> None:
     soft = volumes(4, 0, {50.0: 12})
     found = measured(soft, volumes(4, 1, KNOWN))
-    assert found[LUNG.key]["synthetic"] == -950
-    assert found[BONE.key]["synthetic"] == 150
+    assert LUNG.key not in found
+    assert BONE.key not in found
     assert found[SOFT.key]["synthetic"] == pytest.approx(50, abs=3)
 
 
@@ -93,5 +91,5 @@ def test_a_tissue_outside_the_window_has_no_figure(as_cohort: Callable[..., Coho
     images = volumes(2, 0, KNOWN)
     cohorts = Cohorts(as_cohort("synthetic", images), {"train": as_cohort("train", images)})
     within = Interior(Grid(16, -160, 240))
-    measured = [TissueHu(within, tissue).measure(cohorts, SAMPLING) for tissue in TISSUES]
-    assert [bool(figures) for figures in measured] == [False, True, True, True]
+    measured = [TissueHu(within, tissue).measure(cohorts, SAMPLING) for tissue in TISSUES[:3]]
+    assert [bool(figures) for figures in measured] == [False, True, True]
