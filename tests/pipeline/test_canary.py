@@ -299,7 +299,9 @@ def test_no_trace_up_to_the_card(root, workspace):
     workspace(TINY | TINIER)
     data_half(root)
     (root / "model_card").mkdir()
-    for name in (paths.DECLARED, paths.SIGNOFFS, paths.LOCK, paths.PROJECT):
+    (root / paths.RELEASES).mkdir()
+    written = (paths.DECLARED, paths.SIGNOFFS, paths.POLICY)
+    for name in (*written, paths.LOCK, paths.PROJECT):
         (root / name).write_bytes((REPOSITORY / name).read_bytes())
     stages = "train", "generate", "validate synthetic", "evaluate", "gallery", "card"
     for stage in stages:
