@@ -26,7 +26,6 @@ from syda.volume.model_space import ModelSpace
 SPACE = ModelSpace(16, 1.5, -1000, 1000)
 OF_VOXELS = {
     "hu_w1",
-    "hu_peak_lung_s5",
     "hu_peak_fat_s5",
     "hu_peak_soft_s5",
     "hu_median_bone_150",
