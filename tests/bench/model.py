@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import torch
@@ -303,7 +304,7 @@ def aims(side: int, raced: dict[str, tuple[str, Times]]) -> list[str]:
     return lines
 
 
-def one_sample(channels: Sequence[int]) -> dict[str, float]:
+def one_sample(channels: Sequence[int]) -> dict[str, Any]:
     """What ``bench.sample`` finds, in a process of its own.
 
     Raises:
@@ -312,7 +313,7 @@ def one_sample(channels: Sequence[int]) -> dict[str, float]:
     command = [sys.executable, "-m", "bench.sample", *map(str, channels)]
     env = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}"}
     done = subprocess.run(command, env=env, cwd=ROOT, check=True, stdout=subprocess.PIPE)
-    found: dict[str, float] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
@@ -378,8 +379,8 @@ def page(plan: Plan, gpu: torch.device) -> str:
         "trains discriminator and generator. The average step is what a training pays: SYDA's",
         f"penalties, R1 and path length, come every {recipe_of(plan.gpu).r1_interval} steps, the "
         "plain one's at each. SYDA",
-        "trains and samples in the precision of params.yaml, penalties aside, and samples one",
-        "volume at a time. The grouped convolution is the same network with the other form of",
+        f"trains and samples in {sample['precision']} on this CPU, penalties aside, one sample",
+        "at a time. The grouped convolution is the same network with the other form of",
         "modulation. The plain 3D StyleGAN2 of equal width follows the papers: grouped",
         "convolution, contiguous memory, float32, trilinear upsampling, a strided blur, synthetic",
         "volumes anew for each side; its forward pass is SYDA's for the same weights",
@@ -388,8 +389,8 @@ def page(plan: Plan, gpu: torch.device) -> str:
         *tables,
         f"## One sample at {side}^3",
         "",
-        f"CPU, feature maps {', '.join(map(str, plan.sample))}, bfloat16, from seed to HU: "
-        f"{sample['wall_s']:.3g} s,",
+        f"CPU, feature maps {', '.join(map(str, plan.sample))}, "
+        f"{sample['precision']}, from seed to HU: {sample['wall_s']:.3g} s,",
         f"{sample['cpu_s']:.3g} s of CPU; the first one of a process {sample['first_s']:.3g} s. "
         f"Peak memory of that process {sample['memory_mb']:.0f} MB.",
         "",

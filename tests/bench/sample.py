@@ -12,6 +12,7 @@ import time
 import torch
 
 from syda.model.conditions import Conditions, measure
+from syda.model.device import named, type_of_maps
 from syda.model.generator import Generator
 from syda.model.synthesis import START
 from syda.sampling.sampler import Sampler
@@ -30,7 +31,7 @@ def main(channels: list[int]) -> None:
     side = START * 2 ** (len(channels) - 1)
     space, none = ModelSpace(side, 1.5, -1000, 1000), Conditions((), (), ())
     sizes = measure([{EFFECTIVE_SPACING: space.effective_spacing(side)}], [EFFECTIVE_SPACING])
-    sampler = Sampler(generator, space, sizes, none, torch.bfloat16)
+    sampler = Sampler(generator, space, sizes, none, type_of_maps("auto", torch.device("cpu")))
     walls, cpus = [], []
     for seed in range(1 + RUNS):
         wall, cpu = time.perf_counter(), time.process_time()
@@ -38,6 +39,7 @@ def main(channels: list[int]) -> None:
         walls.append(time.perf_counter() - wall)
         cpus.append(time.process_time() - cpu)
     found = {
+        "precision": named(sampler.dtype),
         "first_s": walls[0],
         "wall_s": statistics.median(walls[1:]),
         "cpu_s": statistics.median(cpus[1:]),

@@ -37,6 +37,7 @@ def root(workspace):
             "generate.seed": 7,
             "generate.count": 3,
             "generate.export": 2,
+            "generate.precision": "bfloat16",
             "generate.gate": OPEN_GATE,
         }
     )

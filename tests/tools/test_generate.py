@@ -28,12 +28,12 @@ def names(folder):
 
 @pytest.fixture
 def params(tmp_path, repository):
-    """Write a params.yaml elsewhere: the repository's with another gate; return its path."""
+    """Write a params.yaml elsewhere, with another gate and precision; return its path."""
 
     def write(gate):
         yaml = YAML()
         document = yaml.load((repository / "params.yaml").read_text(encoding="utf-8"))
-        document["generate"]["gate"] = gate
+        document["generate"] |= {"gate": gate, "precision": "bfloat16"}
         path = tmp_path / "settings" / "params.yaml"
         path.parent.mkdir(exist_ok=True)
         yaml.dump(document, path)

@@ -13,11 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from syda.dicom import synthetic
 from syda.dicom.writer import SeriesDescription, write_series
 from syda.model.conditions import Conditions
+from syda.model.device import Precision, named, type_of_maps
 from syda.runtime import progress
 from syda.runtime.outputs import write_json
 from syda.sampling import asked, weights
@@ -75,12 +74,12 @@ class Order:
     properties: Mapping[str, asked.Asked]
 
 
-def source(folder: Path, precision: str, code_sha256: str) -> Source:
+def source(folder: Path, precision: Precision, code_sha256: str) -> Source:
     """Load weights for drawing.
 
     Args:
         folder: of the weights.
-        precision: float32 or bfloat16.
+        precision: as params.yaml has it.
         code_sha256: of the caller and what it leads to.
 
     Raises:
@@ -92,9 +91,10 @@ def source(folder: Path, precision: str, code_sha256: str) -> Source:
         ModelSpace(**description.ct),
         Conditions.from_json(description.sizes),
         Conditions.from_json(description.conditions),
-        getattr(torch, precision),
+        type_of_maps(precision, generator.w_average.device),
     )
-    return Source(sampler, weights.digest(folder), description.data, precision, code_sha256)
+    used = named(sampler.dtype)
+    return Source(sampler, weights.digest(folder), description.data, used, code_sha256)
 
 
 def produce(

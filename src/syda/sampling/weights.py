@@ -41,6 +41,7 @@ class Description:
         conditions: the properties that it is given (:mod:`syda.model.conditions`), as statistics.
         data: ``version``, ``index_sha256`` and ``training_cases`` of the records.
         images_seen: images that the training showed.
+        precision: of the feature maps in it; empty where it is not known.
         encoder: ``architecture``, keyword arguments of :class:`~syda.model.encoder.Encoder`,
             ``images`` drawn to train it, and ``unexplained``, the share of the variance of styles
             that it misses on further ones. Empty where there is none.
@@ -52,6 +53,7 @@ class Description:
     conditions: dict[str, Any]
     data: dict[str, Any]
     images_seen: int
+    precision: str = ""
     encoder: dict[str, Any] = field(default_factory=dict)
 
 

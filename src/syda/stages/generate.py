@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import Field
 
 from syda import paths
-from syda.params import Precision, Section, load
+from syda.model.device import Precision
+from syda.params import Section, load
 from syda.runtime import manifest, progress, stage
 from syda.runtime.outputs import replace_folder
 from syda.sampling import asked, export

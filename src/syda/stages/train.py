@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Self
@@ -12,8 +12,9 @@ from pydantic import Field, model_validator
 
 from syda import paths
 from syda.errors import CheckFailed, UsageError
-from syda.model import conditions
-from syda.params import Precision, Section, load
+from syda.model import conditions, device
+from syda.model.device import Precision
+from syda.params import Section, load
 from syda.records.reader import read_split
 from syda.records.writer import INDEX
 from syda.runtime import progress, stage
@@ -129,6 +130,14 @@ class Params(Section):
             raise ValueError("needs coarse_images < images and log_images <= images")
         return self
 
+    def type_of_maps(self) -> torch.dtype:
+        """Of this training, here."""
+        return device.type_of_maps(self.precision, device.present())
+
+    def here(self) -> list[str]:
+        """What the weights depend on of the machine: kind of device, type of feature maps."""
+        return [device.present().type, device.named(self.type_of_maps())]
+
     def recipe(self) -> Recipe:
         """What the training needs to know of this."""
         plain = self.model_dump(exclude={"augment", "precision", "pictures", "encoder"})
@@ -140,7 +149,7 @@ class Params(Section):
             augment_target=self.augment.target,
             augment_images=self.augment.images,
             augment_limit=self.augment.limit,
-            bfloat16=self.precision == "bfloat16",
+            bfloat16=self.type_of_maps() is torch.bfloat16,
         )
 
     def encoder_recipe(self) -> EncoderRecipe:
@@ -151,7 +160,7 @@ class Params(Section):
             ridge=self.encoder.ridge,
             batch=self.batch,
             property_dropout=self.property_dropout,
-            dtype=getattr(torch, self.precision),
+            dtype=self.type_of_maps(),
         )
 
 
@@ -186,6 +195,11 @@ def run(root: Path) -> None:
         params=told,
     )
     with frame if place.first else nullcontext():
+        if own.precision == "bfloat16" and not device.computes_in_bfloat16(device.present()):
+            progress.say(
+                "warning: train.precision=bfloat16: this machine does not compute in it and takes "
+                "up to 200 times as long; auto takes float32 here"
+            )
         cube = {key: getattr(ct, key) for key in ("size", "spacing_mm", "window_min", "window_max")}
         space = ModelSpace(**cube)
         records = read_split(root / paths.RECORDS, "train", ct.spacing_mm)
@@ -199,7 +213,7 @@ def run(root: Path) -> None:
             "index_sha256": digest_file(root / paths.RECORDS / INDEX),
             "training_cases": len(scans.images),
         }
-        checkpoints = Checkpoints(root / paths.CHECKPOINTS / _fingerprint(told, source))
+        checkpoints = Checkpoints(root / paths.CHECKPOINTS / _fingerprint(told, source, own.here()))
         if place.first:
             checkpoints.discard_others()
         tracker = Tracker(
@@ -222,6 +236,7 @@ def run(root: Path) -> None:
             known.to_json(),
             source,
             game.images_seen,
+            device.named(own.type_of_maps()),
             {
                 "architecture": inverse.architecture,
                 "images": own.encoder.images,
@@ -237,8 +252,9 @@ def run(root: Path) -> None:
         checkpoints.clear()
 
 
-def _fingerprint(told: Mapping[str, Section | dict[str, Any]], source: Mapping[str, object]) -> str:
+def _fingerprint(
+    told: Mapping[str, Section | dict[str, Any]], source: Mapping[str, object], here: Sequence[str]
+) -> str:
     """Digest of what decides the weights: a checkpoint of anything else is of no use."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    decides = {**made_by("train", told), "source": dict(source), "device": device}
+    decides = {**made_by("train", told), "source": dict(source), "here": here}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()

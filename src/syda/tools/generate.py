@@ -10,6 +10,7 @@ from pathlib import Path
 
 from syda import paths
 from syda.errors import UsageError
+from syda.model.device import Precision
 from syda.params import load
 from syda.runtime import manifest, progress
 from syda.runtime.outputs import replace_folder
@@ -20,7 +21,7 @@ from syda.stages.generate import Params
 
 _LARGEST_SEED = 2**63 - 1
 _MOST_VOLUMES = 1_000_000
-_NO_PARAMS_PRECISION = "float32"  # any weights, on any machine
+_NO_PARAMS_PRECISION: Precision = "float32"  # any weights, on any machine
 
 
 def run(

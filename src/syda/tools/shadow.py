@@ -24,9 +24,10 @@ from syda.dicom.writer import write_series
 from syda.errors import CheckFailed, UsageError
 from syda.figures.planes import Column, draw
 from syda.model.conditions import Conditions, Value
+from syda.model.device import Precision, named, type_of_maps
 from syda.model.encoder import Encoder
 from syda.params import Params as AllParams
-from syda.params import Precision, Section, load
+from syda.params import Section, load
 from syda.runtime import manifest, progress
 from syda.runtime.outputs import replace_folder, scratch_folder, write_json, write_text
 from syda.sampling import projection, weights
@@ -254,7 +255,7 @@ def _load(folder: Path, precision: Precision) -> Model:
         ModelSpace(**description.ct),
         Conditions.from_json(description.sizes),
         Conditions.from_json(description.conditions),
-        getattr(torch, precision),
+        type_of_maps(precision, generator.w_average.device),
     )
     encoder = weights.load_encoder(folder, description)
     return Model(sampler, encoder, description.data, weights.digest(folder))
@@ -332,7 +333,7 @@ def _write(
             "properties": {"asked": made.told, "measured": asdict(properties.measure(volume))},
             "voxels_sha256": digest,
             "weights_sha256": model.sha256,
-            "precision": own.precision,
+            "precision": named(model.sampler.dtype),
             "code_sha256": manifest.code_digest_from(__name__),
             "data": model.data,
         },

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from syda.model.conditions import Conditions
+from syda.model.device import present
 from syda.model.encoder import Encoder
 from syda.model.generator import Generator
 from syda.runtime import progress
@@ -95,7 +96,7 @@ def _drawn(
     rng: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
     """What the encoder reads of each volume, and the part of w that no property decides."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = present()
     generator = generator.to(device)
     features: list[Tensor] = []
     styles: list[Tensor] = []

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from pydantic import Field, JsonValue
 
 from syda import paths
@@ -153,7 +152,7 @@ def _identity(root: Path, params: AllParams, own: Params) -> str:
         "records": manifest.digest_file(root / paths.RECORDS / INDEX),
         "code": manifest.code_digest_from(__name__),
         "libraries": manifest.direct_dependencies(),
-        "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "here": params.section("train", train.Params).here(),
         "train": params.section("train", train.Params).model_dump(mode="json"),
         "ct": params.ct.model_dump(mode="json"),
         "model": params.model.model_dump(mode="json"),
