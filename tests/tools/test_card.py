@@ -235,7 +235,7 @@ def test_revisions_are_compared(root, monkeypatch):
     told = call(root, monkeypatch, "diff", "HEAD~1", "HEAD")
     assert rf"| 1.report\_version | {before['report_version']['value']} | 9.9 |" in told
     assert "### Status" not in told
-    with pytest.raises(UsageError, match="nosuch: git knows no such branch"):
+    with pytest.raises(UsageError, match=r"nosuch: git knows no .*; nor is it a release \(none\)"):
         card.diff(root, "nosuch", None)
     with pytest.raises(UsageError, match=r"HEAD~2: has no model_card/card\.json"):
         card.diff(root, "HEAD~2", None)

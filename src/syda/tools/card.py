@@ -321,7 +321,11 @@ def _card_of(root: Path, name: str | None) -> Document:
     released = paths.RELEASES / name / paths.CARD_JSON
     if releases.VERSION.fullmatch(name) and (root / released).is_file():
         return _known(sources.read(root, released))
-    data = History(root).content(name, paths.CARD_JSON.as_posix())
+    try:
+        data = History(root).content(name, paths.CARD_JSON.as_posix())
+    except UsageError as error:
+        known = ", ".join(releases.versions(root, paths.RELEASES)) or "none"
+        raise UsageError(f"{error}; nor is it a release ({known})") from error
     return _known(sources.parse(data, f"{paths.CARD_JSON} of {name}"))
 
 
