@@ -23,7 +23,7 @@ def folder(tmp_path):
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter)
     description = weights.Description(
-        generator.architecture, CT, SIZES, NONE, {"version": "v0"}, images_seen=8
+        generator.architecture, CT, SIZES, NONE, {"version": "v0"}, 8, "float32"
     )
     weights.save(tmp_path, generator, description)
     return tmp_path
@@ -32,6 +32,7 @@ def folder(tmp_path):
 def test_round_trip(folder, tmp_path_factory):
     generator, description = weights.load(folder)
     assert description.sizes["numbers"] == SIZES["numbers"]
+    assert (description.images_seen, description.precision) == (8, "float32")
     assert not generator.training
     again = tmp_path_factory.mktemp("again")
     weights.save(again, generator, description)

@@ -20,6 +20,8 @@ from safetensors.torch import load_file
 
 from syda import paths
 from syda.errors import CheckFailed, ParamsError, UsageError
+from syda.model import device
+from syda.model.device import named, present, type_of_maps
 from syda.sampling import weights
 from syda.stages import train
 from syda.training.devices import Place
@@ -83,6 +85,7 @@ def test_released_weights_load_and_are_the_generators_alone(trained):
     assert {name.split(".")[0] for name in stored} == {"mapping", "synthesis", "w_average"}
     assert stored["w_average"].any()
     assert description.images_seen == 12
+    assert description.precision == named(type_of_maps("auto", present()))
     assert {path.name for path in (trained / "data/weights").iterdir()} == {
         "generator.safetensors",
         "generator.json",
@@ -203,6 +206,28 @@ def test_unknown_and_wrong_parameters_are_named(root, with_params):
     with_params(TINY | {"train.batch": 0, "train.precision": "float16"})
     with pytest.raises(ParamsError, match=r"(?s)train\.batch.*train\.precision"):
         train.run(root)
+
+
+def test_bfloat16_where_the_machine_is_slow_in_it_is_warned_of(
+    root, with_params, monkeypatch, capfd
+):
+    monkeypatch.setattr(device, "computes_in_bfloat16", lambda _: False)
+    for precision, warned in (("bfloat16", True), ("auto", False)):
+        with_params(TINY | {"train.precision": precision, "train.images": 8})
+        train.run(root)
+        assert (
+            "warning: train.precision=bfloat16: this machine" in capfd.readouterr().err
+        ) is warned
+
+
+def test_a_checkpoint_of_another_precision_is_not_gone_on_from(root, with_params, monkeypatch):
+    with_params(TINY)
+    ends = []
+    for native in (True, False):
+        monkeypatch.setattr(device, "computes_in_bfloat16", lambda _, native=native: native)
+        own = train.load(root).section("train", train.Params)
+        ends.append(train._fingerprint({"train": own}, {}, own.here()))
+    assert ends[0] != ends[1]
 
 
 def test_a_property_that_no_case_has_is_one_line(root, with_params):

@@ -50,7 +50,7 @@ def release(folder, data):
     told = {"architecture": encoder.architecture, "images": 60, "unexplained": missed}
     folder.mkdir(parents=True)
     description = weights.Description(
-        generator.architecture, CT, sizes.to_json(), KNOWN.to_json(), data, 8, told
+        generator.architecture, CT, sizes.to_json(), KNOWN.to_json(), data, 8, encoder=told
     )
     weights.save(folder, generator, description)
     weights.save_encoder(folder, encoder)
