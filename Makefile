@@ -17,7 +17,7 @@ SCALE_gpu-128 := \
 	-S train.checkpoint_images=20000 -S train.log_images=2000 -S train.pictures=20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all check check-git check-data verify release ci hooks report format \
+.PHONY: help setup run test test-exhaustive test-all check check-git check-data verify release ci hooks report format \
 	expectations bench ui
 
 help:  ## list the targets
@@ -54,6 +54,9 @@ PYTEST := OMP_NUM_THREADS=1 pytest --numprocesses auto --maxprocesses 8 --dist l
 
 test: setup  ## run the tests, one small pipeline from end to end included
 	$(PYTEST) -m "not exhaustive"
+
+test-exhaustive: setup  ## run the others: kills, full disks, planted faults and persons, two clones
+	$(PYTEST) -m exhaustive
 
 test-all: setup  ## run every test
 	$(PYTEST)

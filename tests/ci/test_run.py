@@ -9,7 +9,7 @@ import pytest
 
 RUN = Path(__file__).parents[2] / ".ci/run"
 TOOLS = {"dciodvfy": "dicom3tools", "chromium": "chromium"}
-TARGETS = ["setup", "check", "check-git", "test-all", "verify", "check-data"]
+TARGETS = ["setup", "check", "check-git", "test", "verify", "check-data", "test-exhaustive"]
 
 MAKE = """#!/bin/sh
 echo "$1" >> ../made
@@ -76,6 +76,12 @@ def test_a_failed_section_turns_it_red_and_the_others_still_run(ci, target):
     assert f"`make {target}` ended with exit code 1" in line
 
 
+def test_on_a_slow_machine_the_exhaustive_tests_are_left_out_and_that_is_said(ci):
+    made, output = ci(SYDA_CI_PATIENCE="0")
+    assert made == TARGETS[:-1]
+    assert "LEFT OUT  exhaustive tests: 0 s are over, of 0; `make test-exhaustive`" in output
+
+
 def test_nothing_runs_without_the_install(ci):
     made, output = ci(code=1, FAILS="setup")
     assert made == ["setup"]
@@ -83,7 +89,7 @@ def test_nothing_runs_without_the_install(ci):
 
 
 def test_a_section_that_changes_the_checkout_turns_it_red(ci):
-    _, output = ci(code=1, MAKES_LITTER="test-all")
+    _, output = ci(code=1, MAKES_LITTER="test")
     assert "checkout left as it was" in failed(output)[0]
     assert "not as it was before: ?? litter" in output
 
