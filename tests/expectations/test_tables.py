@@ -48,6 +48,17 @@ def test_figures_are_numpys_whatever_the_type(tmp_path, dtype):
     assert row.air_share == (as_stored < -900).mean()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_standard_deviation_does_not_depend_on_the_order_of_a_sum(tmp_path, seed):
+    """Which differs between CPUs, by the width of their vectors."""
+    voxels = np.random.default_rng(seed).normal(-300, 400, (23, 29, 31)).astype(np.int16)
+    row, reversed_ = (
+        tables.nifti_row(save(tmp_path / f"{sign}.nii.gz", sign * voxels), WINDOW)
+        for sign in (1, -1)
+    )
+    assert row.std_hu == reversed_.std_hu
+
+
 @pytest.mark.parametrize("far", [32767, 32768, -32768, -32769, 1e300])
 def test_whole_numbers_of_any_size_in_a_float_file_are_counted(tmp_path, far):
     voxels = np.random.default_rng(0).integers(-1000, 1000, (5, 6, 7)).astype(np.float64)

@@ -5,6 +5,7 @@ that cannot be read is a row too, with the reason in ``fault`` and nothing measu
 """
 
 import hashlib
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -164,13 +165,14 @@ def _intensities(voxels: NDArray[Any], window: tuple[int, int]) -> dict[str, Any
         return found
     exponent = int(np.frexp(np.abs(levels).max())[1])
     scaled = np.ldexp(levels, -exponent)  # exactly, so that no square leaves the range of float64
-    mean = (scaled @ counts) / total
+    mean = math.fsum(scaled * counts) / total  # exact sums: the same on every CPU
+    variance = math.fsum((scaled - mean) ** 2 * counts) / total
     return found | {
         "hu_min": float(levels[0]),
         "hu_max": float(levels[-1]),
         "hu_p0_5": _percentile(levels, counts, 0.5),
         "hu_p99_5": _percentile(levels, counts, 99.5),
-        "std_hu": float(np.ldexp(np.sqrt((scaled - mean) ** 2 @ counts / total), exponent)),
+        "std_hu": math.ldexp(math.sqrt(variance), exponent),
         "air_share": int(counts[levels < AIR_HU].sum()) / total,
         "below_window_share": int(counts[levels < window[0]].sum()) / total,
         "above_window_share": int(counts[levels > window[1]].sum()) / total,
