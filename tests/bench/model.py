@@ -1,8 +1,9 @@
 """``make bench``: a training step and a sample of SYDA's networks beside other ways to write them.
 
 Writes reports/benchmarks/model.md; ``--quick`` prints a page of tiny sizes instead. Figures are
-medians of rounds in which every contender runs once, in turn, in one process, after a round that
-does not count: a noisy machine slows them all.
+medians of rounds in which every contender runs once, in turn, after a round that does not count: a
+noisy machine slows them all. On the CPU each has a process of its own, whose memory nobody else has
+cut into pieces.
 """
 
 import json
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from syda.model import modulated_conv
+from syda.model import memory, modulated_conv
 from syda.model.conditions import Value, measure
 from syda.model.discriminator import Discriminator
 from syda.model.generator import Generator
@@ -42,6 +43,7 @@ REPORT = ROOT / "reports" / "benchmarks" / "model.md"
 PATH_WEIGHT = 2.0
 """params.yaml turns path-length regularisation off at 32^3; the scale gpu-128 has this."""
 FIGURES = ("step", "penalised", "sample")
+SERVE = "--serve"
 
 PLAIN_AIM, SAMPLE_AIM, CONVOLUTION_AIM = 3.0, 15.0, 0.5
 
@@ -82,6 +84,72 @@ class Contender:
     title: str
     work: dict[str, Callable[[], object]]
     interval: int
+
+    @property
+    def figures(self) -> list[str]:
+        """What is measured, in order."""
+        return list(self.work)
+
+    def seconds(self, figure: str) -> float:
+        """Run it once; on the wall."""
+        start = time.perf_counter()
+        self.work[figure]()
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()
+        return time.perf_counter() - start
+
+
+def environment() -> dict[str, str]:
+    """Of a process that runs a module of this folder."""
+    return {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}"}
+
+
+class Apart:
+    """A contender in a process of its own, used as if it were here.
+
+    Args:
+        name: of the contender, see :func:`contender`.
+        size: of its networks.
+    """
+
+    def __init__(self, name: str, size: Size) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.model", SERVE, name, json.dumps(asdict(size))],
+            env=environment(),
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.title, self.figures, self.interval = self._read()
+
+    def seconds(self, figure: str) -> float:
+        """Run it once; on the wall."""
+        assert self._process.stdin is not None
+        print(figure, file=self._process.stdin, flush=True)
+        seconds: float = self._read()
+        return seconds
+
+    def _read(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"bench: {self._process.args} ended with {self._process.wait()}")
+        return json.loads(line)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+def serve(name: str, size: Size) -> None:
+    """Build a contender and run the figure that each line names, for as long as there are any."""
+    if name != "plain":
+        memory.keep()  # as every stage with these networks does
+    own = contender(name, size, torch.device("cpu"))
+    print(json.dumps((own.title, own.figures, own.interval)), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(own.seconds(line.strip())), flush=True)
 
 
 @dataclass(frozen=True)
@@ -211,56 +279,49 @@ def convolutions(of: Contender, device: torch.device) -> Contender:
     return Contender("SYDA's convolutions alone", work, of.interval)
 
 
-def contenders(size: Size, device: torch.device) -> dict[str, Contender]:
-    """All that are compared; the plain one in float32 is no contender on a GPU."""
+def contender(name: str, size: Size, device: torch.device) -> Contender:
+    """Build one of them: ``syda``, ``grouped``, ``plain`` or ``convolutions``."""
     torch.manual_seed(0)
+    if name == "plain":
+        return plain_stylegan(size, device)
+    if name == "grouped":
+        return syda("SYDA, grouped convolution", plain.grouped_conv3d, size, device)
     ours = syda("SYDA", modulated_conv.modulated_conv3d, size, device)
-    found = {
-        "syda": ours,
-        "grouped": syda("SYDA, grouped convolution", plain.grouped_conv3d, size, device),
-    }
-    if device.type == "cpu":
-        found["plain"] = plain_stylegan(size, device)
-    return found | {"convolutions": convolutions(ours, device)}
-
-
-def timed(work: Callable[[], object], device: torch.device) -> float:
-    """Seconds on the wall."""
-    start = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - start
+    return ours if name == "syda" else convolutions(ours, device)
 
 
 def race(size: Size, device: torch.device) -> dict[str, tuple[str, Times]]:
-    """Time all contenders, in turn; title and times of each."""
-    field = contenders(size, device)
+    """Time all contenders, in turn; title and times of each. On a GPU the plain one is none."""
+    field: dict[str, Contender | Apart]
+    if device.type == "cpu":
+        field = {name: Apart(name, size) for name in ("syda", "grouped", "plain", "convolutions")}
+    else:
+        field = {n: contender(n, size, device) for n in ("syda", "grouped", "convolutions")}
     seconds: dict[tuple[str, str], list[float]] = {}
     for turn in range(1 + size.rounds):
         start = time.perf_counter()
-        for name, contender in field.items():
-            for figure, work in contender.work.items():
-                seconds.setdefault((name, figure), []).append(timed(work, device))
+        for name, own in field.items():
+            for figure in own.figures:
+                seconds.setdefault((name, figure), []).append(own.seconds(figure))
         took = time.perf_counter() - start
         print(f"bench: {size.side}^3, round {turn} of {size.rounds}: {took:.1f} s", flush=True)
-    return {
-        name: (contender.title, times(size, name, contender, seconds))
-        for name, contender in field.items()
-    }
+    for own in field.values():
+        if isinstance(own, Apart):
+            own.close()
+    return {name: (own.title, times(size, name, own, seconds)) for name, own in field.items()}
 
 
 def times(
-    size: Size, name: str, contender: Contender, seconds: dict[tuple[str, str], list[float]]
+    size: Size, name: str, own: Contender | Apart, seconds: dict[tuple[str, str], list[float]]
 ) -> Times:
     """Medians of all rounds but the first."""
     step, penalised, sample = (
-        statistics.median(seconds[name, figure][1:]) if figure in contender.work else None
+        statistics.median(seconds[name, figure][1:]) if figure in own.figures else None
         for figure in FIGURES
     )
     if penalised is None:
         return Times(step / size.batch, None, None, sample)
-    average = step + (penalised - step) / contender.interval
+    average = step + (penalised - step) / own.interval
     return Times(step / size.batch, penalised / size.batch, average / size.batch, sample)
 
 
@@ -311,8 +372,7 @@ def one_sample(channels: Sequence[int]) -> dict[str, Any]:
         subprocess.CalledProcessError: it failed.
     """
     command = [sys.executable, "-m", "bench.sample", *map(str, channels)]
-    env = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}"}
-    done = subprocess.run(command, env=env, cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    done = subprocess.run(command, env=environment(), cwd=ROOT, check=True, stdout=subprocess.PIPE)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -367,8 +427,8 @@ def page(plan: Plan, gpu: torch.device) -> str:
         "",
         f"{cpu_name()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads; Python "
         f"{platform.python_version()}, torch {torch.__version__}. Every contender runs once a "
-        "round, in turn.",
-        "Compare rows, not machines.",
+        "round, in turn,",
+        "on the CPU in a process of its own. Compare rows, not machines.",
         "",
         "| aim | reached | |",
         "| --- | --- | --- |",
@@ -383,8 +443,8 @@ def page(plan: Plan, gpu: torch.device) -> str:
         "at a time. The grouped convolution is the same network with the other form of",
         "modulation. The plain 3D StyleGAN2 of equal width follows the papers: grouped",
         "convolution, contiguous memory, float32, trilinear upsampling, a strided blur, synthetic",
-        "volumes anew for each side; its forward pass is SYDA's for the same weights",
-        "(tests/bench/test_plain_stylegan.py).",
+        "volumes anew for each side, and the C library's own ways with memory; its forward pass",
+        "is SYDA's for the same weights (tests/bench/test_plain_stylegan.py).",
         "",
         *tables,
         f"## One sample at {side}^3",
@@ -403,7 +463,11 @@ def page(plan: Plan, gpu: torch.device) -> str:
 
 
 def main() -> None:
-    """Write the report."""
+    """Write the report; with ``--serve NAME SIZE`` be one contender of it."""
+    if sys.argv[1:2] == [SERVE]:
+        name, size = sys.argv[2:]
+        serve(name, Size(**json.loads(size)))
+        return
     gpu = torch.device("cuda")
     if sys.argv[1:] == ["--quick"]:
         print(page(QUICK, gpu))

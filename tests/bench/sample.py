@@ -11,6 +11,7 @@ import time
 
 import torch
 
+from syda.model import memory
 from syda.model.conditions import Conditions, measure
 from syda.model.device import named, type_of_maps
 from syda.model.generator import Generator
@@ -23,7 +24,8 @@ RUNS = 3
 
 
 def main(channels: list[int]) -> None:
-    """Draw a volume to warm up, then ``RUNS`` of them."""
+    """Draw a volume to warm up, then ``RUNS`` of them, as the stage does."""
+    memory.keep()
     torch.manual_seed(0)
     generator = Generator(
         latent=96, mapping_layers=8, mapping_lr_multiplier=0.01, channels=channels

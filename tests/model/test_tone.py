@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -43,6 +44,29 @@ def test_there_and_back(tone):
     x = torch.linspace(-1, 1, 2001)
     torch.testing.assert_close(tone.inverse(tone(x)), x)
     torch.testing.assert_close(tone(tone.inverse(x)), x)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_both_ways_are_numpys_interpolation(seed):
+    """Every piece is found: narrow ones, knots themselves, and the floats next to them."""
+    rng = torch.Generator().manual_seed(seed)
+    curve = Tone().double()
+    curve.fit(torch.randn(3000, generator=rng).mul(0.01).sub(0.05))  # almost all in one or two bins
+    values, knots = torch.linspace(-1, 1, BINS + 1, dtype=torch.float64), curve.knots
+    assert knots.diff().min() < 1.01 * 2 * EVEN_SHARE / BINS
+    for x in (torch.rand(5000, dtype=torch.float64, generator=rng) * 2 - 1, knots, values):
+        near = torch.cat([x, x.nextafter(x + 1), x.nextafter(x - 1)]).clamp(-1, 1)
+        ahead, back = np.interp(near, values, knots), np.interp(near, knots, values)
+        torch.testing.assert_close(curve(near), torch.from_numpy(ahead), atol=1e-12, rtol=0)
+        torch.testing.assert_close(curve.inverse(near), torch.from_numpy(back), atol=1e-12, rtol=0)
+
+
+def test_beyond_the_ends_the_last_pieces_go_on(tone):
+    ends = torch.tensor([-1.5, 1.5])
+    width = 2 / BINS
+    slopes = tone.knots.diff()[[0, -1]] / width
+    torch.testing.assert_close(tone(ends), ends.sign() * (1 + 0.5 * slopes))
+    torch.testing.assert_close(tone.inverse(ends), ends.sign() * (1 + 0.5 / slopes))
 
 
 def test_gradients_are_the_slopes(tone):

@@ -22,8 +22,8 @@ RELU_GAIN = math.sqrt(2)
 
 
 def activate(x: Tensor) -> Tensor:
-    """Leaky ReLU; its gain sits in the weights before it (``RELU_GAIN``)."""
-    return functional.leaky_relu(x, LEAK)
+    """Leaky ReLU, in the memory of x; its gain sits in the weights before it (``RELU_GAIN``)."""
+    return functional.leaky_relu(x, LEAK, inplace=True)
 
 
 class EqualizedLinear(nn.Module):
@@ -149,7 +149,10 @@ def _along_axes(x: Tensor, matrix: Tensor, order: Sequence[int]) -> Tensor:
     y = rows(x)
     for axis in order:
         before, length, after = _around(shape, 1 + axis)
-        y = matrix @ y.reshape(before, length, after)
+        if after == 1:  # one matrix, not many of a single column
+            y = y.reshape(before, length) @ matrix.T
+        else:
+            y = matrix @ y.reshape(before, length, after)
         shape[1 + axis] = len(matrix)
     return y.reshape(shape).movedim(-1, 1)
 

@@ -18,6 +18,9 @@ AIR_BELOW = -0.98
 AIR_SHARE = 0.05
 """Share of the tones that air gets: its first bin."""
 
+CELLS = 2048
+"""Of the table that finds the piece of the curve under a tone."""
+
 EVEN_SHARE = 0.1
 """Share of the tones spread evenly, so that no image value is out of reach."""
 
@@ -51,20 +54,24 @@ class Tone(nn.Module):
         self.knots[-1] = 1
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return the tones of image values."""
-        return _interpolate(image, self._values(), self.knots)
+        """Return the tones of image values; the end pieces go on beyond the ends."""
+        along = (image + 1) * (BINS / 2)
+        piece = along.detach().long().clamp(0, BINS - 1)
+        return self.knots.take(piece) + (along - piece) * self.knots.diff().take(piece)
 
     def inverse(self, tone: Tensor) -> Tensor:
         """Return the image values of tones."""
-        return _interpolate(tone, self.knots, self._values())
+        piece = self._piece(tone.detach())
+        along = piece + (tone - self.knots.take(piece)) / self.knots.diff().take(piece)
+        return along * (2 / BINS) - 1
 
-    def _values(self) -> Tensor:
-        return torch.linspace(-1, 1, BINS + 1, device=self.knots.device)
+    def _piece(self, tone: Tensor) -> Tensor:
+        """Which piece each tone lies on, read from a table: a binary search costs four times that.
 
-
-def _interpolate(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:
-    """Piecewise linear through (knots, values); the end pieces go on beyond the ends."""
-    piece = torch.searchsorted(knots, x.detach().contiguous(), right=True) - 1
-    piece = piece.clamp(0, len(knots) - 2)
-    slope = values.diff() / knots.diff()
-    return values[piece] + (x - knots[piece]) * slope[piece]
+        A cell of the table is narrower than half a piece (``EVEN_SHARE``), so that what it holds,
+        the piece under a point half a cell before it, is the tone's own or the one before.
+        """
+        cells = torch.linspace(-1, 1, CELLS + 1, dtype=tone.dtype, device=tone.device)
+        table = torch.searchsorted(self.knots, cells - 1 / CELLS, right=True) - 1
+        before = table.clamp_(0).take(((tone + 1) * (CELLS / 2)).long().clamp(0, CELLS))
+        return (before + (tone >= self.knots.take(before + 1))).clamp(max=BINS - 1)

@@ -23,6 +23,7 @@ from syda.dicom import synthetic
 from syda.dicom.writer import write_series
 from syda.errors import CheckFailed, UsageError
 from syda.figures.planes import Column, draw
+from syda.model import memory
 from syda.model.conditions import Conditions, Value
 from syda.model.device import Precision, named, type_of_maps
 from syda.model.encoder import Encoder
@@ -160,6 +161,7 @@ def run(root: Path, path: Path, out: Path, released: Path, wishes: Wishes) -> li
             f"{params.ct.spacing_mm:g}"
         )
     source, attributes = _scan(path, wishes.series, out, params)
+    memory.keep()
     made = make(model, source, attributes, own)
     for number in model.sampler.conditions.outside(made.told):
         progress.say(

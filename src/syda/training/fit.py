@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from syda.model import memory
 from syda.model.conditions import Conditions
 from syda.model.discriminator import Discriminator
 from syda.model.generator import Generator
 from syda.runtime import progress
-from syda.training import devices, memory
+from syda.training import devices
 from syda.training.checkpoint import Checkpoints, Saving
 from syda.training.data import Batches, Scans
 from syda.training.module import Game

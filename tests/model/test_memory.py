@@ -6,7 +6,7 @@ import pytest
 
 FAULTS = """
 import resource, sys, torch
-from syda.training import memory
+from syda.model import memory
 
 def step():
     for megabytes in (16, 48, 31, 64, 33):
