@@ -13,7 +13,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -124,9 +125,14 @@ class Apart:
         self.title, self.figures, self.interval = self._read()
 
     def seconds(self, figure: str) -> float:
-        """Run it once; on the wall."""
+        """Run it once; on the wall.
+
+        Raises:
+            RuntimeError: the process is gone; it has said why.
+        """
         assert self._process.stdin is not None
-        print(figure, file=self._process.stdin, flush=True)
+        with suppress(BrokenPipeError):  # the process is gone: reading says so
+            print(figure, file=self._process.stdin, flush=True)
         seconds: float = self._read()
         return seconds
 
@@ -134,11 +140,16 @@ class Apart:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"bench: {self._process.args} ended with {self._process.wait()}")
+            self._process.communicate()
+            raise RuntimeError(f"bench: {self._process.args} ended with {self._process.returncode}")
         return json.loads(line)
 
-    def close(self) -> None:
+    def __enter__(self) -> "Apart":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """End the process."""
+        self._process.terminate()
         self._process.communicate()
 
 
@@ -282,21 +293,35 @@ def convolutions(of: Contender, device: torch.device) -> Contender:
 def contender(name: str, size: Size, device: torch.device) -> Contender:
     """Build one of them: ``syda``, ``grouped``, ``plain`` or ``convolutions``."""
     torch.manual_seed(0)
-    if name == "plain":
-        return plain_stylegan(size, device)
-    if name == "grouped":
-        return syda("SYDA, grouped convolution", plain.grouped_conv3d, size, device)
-    ours = syda("SYDA", modulated_conv.modulated_conv3d, size, device)
-    return ours if name == "syda" else convolutions(ours, device)
+    match name:
+        case "syda":
+            return syda("SYDA", modulated_conv.modulated_conv3d, size, device)
+        case "grouped":
+            return syda("SYDA, grouped convolution", plain.grouped_conv3d, size, device)
+        case "plain":
+            return plain_stylegan(size, device)
+        case "convolutions":
+            return convolutions(contender("syda", size, device), device)
+    raise ValueError(f"no contender is called {name}")
 
 
 def race(size: Size, device: torch.device) -> dict[str, tuple[str, Times]]:
-    """Time all contenders, in turn; title and times of each. On a GPU the plain one is none."""
-    field: dict[str, Contender | Apart]
+    """Time all contenders, in turn; title and times of each.
+
+    The plain one, which is float32, is no contender on a GPU; there all share a process, since each
+    process would keep its own memory of the device.
+    """
     if device.type == "cpu":
-        field = {name: Apart(name, size) for name in ("syda", "grouped", "plain", "convolutions")}
-    else:
-        field = {n: contender(n, size, device) for n in ("syda", "grouped", "convolutions")}
+        names = ("syda", "grouped", "plain", "convolutions")
+        with ExitStack() as stack:
+            return timed(size, {name: stack.enter_context(Apart(name, size)) for name in names})
+    ours, grouped = (contender(name, size, device) for name in ("syda", "grouped"))
+    alone = convolutions(ours, device)
+    return timed(size, {"syda": ours, "grouped": grouped, "convolutions": alone})
+
+
+def timed(size: Size, field: Mapping[str, Contender | Apart]) -> dict[str, tuple[str, Times]]:
+    """Run the rounds."""
     seconds: dict[tuple[str, str], list[float]] = {}
     for turn in range(1 + size.rounds):
         start = time.perf_counter()
@@ -305,9 +330,6 @@ def race(size: Size, device: torch.device) -> dict[str, tuple[str, Times]]:
                 seconds.setdefault((name, figure), []).append(own.seconds(figure))
         took = time.perf_counter() - start
         print(f"bench: {size.side}^3, round {turn} of {size.rounds}: {took:.1f} s", flush=True)
-    for own in field.values():
-        if isinstance(own, Apart):
-            own.close()
     return {name: (own.title, times(size, name, own, seconds)) for name, own in field.items()}
 
 

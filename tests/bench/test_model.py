@@ -102,6 +102,12 @@ def test_convolutions_are_recorded_with_the_gradients_they_need():
     assert again[0] == first
 
 
+def test_a_contender_that_ends_is_an_error_and_leaves_no_process(capfd):
+    with pytest.raises(RuntimeError, match="ended with 1"):
+        model.Apart("nobody", model.Size((16, 16), batch=2, rounds=1))
+    assert "no contender is called nobody" in capfd.readouterr().err
+
+
 @pytest.mark.usefixtures("one_thread")
 def test_the_grouped_contender_runs_the_grouped_form():
     size = model.Size((16, 16), batch=2, rounds=1)

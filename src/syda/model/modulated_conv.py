@@ -79,8 +79,10 @@ class ModulatedConv3d(nn.Module):
         y = modulated_conv3d(x, self.weight, self.style(w), self.bias)
         strength = (NOISE_LR * self.noise_strength).to(x.dtype)
         # As an outer product: with channels last, a broadcast takes six times as long on a CPU.
-        noisy = rows(y).addmm_(noise.to(x.dtype).reshape(-1, 1), strength[None])
-        return activate(noisy.reshape(len(y), *y.shape[2:], -1).movedim(-1, 1))
+        # In the memory of y only where no gradient follows: that of a changed view takes longer.
+        add = torch.addmm if torch.is_grad_enabled() else Tensor.addmm_
+        noisy = activate(add(rows(y), noise.to(x.dtype).reshape(-1, 1), strength[None]))
+        return noisy.reshape(len(y), *y.shape[2:], -1).movedim(-1, 1)
 
 
 class ToImage(nn.Module):

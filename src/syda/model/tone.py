@@ -73,5 +73,5 @@ class Tone(nn.Module):
         """
         cells = torch.linspace(-1, 1, CELLS + 1, dtype=tone.dtype, device=tone.device)
         table = torch.searchsorted(self.knots, cells - 1 / CELLS, right=True) - 1
-        before = table.clamp_(0).take(((tone + 1) * (CELLS / 2)).long().clamp(0, CELLS))
+        before = table.clamp_(0, BINS - 1).take(((tone + 1) * (CELLS / 2)).long().clamp(0, CELLS))
         return (before + (tone >= self.knots.take(before + 1))).clamp(max=BINS - 1)

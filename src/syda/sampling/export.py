@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from syda.dicom import synthetic
 from syda.dicom.writer import SeriesDescription, write_series
+from syda.model import memory
 from syda.model.conditions import Conditions
 from syda.model.device import Precision, named, type_of_maps
 from syda.runtime import progress
@@ -124,6 +125,7 @@ def produce(
         wishes = asked.drawn(order.properties, seed)
         return made_by.sampler.sample(seed, order.truncation, wishes)
 
+    memory.keep()
     count = len(order.seeds)
     samples = gate.passing(draw, order.seeds) if gate else map(draw, order.seeds)
     for number, sample in enumerate(progress.track(samples, count, "generate", "volumes")):

@@ -6,7 +6,6 @@ from typing import Annotated
 from pydantic import Field
 
 from syda import paths
-from syda.model import memory
 from syda.model.device import Precision
 from syda.params import Section, load
 from syda.runtime import manifest, progress, stage
@@ -78,7 +77,6 @@ def run(root: Path) -> None:
         writes=[paths.SYNTHETIC],
         params={"generate": own},
     ):
-        memory.keep()
         code = manifest.code_digest("generate")["sha256"]
         made_by = export.source(root / paths.WEIGHTS, own.precision, code)
         for warning in asked.check(made_by.sampler.conditions, own.properties):
