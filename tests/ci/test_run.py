@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 RUN = Path(__file__).parents[2] / ".ci/run"
-TOOLS = {"dciodvfy": "dicom3tools", "chromium": "chromium"}
+TOOLS = {"dciodvfy": "dicom3tools", "chromium": "chromium", "slurmd": "slurm-wlm"}
 TARGETS = ["setup", "check", "check-git", "test", "verify", "check-data", "test-exhaustive"]
 
 MAKE = """#!/bin/sh
@@ -64,7 +64,9 @@ def test_every_section_in_order(ci):
     assert made == TARGETS
     assert failed(output) == []
     headings = [line for line in output.splitlines() if line.startswith("== ")]
-    assert len(headings) == len(TARGETS) + 4  # DICOM tools, the browser, the checkout, the summary
+    assert (
+        len(headings) == len(TARGETS) + 5
+    )  # DICOM tools, browser, cluster; the checkout, the summary
     assert output.count("ok      ") == len(headings) - 1
 
 

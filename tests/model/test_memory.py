@@ -1,8 +1,15 @@
 import ctypes
 import subprocess
 import sys
+from functools import partial
+from unittest import mock
 
 import pytest
+
+from syda.model import memory
+from syda.sampling.export import produce
+from syda.tools import shadow
+from syda.training.fit import fit
 
 FAULTS = """
 import resource, sys, torch
@@ -34,3 +41,14 @@ def faults(what):
 def test_freed_memory_is_used_again():
     """Pages of 4 kB that the system had to clear: 490,000 where none is kept."""
     assert faults("keep") < 0.1 * faults("leave")
+
+
+@pytest.mark.parametrize(
+    ("run", "arguments"), [(fit, 6), (partial(produce, exported=0), 4), (shadow.make, 4)]
+)
+def test_training_sampling_and_shadows_begin_with_it(run, arguments):
+    with (
+        mock.patch.object(memory, "keep", side_effect=InterruptedError),
+        pytest.raises(InterruptedError),
+    ):
+        run(*[mock.MagicMock()] * arguments)

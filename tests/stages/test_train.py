@@ -4,13 +4,15 @@ import hashlib
 import json
 import operator
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ import torch
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
+from slurm import Slurm, free_ports
 from syda import paths
 from syda.errors import CheckFailed, ParamsError, UsageError
 from syda.model import device
@@ -243,29 +246,95 @@ def test_without_properties_the_model_is_unconditional(root, with_params):
     assert not any("embed" in name for name in stored)
 
 
+SHARED = {"train.images": 32, "train.precision": "float32", "train.style_mixing": 0.5}
+"""A training for one process or two: the penalties of both sides fall due in it."""
+
+TRAIN = (sys.executable, "-m", "syda", "train")
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1")
+PROCESSES = {
+    "SYDA_DEVICES": [TRAIN],
+    "torchrun on two machines": [(*TORCHRUN, "--node-rank", rank, *TRAIN[1:]) for rank in "01"],
+    "srun on one machine": [("srun", "--nodes", "1", "--ntasks-per-node", "2", *TRAIN)],
+    "SYDA_DEVICES in a job": [("srun", "--ntasks", "1", "env", "SYDA_DEVICES=2", *TRAIN)],
+    "srun on two machines": [("srun", "--nodes", "2", "--ntasks-per-node", "1", *TRAIN)],
+}
+"""What is started for two processes, each line by itself."""
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    """A cluster, or a skip where there is no SLURM."""
+    if not shutil.which("slurmd"):
+        pytest.skip("no slurmd here: `apt-get install slurm-wlm`")
+    with Slurm(tmp_path_factory.mktemp("slurm")) as cluster:
+        yield cluster
+
+
+def ended(root: Path) -> tuple[dict[str, torch.Tensor], list[list[float]]]:
+    """What a training wrote: weights, and the lines of its curves."""
+    lines = (root / "reports/train/curves.csv").read_text().splitlines()[1:]
+    curves = [[float(x) for x in line.split(",")[:7]] for line in lines]
+    return load_file(root / "data/weights/generator.safetensors"), curves
+
+
+@pytest.fixture(scope="module")
+def alone(root: Path, with_params: Callable[..., None]) -> Any:
+    """What one process makes of ``SHARED``."""
+    with_params(TINY | SHARED)
+    train.run(root)
+    return ended(root)
+
+
 @pytest.mark.slow
-def test_two_processes_train_what_one_does(root, with_params):
-    """Each with half of the batch: weights and curves, the penalties of both sides included."""
-    with_params(
-        TINY | {"train.images": 32, "train.precision": "float32", "train.style_mixing": 0.5}
-    )
-    ended = {}
-    for count in ("1", "2"):
-        command = [sys.executable, "-m", "syda", "train"]
-        environment = {**os.environ, "SYDA_DEVICES": count, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(
-            command, cwd=root, env=environment, capture_output=True, text=True, check=False
+@pytest.mark.parametrize("commands", PROCESSES.values(), ids=PROCESSES)
+def test_two_processes_train_what_one_does(request, root, with_params, alone, commands):
+    """Each with half of the batch: weights and curves are the same."""
+    environment = {**os.environ, "SYDA_DEVICES": "2"}
+    if commands[0][0] == "srun":
+        environment = request.getfixturevalue("slurm").environment
+    elif len(commands) > 1:
+        environment |= {"PET_MASTER_PORT": str(free_ports(1)[0])}
+    with_params(TINY | SHARED)
+    before = (root / "data/weights").stat().st_ino
+    processes = [
+        subprocess.Popen(
+            command,
+            cwd=root,
+            env={**environment, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
-        assert done.returncode == 0, done.stderr
-        ended[count] = load_file(root / "data/weights/generator.safetensors")
-        lines = (root / "reports/train/curves.csv").read_text().splitlines()
-        ended[f"curves of {count}"] = [line.split(",")[:7] for line in lines]
-    assert ended["1"].keys() == ended["2"].keys()
-    for name, value in ended["1"].items():
-        torch.testing.assert_close(ended["2"][name], value, rtol=1e-3, atol=1e-4, msg=name)
-    assert len(ended["curves of 1"]) == 5
-    for one, two in zip(ended["curves of 1"][1:], ended["curves of 2"][1:], strict=True):
-        assert [float(x) for x in two] == pytest.approx([float(x) for x in one], rel=1e-3, abs=1e-4)
+        for command in commands
+    ]
+    said = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes), "\n".join(said)
+    assert (root / "data/weights").stat().st_ino != before
+    weights_of_one, curves_of_one = alone
+    weights_of_two, curves_of_two = ended(root)
+    assert weights_of_two.keys() == weights_of_one.keys()
+    for name, value in weights_of_one.items():
+        torch.testing.assert_close(weights_of_two[name], value, rtol=1e-3, atol=1e-4, msg=name)
+    assert len(curves_of_one) == 4
+    assert curves_of_two == [pytest.approx(line, rel=1e-3, abs=1e-4) for line in curves_of_one]
+
+
+@pytest.mark.slow
+def test_a_job_that_was_killed_goes_on_when_it_is_sent_again(root, with_params, slurm):
+    """SLURM kills it on both nodes; the same command writes the bytes of an undisturbed one."""
+    with_params(TINY | {"train.images": 200, "train.checkpoint_images": 8})
+    command = PROCESSES["srun on two machines"][0]
+    environment = {**slurm.environment, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command, cwd=root, env=environment, check=True)
+    expected = sha256(root), (root / "reports/train/curves.csv").read_bytes()
+    job = subprocess.Popen(command, cwd=root, env=environment)
+    while job.poll() is None and len(set((root / paths.CHECKPOINTS).rglob("*.pt"))) < 2:
+        time.sleep(0.005)
+    slurm.call("scancel", "--signal=KILL", "--state=RUNNING")
+    assert job.wait() != 0
+    assert any((root / paths.CHECKPOINTS).rglob("*.pt"))
+    subprocess.run(command, cwd=root, env=environment, check=True)
+    assert (sha256(root), (root / "reports/train/curves.csv").read_bytes()) == expected
 
 
 def test_a_batch_that_cannot_be_shared_is_wrong_use(root, with_params, monkeypatch):

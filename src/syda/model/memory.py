@@ -1,8 +1,7 @@
 """Freed feature maps stay with the process, so that the next step or sample finds its pages there.
 
 glibc hands large blocks back to the system and asks for them again at each operation; clearing
-their pages took a tenth of a training step at 32 voxels a side and a quarter at 64, and as much of
-a sample at 64.
+their pages took a tenth of a training step at 32 voxels a side and a quarter at 64.
 """
 
 import ctypes

@@ -161,7 +161,6 @@ def run(root: Path, path: Path, out: Path, released: Path, wishes: Wishes) -> li
             f"{params.ct.spacing_mm:g}"
         )
     source, attributes = _scan(path, wishes.series, out, params)
-    memory.keep()
     made = make(model, source, attributes, own)
     for number in model.sampler.conditions.outside(made.told):
         progress.say(
@@ -198,6 +197,7 @@ def make(model: Model, source: Volume, attributes: Mapping[str, Value], own: Par
         attributes: of its header, as far as known.
         own: how.
     """
+    memory.keep()
     sampler, generator = model.sampler, model.sampler.generator
     image, longest = sampler.space.encode(source)
     shown = torch.from_numpy(image)[None]

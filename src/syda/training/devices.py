@@ -8,6 +8,7 @@ needs and takes its own part: N processes compute what one would with the same b
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -23,6 +24,9 @@ _LOCAL = {
     SLURMEnvironment: "SLURM_NTASKS_PER_NODE",
 }
 """Variable that holds the number of processes on this machine."""
+
+HAS_SRUN = ".*The `srun` command is available"
+"""Lightning's warning wherever SLURM is installed: a cluster's users also train without it."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,14 @@ class Place:
 
 def place() -> Place:
     """Read from the environment that ``torchrun`` or SLURM made; one process where neither did."""
-    for environment, key in _LOCAL.items():
-        if environment.detect():
-            found = environment()
-            world = found.world_size()
-            local = os.environ.get(key, world)
-            return Place(found.global_rank(), world, int(local))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=HAS_SRUN)
+        launchers = [environment for environment in _LOCAL if environment.detect()]
+    for launcher in launchers:
+        found = launcher()
+        world = found.world_size()
+        local = os.environ.get(_LOCAL[launcher], world)
+        return Place(found.global_rank(), world, int(local))
     return Place(0, 1, 1)
 
 

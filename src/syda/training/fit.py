@@ -26,6 +26,7 @@ EXPECTED_WARNINGS = (
     ".*Your `IterableDataset` has `__len__` defined",  # and one process reads them
     ".*module\\(s\\) in eval mode",  # the average of the generator
     ".*isinstance\\(treespec, LeafSpec\\)",  # Lightning's own
+    devices.HAS_SRUN,
 )
 
 
@@ -111,10 +112,10 @@ def fit(
     )
     saving = Saving(checkpoints, state, every=recipe.checkpoint_images, writes=place.first)
     shown = [Progress(steps * recipe.batch, start * recipe.batch), *callbacks]
-    trainer = _trainer(place, [saving, *shown] if place.first else [saving])
     with warnings.catch_warnings():
         for expected in EXPECTED_WARNINGS:
             warnings.filterwarnings("ignore", message=expected)
+        trainer = _trainer(place, [saving, *shown] if place.first else [saving])
         trainer.fit(game, DataLoader(batches, batch_size=None))
     average = game.ema.average.cpu()
     average.measure_average(torch.Generator().manual_seed(recipe.seed))
