@@ -55,7 +55,9 @@ class Slurm:
                 user=user.stdout.strip(),
             )
         )
-        self.environment = {**os.environ, "SLURM_CONF": str(file), "MASTER_ADDR": "127.0.0.1"}
+        own = {"SLURM_CONF": str(file), "MASTER_ADDR": "127.0.0.1"}
+        outside = {name: os.environ[name] for name in os.environ if not name.startswith("SLURM")}
+        self.environment = outside | own
         """Of the commands; no name server knows the nodes, so the address of the first is told."""
 
     def __enter__(self) -> "Slurm":

@@ -264,8 +264,8 @@ PROCESSES = {
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     """A cluster, or a skip where there is no SLURM."""
-    if not shutil.which("slurmd"):
-        pytest.skip("no slurmd here: `apt-get install slurm-wlm`")
+    if not all(map(shutil.which, ("slurmctld", "slurmd", "srun"))):
+        pytest.skip("no SLURM here: `apt-get install slurm-wlm`")
     with Slurm(tmp_path_factory.mktemp("slurm")) as cluster:
         yield cluster
 
