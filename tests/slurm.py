@@ -21,6 +21,7 @@ SlurmdSpoolDir={folder}/%n
 SlurmdParameters=config_overrides
 AuthType=auth/none
 CredType=cred/none
+KillOnBadExit=1
 MpiDefault=none
 ProctrackType=proctrack/linuxproc
 SelectType=select/linear
@@ -30,9 +31,9 @@ NodeName=one NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=2
 NodeName=two NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=2
 PartitionName=all Nodes=ALL Default=YES
 """
-"""Nobody is asked who he is: the cluster is this user's own, and lasts as long as the tests."""
+"""Without authentication: who reaches these ports runs jobs as this user while the tests last."""
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 class Slurm:
@@ -76,15 +77,17 @@ class Slurm:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the processes."""
-        self._processes.close()
+        """Kill the jobs and end the processes."""
+        try:
+            self.kill_jobs()
+        finally:
+            self._processes.close()
 
-    def call(self, *command: str) -> str:
-        """Run one of SLURM's commands; what it prints."""
-        done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, check=True
-        )
-        return done.stdout
+    def kill_jobs(self) -> None:
+        """Kill what runs on the nodes, and wait until they are free."""
+        command = ("scancel", "--signal=KILL", "--state=RUNNING")
+        subprocess.run(command, env=self.environment, check=True, timeout=PATIENCE_S)
+        self._wait_until_idle()
 
     def _start(self, name: str, *command: str) -> None:
         log = self._processes.enter_context((self._folder / f"{name}.log").open("wb"))
@@ -101,6 +104,7 @@ class Slurm:
                 capture_output=True,
                 text=True,
                 check=False,
+                timeout=PATIENCE_S,
             )
             if done.stdout.split() == ["idle", "idle"]:
                 return
@@ -115,5 +119,5 @@ def free_ports(count: int) -> list[int]:
     with ExitStack() as open_ones:
         sockets = [open_ones.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
-            one.bind(("127.0.0.1", 0))
+            one.bind(("", 0))
         return [one.getsockname()[1] for one in sockets]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 RUN = Path(__file__).parents[2] / ".ci/run"
-TOOLS = {"dciodvfy": "dicom3tools", "chromium": "chromium", "slurmd": "slurm-wlm"}
+TOOLS = {"dciodvfy": "dicom3tools", "chromium": "chromium", "slurmctld": "slurm-wlm"}
 TARGETS = ["setup", "check", "check-git", "test", "verify", "check-data", "test-exhaustive"]
 
 MAKE = """#!/bin/sh

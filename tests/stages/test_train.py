@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -264,7 +265,7 @@ PROCESSES = {
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     """A cluster, or a skip where there is no SLURM."""
-    if not all(map(shutil.which, ("slurmctld", "slurmd", "srun"))):
+    if not all(map(shutil.which, ("slurmctld", "slurmd", "srun", "scancel", "sinfo"))):
         pytest.skip("no SLURM here: `apt-get install slurm-wlm`")
     with Slurm(tmp_path_factory.mktemp("slurm")) as cluster:
         yield cluster
@@ -289,25 +290,26 @@ def alone(root: Path, with_params: Callable[..., None]) -> Any:
 @pytest.mark.parametrize("commands", PROCESSES.values(), ids=PROCESSES)
 def test_two_processes_train_what_one_does(request, root, with_params, alone, commands):
     """Each with half of the batch: weights and curves are the same."""
-    environment = {**os.environ, "SYDA_DEVICES": "2"}
+    port = str(free_ports(1)[0])
+    environment = {**os.environ, "SYDA_DEVICES": "2", "PET_MASTER_PORT": port}
     if commands[0][0] == "srun":
-        environment = request.getfixturevalue("slurm").environment
-    elif len(commands) > 1:
-        environment |= {"PET_MASTER_PORT": str(free_ports(1)[0])}
+        environment = request.getfixturevalue("slurm").environment | {"MASTER_PORT": port}
     with_params(TINY | SHARED)
     before = (root / "data/weights").stat().st_ino
-    processes = [
-        subprocess.Popen(
-            command,
-            cwd=root,
-            env={**environment, "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for command in commands
-    ]
-    said = [process.communicate()[0] for process in processes]
+    with ExitStack() as started:
+        processes = []
+        for command in commands:
+            process = subprocess.Popen(
+                command,
+                cwd=root,
+                env=environment | {"OMP_NUM_THREADS": "1"},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            started.callback(process.kill)
+            processes.append(process)
+        said = [process.communicate(timeout=300)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes), "\n".join(said)
     assert (root / "data/weights").stat().st_ino != before
     weights_of_one, curves_of_one = alone
@@ -330,10 +332,14 @@ def test_a_job_that_was_killed_goes_on_when_it_is_sent_again(root, with_params, 
     job = subprocess.Popen(command, cwd=root, env=environment)
     while job.poll() is None and len(set((root / paths.CHECKPOINTS).rglob("*.pt"))) < 2:
         time.sleep(0.005)
-    slurm.call("scancel", "--signal=KILL", "--state=RUNNING")
+    assert job.poll() is None
+    slurm.kill_jobs()
     assert job.wait() != 0
     assert any((root / paths.CHECKPOINTS).rglob("*.pt"))
-    subprocess.run(command, cwd=root, env=environment, check=True)
+    again = subprocess.run(
+        command, cwd=root, env=environment, capture_output=True, text=True, check=True, timeout=300
+    )
+    assert "goes on after" in again.stdout + again.stderr
     assert (sha256(root), (root / "reports/train/curves.csv").read_bytes()) == expected
 
 
