@@ -286,16 +286,12 @@ def alone(root: Path, with_params: Callable[..., None]) -> Any:
     return ended(root)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("commands", PROCESSES.values(), ids=PROCESSES)
-def test_two_processes_train_what_one_does(request, root, with_params, alone, commands):
-    """Each with half of the batch: weights and curves are the same."""
+def run_together(request: pytest.FixtureRequest, root: Path, commands: Any) -> tuple[bool, str]:
+    """Start the lines of ``PROCESSES`` at once: whether all went well, and what they said."""
     port = str(free_ports(1)[0])
     environment = {**os.environ, "SYDA_DEVICES": "2", "PET_MASTER_PORT": port}
     if commands[0][0] == "srun":
         environment = request.getfixturevalue("slurm").environment | {"MASTER_PORT": port}
-    with_params(TINY | SHARED)
-    before = (root / "data/weights").stat().st_ino
     with ExitStack() as started:
         processes = []
         for command in commands:
@@ -310,7 +306,27 @@ def test_two_processes_train_what_one_does(request, root, with_params, alone, co
             started.callback(process.kill)
             processes.append(process)
         said = [process.communicate(timeout=300)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * len(processes), "\n".join(said)
+    return not any(process.returncode for process in processes), "\n".join(said)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("commands", PROCESSES.values(), ids=PROCESSES)
+def test_there_are_two_of_them(request, root, with_params, commands):
+    """A batch of three is not for two to share, though it is for one."""
+    with_params(TINY | SHARED | {"train.batch": 3})
+    done, said = run_together(request, root, commands)
+    assert not done
+    assert "train.batch=3: must be a multiple of 2 processes" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("commands", PROCESSES.values(), ids=PROCESSES)
+def test_two_processes_train_what_one_does(request, root, with_params, alone, commands):
+    """Each with half of the batch: weights and curves are the same."""
+    with_params(TINY | SHARED)
+    before = (root / "data/weights").stat().st_ino
+    done, said = run_together(request, root, commands)
+    assert done, said
     assert (root / "data/weights").stat().st_ino != before
     weights_of_one, curves_of_one = alone
     weights_of_two, curves_of_two = ended(root)
