@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,12 @@ from syda.records import schema, writer
 from syda.types import Case, Properties, Volume
 
 REPOSITORY = Path(__file__).parents[1]
+
+
+def pytest_configure() -> None:
+    """Forget the job of SLURM that the tests may run in: each would be taken for a part of it."""
+    for name in [name for name in os.environ if name.startswith("SLURM")]:
+        del os.environ[name]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

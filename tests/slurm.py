@@ -1,6 +1,7 @@
 """A SLURM cluster of two nodes, both of them this machine, for tests of what runs on a cluster."""
 
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -33,7 +34,17 @@ PartitionName=all Nodes=ALL Default=YES
 """
 """Without authentication: who reaches these ports runs jobs as this user while the tests last."""
 
+DAEMONS = "/usr/sbin"
+"""Where Debian has them, which is not in the PATH of every user."""
+
 PATIENCE_S = 120.0
+
+
+def missing() -> list[str]:
+    """Return the commands of SLURM that are not installed."""
+    commands = ("slurmctld", "slurmd", "srun", "scancel", "sinfo")
+    path = os.environ["PATH"] + os.pathsep + DAEMONS
+    return [command for command in commands if shutil.which(command, path=path) is None]
 
 
 class Slurm:
@@ -56,9 +67,9 @@ class Slurm:
                 user=user.stdout.strip(),
             )
         )
-        own = {"SLURM_CONF": str(file), "MASTER_ADDR": "127.0.0.1"}
-        outside = {name: os.environ[name] for name in os.environ if not name.startswith("SLURM")}
-        self.environment = outside | own
+        path = os.environ["PATH"] + os.pathsep + DAEMONS
+        own = {"PATH": path, "SLURM_CONF": str(file), "MASTER_ADDR": "127.0.0.1"}
+        self.environment = {**os.environ, **own}
         """Of the commands; no name server knows the nodes, so the address of the first is told."""
 
     def __enter__(self) -> "Slurm":

@@ -4,7 +4,6 @@ import hashlib
 import json
 import operator
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +20,7 @@ import torch
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
-from slurm import Slurm, free_ports
+from slurm import Slurm, free_ports, missing
 from syda import paths
 from syda.errors import CheckFailed, ParamsError, UsageError
 from syda.model import device
@@ -265,8 +264,8 @@ PROCESSES = {
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     """A cluster, or a skip where there is no SLURM."""
-    if not all(map(shutil.which, ("slurmctld", "slurmd", "srun", "scancel", "sinfo"))):
-        pytest.skip("no SLURM here: `apt-get install slurm-wlm`")
+    if lacking := missing():
+        pytest.skip(f"no {', '.join(lacking)} here: `apt-get install slurm-wlm`")
     with Slurm(tmp_path_factory.mktemp("slurm")) as cluster:
         yield cluster
 

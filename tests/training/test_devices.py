@@ -23,6 +23,14 @@ def test_alone_is_the_first_of_one():
     assert devices.place().first
 
 
+def test_a_cluster_that_is_only_installed_is_not_warned_of(monkeypatch, tmp_path):
+    (tmp_path / "srun").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.warns(match=devices.HAS_SRUN):
+        assert not devices.SLURMEnvironment.detect()
+    assert devices.place() == Place(0, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("told", "expected"), [(TORCHRUN, Place(3, 4, 2)), (SLURM, Place(5, 8, 4))]
 )
