@@ -54,8 +54,7 @@ class ModulatedConv3d(modulated_conv.ModulatedConv3d):
     def forward(self, x: Tensor, w: Tensor, noise: Tensor) -> Tensor:
         """``[N, inputs, D, H, W]`` to ``[N, outputs, D, H, W]``."""
         y = grouped_conv3d(x, self.weight, self.style(w), self.bias)
-        strength = modulated_conv.NOISE_LR * self.noise_strength
-        return activate(y + noise * strength[:, None, None, None])
+        return activate(y + noise * self.noise_strength[:, None, None, None])
 
 
 class ToImage(modulated_conv.ToImage):

@@ -19,9 +19,6 @@ from syda.model.layers import RELU_GAIN, EqualizedLinear, activate, rows
 EPSILON = 1e-8
 """Added to the squared norm of a demodulated filter."""
 
-NOISE_LR = 0.1
-"""Learning rate of the noise strengths relative to the rest: else noise outruns structure."""
-
 
 def modulated_conv3d(x: Tensor, weight: Tensor, style: Tensor, bias: Tensor) -> Tensor:
     """Modulated, demodulated convolution: one for all samples, between two scalings.
@@ -77,7 +74,7 @@ class ModulatedConv3d(nn.Module):
             ``[N, outputs, D, H, W]`` in the type of x.
         """
         y = modulated_conv3d(x, self.weight, self.style(w), self.bias)
-        strength = (NOISE_LR * self.noise_strength).to(x.dtype)
+        strength = self.noise_strength.to(x.dtype)
         # As an outer product: with channels last, a broadcast takes six times as long on a CPU.
         # In the memory of y only where no gradient follows: that of a changed view takes longer.
         add = torch.addmm if torch.is_grad_enabled() else Tensor.addmm_
