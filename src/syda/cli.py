@@ -442,9 +442,9 @@ def key_new() -> None:
 def main() -> None:
     """Run the command; whatever ends it early is told as one line."""
     try:
-        guard.stop_on_signals()
-        guard.die_with_dvc()
-        app()
+        with guard.stopped_by_signals():
+            guard.die_with_dvc()
+            app()
     except guard.Stopped as stop:
         _tell(f"{_command()}: stopped by {stop}, nothing half-written: run it again")
         guard.end_by(stop.signum)

@@ -151,6 +151,46 @@ def test_a_signal_is_one_line_and_the_status_of_that_signal(signum):
     assert f"stopped by {signum.name}" in told
 
 
+IN_A_CALLBACK = (  # of a weak reference, a finaliser: Python drops what is raised there
+    "import os, sys, time, weakref",
+    "from syda import cli",
+    "sys.argv[1:] = ['train']",
+    "class Thing: pass",
+    "def dropped(signum):",
+    "    thing = Thing()",
+    "    reference = weakref.ref(thing, lambda _: os.kill(os.getpid(), signum))",
+    "    del thing",
+)
+
+
+@pytest.mark.parametrize("signum", guard.SIGNALS)
+def test_a_signal_that_a_callback_swallows_stops_all_the_same(signum):
+    work = ("def work():", f"    dropped({int(signum)})", "    time.sleep(300)")
+    with python(*IN_A_CALLBACK, *work, "cli.app = work", "cli.main()") as run:
+        _, told = run.communicate(timeout=60)
+    assert run.returncode == -signum
+    assert told == f"syda: train: stopped by {signum.name}, nothing half-written: run it again\n"
+
+
+@pytest.mark.parametrize("end", ["raise SystemExit", "raise RuntimeError('cut short')", "return"])
+def test_a_library_that_takes_the_signal_for_an_end_does_not_make_it_a_success(end):
+    """Lightning leaves the loop by SystemExit, of code 0, where it is told of SIGTERM."""
+    work = ("def work():", "    dropped(15)", f"    {end}")
+    with python(*IN_A_CALLBACK, *work, "cli.app = work", "cli.main()") as run:
+        _, told = run.communicate(timeout=60)
+    assert run.returncode == -signal.SIGTERM
+    assert told == "syda: train: stopped by SIGTERM, nothing half-written: run it again\n"
+
+
+def test_another_error_in_a_callback_is_told_as_ever():
+    work = ("def work():", "    thing = Thing()", "    held = weakref.ref(thing, lambda _: 1 / 0)")
+    with python(*IN_A_CALLBACK, *work, "    del thing", "cli.app = work", "cli.main()") as run:
+        _, told = run.communicate(timeout=60)
+    assert run.returncode == 0
+    assert told.startswith("Exception ignored in")
+    assert "ZeroDivisionError" in told
+
+
 @LINUX
 @pytest.mark.parametrize("signum", guard.SIGNALS)
 def test_a_signal_ends_the_workers_and_leaves_no_partial_folder(tmp_path, signum):
@@ -183,11 +223,11 @@ def test_a_cleanup_that_hangs_is_cut_short(monkeypatch):
         "import time",
         "from syda.runtime import guard",
         "guard._GRACE = 1",
-        "guard.stop_on_signals()",
-        "try:",
-        f"    {SLEEP}",
-        "finally:",
-        "    time.sleep(300)",
+        "with guard.stopped_by_signals():",
+        "    try:",
+        f"        {SLEEP}",
+        "    finally:",
+        "        time.sleep(300)",
     )
     with python(*script) as run:
         assert first_line(run) == "asleep"

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ _PULSE = 0.5
 _READS = 5
 _GRACE = 20
 """Seconds from a signal to the end of the process, whatever holds it up."""
+_AGAIN = 0.01
+"""Seconds from a lost exception to the next."""
 
 
 class Stopped(BaseException):
@@ -36,25 +39,64 @@ class Stopped(BaseException):
         self.signum = signum
 
 
-def stop_on_signals() -> None:
-    """Raise :class:`Stopped` in the main thread on SIGINT and SIGTERM.
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Raise :class:`Stopped` in the main thread on SIGINT and SIGTERM while the block runs.
 
     The worker processes end first: they would write on into folders that are being removed. A
-    second signal ends the process at once.
+    second signal ends the process at once. A block that ends otherwise after a signal, as a
+    library's own handler may have it, is stopped none the less.
+
+    Raises:
+        Stopped: a signal came.
     """
+    stop = _Stop()
     for signum in SIGNALS:
         if signal.getsignal(signum) is not signal.SIG_IGN:  # as `nohup` or a shell's & asked
-            signal.signal(signum, _stop)
+            signal.signal(signum, stop)
+    sys.unraisablehook = stop.dropped
+    try:
+        yield
+    finally:
+        sys.unraisablehook = stop.hook
+        if stop.signum is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise Stopped(stop.signum)
 
 
-def _stop(signum: int, _: FrameType | None) -> None:
-    for each in SIGNALS:
-        signal.signal(each, signal.SIG_DFL)
-    signal.alarm(_GRACE)
-    for worker in multiprocessing.active_children():
-        worker.kill()
-        worker.join()
-    raise Stopped(signum)
+class _Stop:
+    """Raises :class:`Stopped`, again where it is lost.
+
+    Python drops what a callback of a weak reference or a finaliser raises, and a signal can come
+    amid one.
+    """
+
+    def __init__(self) -> None:
+        self.signum: int | None = None
+        self.hook = sys.unraisablehook
+
+    def __call__(self, signum: int, _: FrameType | None) -> None:
+        self.signum = signum
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        signal.alarm(_GRACE)
+        for worker in multiprocessing.active_children():
+            worker.kill()
+            worker.join()
+        raise Stopped(signum)
+
+    def dropped(self, what: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(what.exc_value, Stopped):
+            self.hook(what)
+            return
+        signal.signal(signal.SIGALRM, self._again)
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN)  # once the callback is over
+
+    def _again(self, *_: object) -> None:
+        assert self.signum is not None
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(_GRACE)
+        raise Stopped(self.signum)
 
 
 def end_by(signum: int) -> None:
