@@ -444,6 +444,7 @@ def main() -> None:
     try:
         with guard.stopped_by_signals():
             guard.die_with_dvc()
+            guard.die_with_launcher()
             app()
     except guard.Stopped as stop:
         _tell(f"{_command()}: stopped by {stop}, nothing half-written: run it again")

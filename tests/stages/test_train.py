@@ -4,12 +4,13 @@ import hashlib
 import json
 import operator
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -334,6 +335,45 @@ def test_two_processes_train_what_one_does(request, root, with_params, alone, co
         torch.testing.assert_close(weights_of_two[name], value, rtol=1e-3, atol=1e-4, msg=name)
     assert len(curves_of_one) == 4
     assert curves_of_two == [pytest.approx(line, rel=1e-3, abs=1e-4) for line in curves_of_one]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are found in Linux's /proc")
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_process_outlives_the_one_that_began_them(root, with_params, signum):
+    """torchrun gives each process a session of its own, which Ctrl-C does not reach."""
+    with_params(TINY | {"train.images": 40000, "train.checkpoint_images": 8})
+    shutil.rmtree(root / paths.CHECKPOINTS, ignore_errors=True)
+    first = subprocess.Popen(
+        ("env", "--default-signal=INT", *TRAIN),
+        cwd=root,
+        env={**os.environ, "SYDA_DEVICES": "2", "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+    try:
+        while first.poll() is None and not any((root / paths.CHECKPOINTS).rglob("*.pt")):
+            time.sleep(0.01)
+        assert len(working_in(root)) == 4  # the first, torchrun and two
+        os.killpg(first.pid, signum)
+        assert first.wait(timeout=60) == -signum
+        deadline = time.monotonic() + 60
+        while working_in(root):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        for pid in (first.pid, *working_in(root)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def working_in(folder: Path) -> list[int]:
+    """Processes whose working folder this is."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended just now
+            if (entry / "cwd").readlink() == folder:
+                found.append(int(entry.name))
+    return found
 
 
 @pytest.mark.slow

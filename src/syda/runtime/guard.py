@@ -143,6 +143,19 @@ def die_with_dvc() -> None:
     _end_after(last)
 
 
+def die_with_launcher() -> None:
+    """End one of several processes when the ``torchrun`` that started it has ended."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return
+    launcher = os.getppid()
+
+    def last() -> None:
+        while os.getppid() == launcher:
+            time.sleep(_PULSE)
+
+    _end_after(last)
+
+
 def wait_for_dvc() -> None:
     """At a stage's end, wait until no other DVC command holds the repository's lock.
 
@@ -157,11 +170,16 @@ def wait_for_dvc() -> None:
 
 
 def _end_after(wait: Callable[[], object]) -> None:
-    """Send the calling thread SIGTERM once ``wait`` returns."""
+    """Send the calling thread SIGTERM once ``wait`` returns, and SIGKILL if it cannot hear that.
+
+    One of several processes may wait for another for ever, amid an exchange of gradients.
+    """
 
     def watch() -> None:
         wait()
         signal.pthread_kill(caller, signal.SIGTERM)
+        time.sleep(_GRACE)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     caller = threading.get_ident()
     threading.Thread(target=watch, daemon=True).start()
