@@ -133,6 +133,21 @@ def test_a_stage_whose_dvc_is_gone_already_ends(tmp_path, monkeypatch, book, tol
     assert told in line
 
 
+@LINUX
+@pytest.mark.parametrize("hears", [True, False], ids=["hears it", "is deaf to SIGTERM"])
+def test_one_of_several_processes_dies_with_its_killed_torchrun(hears):
+    one = (
+        "import os, signal, time; from syda.runtime import guard; guard._GRACE = 1; "
+        f"{'' if hears else 'signal.signal(15, signal.SIG_IGN); '}guard.die_with_launcher(); "
+        "print(os.getpid(), flush=True); time.sleep(300)"
+    )
+    torchrun = ("import subprocess, sys", f"subprocess.run([sys.executable, '-c', {one!r}])")
+    with python(*torchrun, env=os.environ | {"TORCHELASTIC_RUN_ID": "none"}) as process:
+        pid = int(first_line(process))
+        process.kill()
+        wait_for(lambda: not alive(pid))
+
+
 def test_without_dvc_no_parent_is_watched(monkeypatch):
     monkeypatch.delenv("DVC_STAGE", raising=False)
     monkeypatch.setattr(guard, "_end_after", lambda: pytest.fail("watched"))
