@@ -260,6 +260,11 @@ PROCESSES = {
     "srun on two machines": [("srun", "--nodes", "2", "--ntasks-per-node", "1", *TRAIN)],
 }
 """What is started for two processes, each line by itself."""
+RARE = {"srun on one machine", "SYDA_DEVICES in a job"}
+WAYS = [
+    pytest.param(commands, id=way, marks=[pytest.mark.exhaustive] if way in RARE else [])
+    for way, commands in PROCESSES.items()
+]
 
 
 @pytest.fixture(scope="module")
@@ -310,7 +315,7 @@ def run_together(request: pytest.FixtureRequest, root: Path, commands: Any) -> t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("commands", PROCESSES.values(), ids=PROCESSES)
+@pytest.mark.parametrize("commands", WAYS)
 def test_there_are_two_of_them(request, root, with_params, commands):
     """A batch of three is not for two to share, though it is for one."""
     with_params(TINY | SHARED | {"train.batch": 3})
@@ -320,7 +325,7 @@ def test_there_are_two_of_them(request, root, with_params, commands):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("commands", PROCESSES.values(), ids=PROCESSES)
+@pytest.mark.parametrize("commands", WAYS)
 def test_two_processes_train_what_one_does(request, root, with_params, alone, commands):
     """Each with half of the batch: weights and curves are the same."""
     with_params(TINY | SHARED)
@@ -339,13 +344,13 @@ def test_two_processes_train_what_one_does(request, root, with_params, alone, co
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are found in Linux's /proc")
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
 def test_no_process_outlives_the_one_that_began_them(root, with_params, signum):
-    """torchrun gives each process a session of its own, which Ctrl-C does not reach."""
+    """torchrun gives each a session of its own, which a signal to the first does not reach."""
     with_params(TINY | {"train.images": 40000, "train.checkpoint_images": 8})
     shutil.rmtree(root / paths.CHECKPOINTS, ignore_errors=True)
     first = subprocess.Popen(
-        ("env", "--default-signal=INT", *TRAIN),
+        TRAIN,
         cwd=root,
         env={**os.environ, "SYDA_DEVICES": "2", "OMP_NUM_THREADS": "1"},
         start_new_session=True,
