@@ -55,7 +55,7 @@ PYTEST := OMP_NUM_THREADS=1 pytest --numprocesses auto --maxprocesses 8 --dist l
 test: setup  ## run the tests, one small pipeline from end to end included
 	$(PYTEST) -m "not exhaustive"
 
-test-exhaustive: setup  ## run the others: kills, full disks, planted faults and persons, two clones
+test-exhaustive: setup  ## run the others: most kills, full disks, planted faults, a person searched for up to the card, two versions, two clones
 	$(PYTEST) -m exhaustive
 
 test-all: setup  ## run every test

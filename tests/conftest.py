@@ -1,7 +1,5 @@
 """Fixtures that several rooms share: a small known volume, and DICOM series of it."""
 
-import functools
-import operator
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,8 +10,8 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
-from ruamel.yaml import YAML
 
+import changed_params
 from chromium import Chromium
 from syda.records import schema, writer
 from syda.types import Case, Properties, Volume
@@ -112,7 +110,7 @@ def _series_of(volume: Volume, series_uid: str = "1.2.3") -> list[Dataset]:
     ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def as_slices() -> Callable[..., list[Dataset]]:
     """Turn an axis-aligned volume into axial CT slices, feet to head: (volume, series_uid)."""
     return _series_of
@@ -142,15 +140,7 @@ def workspace(tmp_path: Path) -> Callable[..., Path]:
     """Make a folder with the repository's params.yaml, some keys changed ("section.key": value)."""
 
     def make(changes: dict[str, object] | None = None) -> Path:
-        yaml = YAML()
-        document = yaml.load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
-        for name, value in (changes or {}).items():
-            *sections, key = name.split(".")
-            place = functools.reduce(operator.getitem, sections, document)
-            assert key in place, f"no key {name}"
-            place[key] = value
-        with (tmp_path / "params.yaml").open("w", encoding="utf-8") as stream:
-            yaml.dump(document, stream)
+        changed_params.write(tmp_path, changes or {})
         return tmp_path
 
     return make

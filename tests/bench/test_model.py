@@ -31,6 +31,7 @@ def one_thread(monkeypatch) -> Iterator[None]:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # nothing else runs the whole page; its parts are tested below
 @pytest.mark.usefixtures("one_thread")
 def test_the_report_is_a_page_of_well_formed_tables(repository):
     page = model.page(model.QUICK, torch.device("cpu"))

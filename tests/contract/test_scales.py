@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from ruamel.yaml import YAML
 
+import changed_params
 from syda.model.generator import Generator, layer_table
 from syda.params import STAGES, load
 
@@ -22,20 +23,11 @@ def scaled(repository, tmp_path):
             cwd=repository, capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
         (command,) = re.findall(r"^dvc exp run .*$", told.replace("\\\n", " "), flags=re.M)
-        yaml = YAML()
-        document = yaml.load((repository / "params.yaml").read_text(encoding="utf-8"))
         words = shlex.split(command)[3:]
         assert words[0::2] == ["-S"] * len(words[1::2])
-        for override in words[1::2]:
-            name, value = override.split("=", 1)
-            *sections, key = name.split(".")
-            place = document
-            for section in sections:
-                place = place[section]
-            assert key in place, name
-            place[key] = YAML(typ="safe").load(value)
-        with (tmp_path / "params.yaml").open("w", encoding="utf-8") as stream:
-            yaml.dump(document, stream)
+        overrides = (override.split("=", 1) for override in words[1::2])
+        safe = YAML(typ="safe")
+        changed_params.write(tmp_path, {name: safe.load(value) for name, value in overrides})
         return load(tmp_path)
 
     return apply

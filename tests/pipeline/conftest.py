@@ -1,7 +1,5 @@
 """A temporary clone of the checkout under test, whose pipeline runs with tiny parameters."""
 
-import functools
-import operator
 import os
 import shutil
 import subprocess
@@ -11,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
+import changed_params
 from open_gate import OPEN_GATE
 
 REPOSITORY = Path(__file__).parents[2]
@@ -68,16 +66,7 @@ class Clone:
 
     def set_params(self, changes: dict[str, object]) -> None:
         """Change keys of params.yaml ("section.key": value)."""
-        yaml = YAML()
-        path = self.root / "params.yaml"
-        document = yaml.load(path.read_text(encoding="utf-8"))
-        for name, value in changes.items():
-            *sections, key = name.split(".")
-            place = functools.reduce(operator.getitem, sections, document)
-            assert key in place, f"no key {name}"
-            place[key] = value
-        with path.open("w", encoding="utf-8") as stream:
-            yaml.dump(document, stream)
+        changed_params.write(self.root, changes, source=self.root)
 
     def commit(self, message: str) -> None:
         """Commit everything that git does not ignore."""

@@ -8,6 +8,7 @@ faults among them, so that errors speak too. What the stages write and say is th
 import gzip
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -69,12 +70,6 @@ TINIER = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _anything_may_be_written():
-    with pydicom.config.disable_value_validation():
-        yield
-
-
 def plant(ds, patient):
     """Put the person into one slice, wherever there is room."""
     ds.SpecificCharacterSet = "ISO_IR 192"
@@ -113,7 +108,7 @@ def contents(slices):
         yield stream.getvalue()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def series(as_slices):
     """Make the files of a patient's series: an ellipsoid of water in air, with some fat."""
 
@@ -131,11 +126,17 @@ def series(as_slices):
     return make
 
 
-@pytest.fixture
-def root(workspace, series):
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory, series):
     """A data version of six patients, five faulty series, and objects that are no scans."""
-    root = workspace(TINY)
-    raw = root / "data" / "raw" / "mine" / NAME
+    folder = tmp_path_factory.mktemp("planted")
+    with pydicom.config.disable_value_validation():  # anything may be written
+        plant_all(folder / "mine" / NAME, series)
+    return folder
+
+
+def plant_all(raw, series):
+    """Write that version into a folder."""
     for patient in range(4):
         write(raw / f"{NAME}^{patient}", series(patient))
     with zipfile.ZipFile(raw / f"{NAME}.zip", "w", zipfile.ZIP_DEFLATED) as opened:
@@ -175,6 +176,13 @@ def root(workspace, series):
         with zipfile.ZipFile(inside, "w") as nested:
             nested.writestr(NAME, NAME)
         opened.addfile(entry(NAME, inside.getvalue()), io.BytesIO(inside.getvalue()))
+
+
+@pytest.fixture
+def root(workspace, planted):
+    """A workspace with a copy of the planted version, for a test to work in."""
+    root = workspace(TINY)
+    shutil.copytree(planted, root / "data" / "raw")
     (root / ".syda").mkdir()
     (root / ".syda" / "key").write_text("5" * 64)
     return root

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
-REPOSITORY = Path(__file__).parents[2]
+import changed_params
+
 MB = 1_000_000
 BAR = re.compile(r"\[\d\d:\d\d")  # the clock of a progress bar
 
@@ -75,14 +75,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     mount = ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(root)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("no tmpfs can be mounted here")
-    yaml = YAML()
-    document = yaml.load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
-    for name, value in TINY.items():
-        section, key = name.split(".")
-        assert key in document[section]
-        document[section][key] = value
-    with (root / "params.yaml").open("w", encoding="utf-8") as stream:
-        yaml.dump(document, stream)
+    changed_params.write(root, TINY)
     yield Disk(root)
     subprocess.run(["umount", str(root)], check=True)
 

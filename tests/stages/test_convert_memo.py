@@ -237,6 +237,7 @@ def syda_convert(root):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_kills_at_random_moments_and_a_rerun_give_the_bytes_of_an_undisturbed_run(
     root, raw, as_slices, save_slices
 ):

@@ -27,8 +27,8 @@ import dcm2niix
 import nibabel as nib
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 
+import changed_params
 from syda.errors import CheckFailed
 from syda.stages import convert
 from syda.types import Volume
@@ -48,6 +48,11 @@ pytestmark = [
 ABDOMEN, PLAIN = "abdomen/abd-contrast-crlm1004", "abdomen/abd-noncontrast-acrin001"
 PHILIPS, GE = "geometry/phantomhead-tilt-philips", "geometry/head-tilt-variable-ge"
 HEADERS = "geometry/geometry-dicom2nifti"
+PARAMS = {
+    "data.version": "real",
+    "convert.max_quarantine_share": 1.0,
+    "convert.select.min_slices": 4,
+}
 
 
 @dataclass(frozen=True)
@@ -129,13 +134,7 @@ def unpack(archive: str, below: str, folder: Path) -> Path:
 
 def run(root: Path) -> dict:
     """Run the stage on data/raw/real of a folder and return its report."""
-    yaml = YAML()
-    document = yaml.load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
-    document["data"]["version"] = "real"
-    document["convert"]["max_quarantine_share"] = 1.0
-    document["convert"]["select"]["min_slices"] = 4
-    with (root / "params.yaml").open("w", encoding="utf-8") as stream:
-        yaml.dump(document, stream)
+    changed_params.write(root, PARAMS)
     (root / ".syda").mkdir()
     (root / ".syda/key").write_text("5" * 64)
     with contextlib.suppress(CheckFailed):  # nothing converted: what the report then says

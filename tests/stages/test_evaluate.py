@@ -2,16 +2,15 @@ import csv
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 from scipy.stats import spearmanr
 
+import changed_params
 import published_networks
 from syda import paths
 from syda.errors import CheckFailed, CorruptData, ParamsError, UsageError
@@ -65,22 +64,19 @@ def write_records(folder: Path, train: int = 4, holdout: int = 3) -> None:
     writer.write(folder, records, holdout_share=0.3333, shards=2)
 
 
-@pytest.fixture
-def root(workspace: Callable[..., Path]) -> Path:
+PARAMS = {
+    "ct.size": 16,
+    "model.channels": [16, 16, 16],
+    "model.discriminator_channels": [16, 16, 16],
+    "evaluate": {"seed": 1, "pairs": 5, "bootstrap": 100, "shown": 2, "extractors": {}},
+}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository as it is before the stage: records, synthetic volumes, report and curves."""
-    root = workspace(
-        {
-            "ct.size": 16,
-            "model.channels": [16, 16, 16],
-            "model.discriminator_channels": [16, 16, 16],
-        }
-    )
-    yaml = YAML()
-    document = yaml.load(root / paths.PARAMS)
-    document["evaluate"] = {
-        "seed": 1, "pairs": 5, "bootstrap": 100, "shown": 2, "extractors": {},
-    }  # fmt: skip
-    yaml.dump(document, root / paths.PARAMS)
+    root = tmp_path_factory.mktemp("prepared")
+    changed_params.write(root, PARAMS)
     write_records(root / paths.RECORDS)
     for seed in range(5):
         image, longest = SPACE.encode(scan(100 + seed))
@@ -95,6 +91,20 @@ def root(workspace: Callable[..., Path]) -> Path:
     curves = root / paths.CURVES
     curves.parent.mkdir(parents=True)
     curves.write_text("images,loss_g,loss_d\n100,1,2\n200,2,1\n")
+    return root
+
+
+@pytest.fixture
+def root(prepared: Path, tmp_path: Path) -> Path:
+    """One for a test to change."""
+    return Path(shutil.copytree(prepared, tmp_path / "root"))
+
+
+@pytest.fixture(scope="module")
+def evaluated(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One as it is after the stage, to look at."""
+    root = Path(shutil.copytree(prepared, tmp_path_factory.mktemp("evaluated") / "root"))
+    evaluate.run(root)
     return root
 
 
@@ -118,9 +128,10 @@ def written(root: Path) -> dict[str, bytes]:
     return {file.as_posix(): (root / file).read_bytes() for file in files}
 
 
-def test_every_output_twice_the_same_and_nothing_else(root: Path) -> None:
+def test_every_output_twice_the_same_and_nothing_else(evaluated: Path, root: Path) -> None:
+    first = written(evaluated)
     evaluate.run(root)
-    first = written(root)
+    assert written(root) == first
     evaluate.run(root)
     assert written(root) == first
     left = {p.relative_to(root) for p in (root / paths.EVALUATION).iterdir()}
@@ -130,9 +141,8 @@ def test_every_output_twice_the_same_and_nothing_else(root: Path) -> None:
     assert "metrics/ms_ssim.py" in json.dumps(manifest["code"])
 
 
-def test_metrics_are_nested_by_split_and_metric(root: Path) -> None:
-    evaluate.run(root)
-    metrics, details = numbers(root)
+def test_metrics_are_nested_by_split_and_metric(evaluated: Path) -> None:
+    metrics, details = numbers(evaluated)
     count = {"synthetic": 5, "train": 4, "holdout": 3}
     assert metrics["n"] == count
     assert set(metrics) == {"n", "gate", "exports", "holdout"}
@@ -153,9 +163,8 @@ def test_metrics_are_nested_by_split_and_metric(root: Path) -> None:
         assert n[kid] == (5, count[{"train": "holdout", "holdout": "train"}[side]])
 
 
-def test_metrics_are_the_held_out_figures_alone(root: Path) -> None:
-    evaluate.run(root)
-    metrics, details = numbers(root)
+def test_metrics_are_the_held_out_figures_alone(evaluated: Path) -> None:
+    metrics, details = numbers(evaluated)
     assert metrics["holdout"] == {
         key: {of: figure[of]["value"] for of in ("synthetic", "real")}
         for key, figure in details["figures"]["holdout"].items()
@@ -198,17 +207,14 @@ def test_twelve_patients_of_each_have_every_figure(root: Path) -> None:
 
 def give(root: Path, **extractors: dict[str, str]) -> None:
     """Name files of other networks in params.yaml."""
-    yaml = YAML()
-    document = yaml.load(root / paths.PARAMS)
-    document["evaluate"]["extractors"] = {
-        name.replace("_", "-"): file for name, file in extractors.items()
-    }
-    yaml.dump(document, root / paths.PARAMS)
+    files = {name.replace("_", "-"): file for name, file in extractors.items()}
+    changed_params.write(root, {"evaluate.extractors": files}, source=root)
 
 
-def test_a_given_network_has_figures_of_its_own(root: Path, tmp_path: Path) -> None:
-    evaluate.run(root)
-    without = numbers(root)[0]["holdout"]
+def test_a_given_network_has_figures_of_its_own(
+    evaluated: Path, root: Path, tmp_path: Path
+) -> None:
+    without = numbers(evaluated)[0]["holdout"]
     file = tmp_path / "elsewhere" / "resnet_10.pth"
     file.parent.mkdir()
     published_networks.save_medicalnet(published_networks.medicalnet(10), file)
@@ -303,9 +309,8 @@ def test_a_synthetic_volume_that_nothing_describes_is_refused(
         evaluate.run(root)
 
 
-def test_what_the_gate_rejected_stands_beside_the_figures(root: Path) -> None:
-    evaluate.run(root)
-    metrics, details = numbers(root)
+def test_what_the_gate_rejected_stands_beside_the_figures(evaluated: Path) -> None:
+    metrics, details = numbers(evaluated)
     assert metrics["gate"] == {"drawn": 8, "rejected": 3}
     assert details["gate"] == {"rejected_share": 0.375, "reasons": {"border": 1, "pieces": 3}}
 
@@ -321,17 +326,15 @@ def test_volumes_that_passed_no_gate_are_refused(content: str | None, root: Path
     assert not (root / paths.METRICS).exists()
 
 
-def test_details_name_protocols_and_volumes(root: Path) -> None:
-    evaluate.run(root)
-    _, details = numbers(root)
+def test_details_name_protocols_and_volumes(evaluated: Path) -> None:
+    _, details = numbers(evaluated)
     assert set(details["metrics"]) == set(details["figures"]["train"])
     assert details["volumes"]["synthetic"] == [f"{seed:06d}" for seed in range(5)]
     assert details["sampling"] == {"seed": 1, "pairs": 5, "bootstrap": 100}
 
 
-def test_hu_table_holds_whole_shares(root: Path) -> None:
-    evaluate.run(root)
-    with (root / evaluate.HU_TABLE).open(newline="") as stream:
+def test_hu_table_holds_whole_shares(evaluated: Path) -> None:
+    with (evaluated / evaluate.HU_TABLE).open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert list(rows[0]) == ["hu", "train", "holdout", "synthetic"]
     assert [int(row["hu"]) for row in rows] == list(range(-1000, 1001, 10))
@@ -339,9 +342,10 @@ def test_hu_table_holds_whole_shares(root: Path) -> None:
         assert sum(float(row[name]) for row in rows) == pytest.approx(1, abs=1e-4)
 
 
-def test_the_table_of_nearest_distances_is_of_every_space(root: Path) -> None:
-    evaluate.run(root)
-    assert (root / evaluate.NEAREST_TABLE).read_text() == "percent_of_volumes\n"
+def test_the_table_of_nearest_distances_is_of_every_space(evaluated: Path, tmp_path: Path) -> None:
+    """Written anew where that of fewer volumes lies."""
+    assert (evaluated / evaluate.NEAREST_TABLE).read_text() == "percent_of_volumes\n"
+    root = Path(shutil.copytree(evaluated, tmp_path / "root"))
     write_records(root / paths.RECORDS, train=12, holdout=12)
     for seed in range(12):
         image, longest = SPACE.encode(scan(seed))
@@ -395,9 +399,8 @@ def test_without_the_validation_report_nothing_runs(root: Path) -> None:
         evaluate.run(root)
 
 
-def test_a_faulty_export_is_a_figure_and_stops_nothing(root: Path) -> None:
-    evaluate.run(root)
-    assert json.loads((root / paths.METRICS).read_text())["exports"] == {"checked": 0, "faulty": 0}
+def test_a_faulty_export_is_a_figure_and_stops_nothing(evaluated: Path, root: Path) -> None:
+    assert numbers(evaluated)[0]["exports"] == {"checked": 0, "faulty": 0}
     cube = nifti.read(root / paths.SYNTHETIC / f"000003{nifti.SUFFIX}")
     nifti.write(root / paths.SYNTHETIC / "physical" / f"000003{nifti.SUFFIX}", cube)
     evaluate.run(root)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+import changed_params
 from syda import paths
 from syda.errors import CheckFailed, CorruptData, UsageError
 from syda.records import reader
@@ -52,12 +53,8 @@ def holdout(root):
 
 
 def change(root, **values):
-    file = root / "params.yaml"
-    text = file.read_text()
-    for key, value in values.items():
-        text, count = re.subn(rf"(?m)(^gallery:(?:\n|.)*?^  {key}: )[\d.]+", rf"\g<1>{value}", text)
-        assert count == 1
-    file.write_text(text)
+    named = {f"gallery.{key}": value for key, value in values.items()}
+    changed_params.write(root, named, source=root)
 
 
 def told(root):
@@ -86,8 +83,7 @@ def test_artificial_patients_are_said_to_be(root):
     gallery.run(root)
     sentence = "The patients of data version v0 are artificial."
     assert sentence in (root / paths.GALLERY).read_text(encoding="utf-8")
-    params = (root / "params.yaml").read_text().replace("artificial: [v0, v1]", "artificial: []")
-    (root / "params.yaml").write_text(params)
+    changed_params.write(root, {"data.artificial": []}, source=root)
     gallery.run(root)
     assert "artificial" not in (root / paths.GALLERY).read_text(encoding="utf-8")
 

@@ -7,8 +7,8 @@ import numpy as np
 import pydicom
 import pytest
 import torch
-from ruamel.yaml import YAML
 
+import changed_params
 from open_gate import OPEN_GATE
 from syda.dicom import conversion
 from syda.dicom.selection import Rules
@@ -186,11 +186,8 @@ def test_broken_weights_leave_no_volumes(root):
 
 
 def set_params(root, **changes):
-    yaml = YAML()
-    document = yaml.load((root / "params.yaml").read_text())
-    document["generate"].update(changes)
-    with (root / "params.yaml").open("w") as stream:
-        yaml.dump(document, stream)
+    named = {f"generate.{key}": value for key, value in changes.items()}
+    changed_params.write(root, named, source=root)
 
 
 def std_hu(root):

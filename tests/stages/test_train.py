@@ -2,7 +2,6 @@ import csv
 import functools
 import hashlib
 import json
-import operator
 import os
 import shutil
 import signal
@@ -18,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
+import changed_params
 from slurm import Slurm, free_ports, missing
 from syda import paths
 from syda.errors import CheckFailed, ParamsError, UsageError
@@ -56,19 +55,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, made_up_records: Callable[...
 
 @pytest.fixture(scope="module")
 def with_params(root: Path) -> Callable[..., None]:
-    def write(changes: dict[str, object]) -> None:
-        yaml = YAML()
-        source = Path(__file__).parents[2] / "params.yaml"
-        document = yaml.load(source.read_text(encoding="utf-8"))
-        for name, value in changes.items():
-            *sections, key = name.split(".")
-            place = functools.reduce(operator.getitem, sections, document)
-            assert key in place
-            place[key] = value
-        with (root / "params.yaml").open("w", encoding="utf-8") as stream:
-            yaml.dump(document, stream)
-
-    return write
+    return functools.partial(changed_params.write, root)
 
 
 @pytest.fixture(scope="module")
@@ -260,7 +247,8 @@ PROCESSES = {
     "srun on two machines": [("srun", "--nodes", "2", "--ntasks-per-node", "1", *TRAIN)],
 }
 """What is started for two processes, each line by itself."""
-RARE = {"srun on one machine", "SYDA_DEVICES in a job"}
+RARE = {"torchrun on two machines", "srun on one machine", "SYDA_DEVICES in a job"}
+"""By what the others are begun with: half a minute each, for the exhaustive tests."""
 WAYS = [
     pytest.param(commands, id=way, marks=[pytest.mark.exhaustive] if way in RARE else [])
     for way, commands in PROCESSES.items()
@@ -344,7 +332,9 @@ def test_two_processes_train_what_one_does(request, root, with_params, alone, co
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are found in Linux's /proc")
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "signum", [pytest.param(signal.SIGTERM, marks=pytest.mark.exhaustive), signal.SIGKILL]
+)
 def test_no_process_outlives_the_one_that_began_them(root, with_params, signum):
     """torchrun gives each a session of its own, which a signal to the first does not reach."""
     with_params(TINY | {"train.images": 40000, "train.checkpoint_images": 8})
@@ -382,6 +372,7 @@ def working_in(folder: Path) -> list[int]:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_job_that_was_killed_goes_on_when_it_is_sent_again(root, with_params, slurm):
     """SLURM kills it on both nodes; the same command writes the bytes of an undisturbed one."""
     with_params(TINY | {"train.images": 200, "train.checkpoint_images": 8})

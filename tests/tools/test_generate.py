@@ -2,9 +2,9 @@ import json
 import re
 
 import pytest
-from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
+import changed_params
 from open_gate import OPEN_GATE
 from syda.cli import app
 from syda.errors import CheckFailed, CorruptData, UsageError
@@ -27,17 +27,14 @@ def names(folder):
 
 
 @pytest.fixture
-def params(tmp_path, repository):
+def params(tmp_path):
     """Write a params.yaml elsewhere, with another gate and precision; return its path."""
 
     def write(gate):
-        yaml = YAML()
-        document = yaml.load((repository / "params.yaml").read_text(encoding="utf-8"))
-        document["generate"] |= {"gate": gate, "precision": "bfloat16"}
-        path = tmp_path / "settings" / "params.yaml"
-        path.parent.mkdir(exist_ok=True)
-        yaml.dump(document, path)
-        return path
+        folder = tmp_path / "settings"
+        folder.mkdir(exist_ok=True)
+        changed_params.write(folder, {"generate.gate": gate, "generate.precision": "bfloat16"})
+        return folder / "params.yaml"
 
     return write
 

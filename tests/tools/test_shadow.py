@@ -12,6 +12,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+import changed_params
 from small_generator import small_generator
 from syda import paths
 from syda.cli import app
@@ -192,8 +193,7 @@ def test_a_term_that_no_training_case_has_is_left_open(body):
 
 
 def test_a_copy_is_refused(root, file, tmp_path):
-    text = (root / "params.yaml").read_text()
-    (root / "params.yaml").write_text(re.sub(r"(  copy_share:) \S+", r"\1 99.0", text))
+    changed_params.write(root, {"shadow.copy_share": 99.0}, source=root)
     with pytest.raises(CheckFailed, match="nothing written: it is a copy of a patient") as error:
         call(file, "--out", tmp_path / "out")
     assert error.value.exit_code == 1
