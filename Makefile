@@ -81,7 +81,7 @@ release: setup  ## freeze the card that governance signs, model_card/releases; p
 	syda card release
 	dvc repro --quiet --single-item card
 
-ci:  ## everything that CI runs, 15 to 30 minutes
+ci:  ## everything that CI runs, 20 to 30 minutes
 	.ci/run
 
 bench: setup  ## measure preprocessing, the networks and the evaluation (reports/benchmarks; installs the peers; minutes)
