@@ -41,6 +41,13 @@ def test_launchers_say_which_process_this_is(monkeypatch, told, expected):
     assert not devices.place().first
 
 
+def test_machines_with_different_numbers_of_processes_are_wrong_use(monkeypatch):
+    for name, value in (TORCHRUN | {"LOCAL_WORLD_SIZE": "3"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match="LOCAL_WORLD_SIZE=3: 4 processes are no multiple of it"):
+        devices.place()
+
+
 def test_a_batch_is_shared_in_the_order_of_the_ranks():
     whole = torch.arange(6)
     assert [Place(rank, 3, 3).own(whole).tolist() for rank in range(3)] == [[0, 1], [2, 3], [4, 5]]

@@ -55,15 +55,24 @@ class Place:
 
 
 def place() -> Place:
-    """Read from the environment that ``torchrun`` or SLURM made; one process where neither did."""
+    """Read from the environment that ``torchrun`` or SLURM made; one process where neither did.
+
+    Raises:
+        UsageError: machines do not have the same number of processes.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=HAS_SRUN)
         launchers = [environment for environment in _LOCAL if environment.detect()]
     for launcher in launchers:
         found = launcher()
         world = found.world_size()
-        local = os.environ.get(_LOCAL[launcher], world)
-        return Place(found.global_rank(), world, int(local))
+        local = int(os.environ.get(_LOCAL[launcher], world))
+        if world % local:
+            raise UsageError(
+                f"{_LOCAL[launcher]}={local}: {world} processes are no multiple of it: start as "
+                "many on every machine"
+            )
+        return Place(found.global_rank(), world, local)
     return Place(0, 1, 1)
 
 

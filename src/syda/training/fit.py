@@ -1,6 +1,8 @@
 """Run the training with Lightning and return the averaged generator."""
 
 import logging
+import signal
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -61,6 +63,22 @@ class Progress(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
         self._bar.close()
 
 
+class OwnSignal(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
+    """Gives SIGTERM back to who handled it before Lightning did.
+
+    Lightning's own handler first agrees with the other processes, and waits for those that are no
+    longer there.
+    """
+
+    def __init__(self) -> None:
+        self._handler = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, trainer: pl.Trainer, game: Game) -> None:
+        """Put the handler back; signals belong to the main thread."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._handler)
+
+
 def fit(
     scans: Scans,
     conditions: Conditions,
@@ -115,7 +133,7 @@ def fit(
     with warnings.catch_warnings():
         for expected in EXPECTED_WARNINGS:
             warnings.filterwarnings("ignore", message=expected)
-        trainer = _trainer(place, [saving, *shown] if place.first else [saving])
+        trainer = _trainer(place, [OwnSignal(), saving, *(shown if place.first else [])])
         trainer.fit(game, DataLoader(batches, batch_size=None))
     average = game.ema.average.cpu()
     average.measure_average(torch.Generator().manual_seed(recipe.seed))
