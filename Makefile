@@ -11,7 +11,7 @@ SCALE_gpu-128 := \
 	-S 'model.channels=[512,512,256,128,64,32]' \
 	-S 'model.discriminator_channels=[512,512,256,128,64,32]' \
 	-S train.images=400000 -S train.coarse_images=100000 -S train.fade_images=20000 \
-	-S train.batch=8 -S train.generator_lr=0.002 -S train.discriminator_lr=0.002 \
+	-S train.batch=8 -S train.generator_lr=0.002 \
 	-S train.path_weight=2 -S train.ema_half_life=10000 \
 	-S train.augment.images=500000 -S train.patience_images=40000 \
 	-S train.checkpoint_images=20000 -S train.log_images=2000 -S train.pictures=20

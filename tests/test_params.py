@@ -171,7 +171,7 @@ def test_changed_values_are_checked_and_leave_the_rest_alone(repository):
     other = loaded.changed({"train.generator_lr": 0.1, "train.augment.zoom": 0.5})
     found, before = (one.section("train", own("train")) for one in (other, loaded))
     assert (found.generator_lr, found.augment.zoom) == (0.1, 0.5)
-    assert (before.generator_lr, before.augment.zoom) == (0.004, 0.08)
+    assert (before.generator_lr, before.augment.zoom) == (0.003, 0.08)
     with pytest.raises(ParamsError, match=r"params\.yaml:\d+: train\.batch: must be greater"):
         loaded.changed({"train.batch": -1}).section("train", own("train"))
     with pytest.raises(ParamsError, match=r"params\.yaml: train\.bach, lr: unknown key"):

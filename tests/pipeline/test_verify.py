@@ -119,7 +119,7 @@ def test_the_cards_template_is_named_by_its_folder(finished):
 
 def test_a_parameter_is_named_on_either_side(finished):
     for path in ("dvc.lock", "params.yaml"):
-        with rewritten(finished.root / path, "generator_lr: 0.004", "generator_lr: 0.005"):
+        with rewritten(finished.root / path, "generator_lr: 0.003", "generator_lr: 0.005"):
             (fault,) = verify.run(finished.root).faults
         assert fault.what.startswith("train.generator_lr is ")
     with rewritten(finished.root / "params.yaml", "spacing_mm: 1.5", "spacing_mm: 1.6"):

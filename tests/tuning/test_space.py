@@ -128,7 +128,7 @@ def test_the_present_values_are_proposed_if_they_lie_inside(spaced):
         "train.loss": {"choices": ["minmax", "nonsaturating"]},
     }
     assert space.present(*spaced(axes)) == {
-        "train.generator_lr": 0.004,
+        "train.generator_lr": 0.003,
         "train.loss": json.dumps("nonsaturating"),
     }
     assert space.present(*spaced(axes, {"train.generator_lr": 0.1}.items())) is None

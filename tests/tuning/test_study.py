@@ -126,12 +126,12 @@ def test_the_first_trial_is_params_yaml_as_it_is(root, scripted):
     tried = scripted(lambda number, values, report: float(number))
     lines = study.run(root)
     assert tried[0] == {
-        "train.generator_lr": 0.004,
+        "train.generator_lr": 0.003,
         "train.batch": 4,
         "train.loss": "nonsaturating",
     }
     assert "params.yaml as it is, trial 0: 0" in lines
-    assert overrides(lines[-1])["train.generator_lr"] == "0.004"
+    assert overrides(lines[-1])["train.generator_lr"] == "0.003"
 
 
 def test_the_median_of_the_others_prunes(root, tiny, scripted, capfd):

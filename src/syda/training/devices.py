@@ -58,7 +58,7 @@ def place() -> Place:
     """Read from the environment that ``torchrun`` or SLURM made; one process where neither did.
 
     Raises:
-        UsageError: machines do not have the same number of processes.
+        UsageError: the processes are no multiple of those on this machine.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=HAS_SRUN)

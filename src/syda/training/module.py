@@ -23,14 +23,12 @@ from syda.training import devices, losses
 from syda.training.curves import Curves
 from syda.training.draws import Draws
 from syda.training.ema import Ema
+from syda.training.muon import Muon
 from syda.training.recipe import Recipe
 from syda.training.referee import Referee
 
 PATH_DECAY = 0.99
 """Of the running mean of path lengths (Karras et al., StyleGAN2, 2020, appendix B)."""
-
-BETAS = (0.0, 0.99)
-"""Adam's: no momentum in a game whose target moves."""
 
 
 class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped here
@@ -91,7 +89,7 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
             "generator": self.generator.state_dict(),
             "discriminator": self.discriminator.state_dict(),
             "ema": self.ema.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self._adams()],
+            "optimizers": [optimizer.state_dict() for optimizer in self._own_optimizers()],
             "rng": self.rng.get_state(),
             "augment_rng": self.augment_rng.get_state(),
             "augment_probability": self.augment_probability,
@@ -106,7 +104,7 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
         self.generator.load_state_dict(state["generator"])
         self.discriminator.load_state_dict(state["discriminator"])
         self.ema.load_state_dict(state["ema"])
-        for optimizer, own in zip(self._adams(), state["optimizers"], strict=True):
+        for optimizer, own in zip(self._own_optimizers(), state["optimizers"], strict=True):
             optimizer.load_state_dict(own)
         self.rng.set_state(state["rng"])
         self.augment_rng.set_state(state["augment_rng"])
@@ -116,16 +114,16 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
         self.curves.lines, self.curves.open = state["curves"]["lines"], state["curves"]["open"]
         self.referee.good_until = state["good_until"]
 
-    def _adams(self) -> list[torch.optim.Adam]:
+    def _own_optimizers(self) -> list[Muon]:
         """The optimisers themselves: what is loaded into Lightning's wrappers is not used."""
-        found: list[torch.optim.Adam] = self.optimizers(use_pl_optimizer=False)
+        found: list[Muon] = self.optimizers(use_pl_optimizer=False)
         return found
 
     def configure_optimizers(self) -> Any:
-        """Adam for each side."""
+        """Muon for each side."""
         return [
-            torch.optim.Adam(self.generator.parameters(), self.recipe.generator_lr, BETAS),
-            torch.optim.Adam(self.discriminator.parameters(), self.recipe.discriminator_lr, BETAS),
+            Muon(self.generator.parameters(), self.recipe.generator_lr),
+            Muon(self.discriminator.parameters(), self.recipe.discriminator_lr),
         ]
 
     def training_step(self, batch: tuple[Tensor, Tensor]) -> None:

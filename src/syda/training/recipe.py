@@ -17,8 +17,8 @@ class Recipe:
             costs a third and anatomy at large is learnt (Progressive Growing of GANs, 2018).
         fade_images: images over which the discriminator's finest block joins after these.
         batch: images a step.
-        generator_lr: Adam's learning rate of the generator.
-        discriminator_lr: Adam's learning rate of the discriminator.
+        generator_lr: learning rate of the generator: Muon's for filters, Adam's for the rest.
+        discriminator_lr: learning rate of the discriminator, likewise.
         r1_weight: of the R1 penalty: the loss gets gamma / 2 times it, and gamma is this times the
             voxels of a volume over the batch (the rule of Karras et al., ADA, 2020, appendix C, in
             voxels for pixels): the penalty sums over voxels, so that finer volumes need more.
