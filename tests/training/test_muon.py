@@ -95,7 +95,7 @@ def test_a_loaded_state_goes_on_as_if_nothing_had_been():
         assert own.equal(other)
 
 
-@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+@pytest.mark.parametrize("scale", [1e-4, 1e4])
 def test_steps_of_filters_do_not_depend_on_the_size_of_the_gradient(scale):
     net, plain = network(), network()
     for own, factor in ((net, scale), (plain, 1.0)):
