@@ -4,6 +4,8 @@ With few volumes the discriminator learns them by heart; seen through random cha
 as the same changes fall on synthetic volumes and gradients pass through them, the generator is not
 taught to make them (Zhao et al., Differentiable Augmentation, 2020). Each change is left out at
 random, so that the untouched volume stays the likeliest view (Karras et al., ADA, 2020, section 2).
+Shifts are by whole voxels. Turns and zooms interpolate, and what that blurs goes unseen: with few
+volumes, which are changed nearly always, the generator was left free to put noise there.
 No operation mirrors: the liver would change sides.
 """
 

@@ -1,9 +1,9 @@
 """Muon: steps of equal spectral norm for the filters of convolutions, Adam's for all else.
 
 Jordan et al., Muon: An optimizer for hidden layers in neural networks (2024). Adam scales each
-weight's step by itself, and a filter's gradient has few directions that are large: those alone are
-learnt fast. Made orthogonal, the step has them all at one length: told every voxel, the generator
-learnt as much in two fifths of the images.
+weight's step by itself; made orthogonal, a filter's step has all directions at one length. Told
+every voxel of 24 scans, the generator learnt in half the images what it had learnt by Adam.
+``torch.optim.Muon`` takes matrices only, and leaves all else to a second optimiser.
 """
 
 from collections.abc import Callable, Iterable
@@ -32,17 +32,24 @@ ITERATIONS = 5
 def orthogonal(matrix: Tensor) -> Tensor:
     """The matrix with its singular values brought close to 1, its singular vectors as they are.
 
-    Newton and Schulz's iteration as Muon has it (Jordan et al., 2024), in float32.
+    Newton and Schulz's iteration as Muon has it (Jordan et al., 2024), in float32: each ``p = a +
+    b s + c s^2`` of ``s = x x'`` takes x to ``p x``, and so s to ``p s p``. All of them are
+    polynomials of the first s, a square of the rows alone, so that the columns, which are many
+    more, are multiplied twice and not ten times.
 
     Args:
         matrix: ``[rows, columns]``, cheapest where the rows are fewer.
     """
     a, b, c = ITERATION
     x: Tensor = matrix / (matrix.norm() + 1e-7)
+    square = x @ x.T
+    one = torch.eye(len(square), dtype=x.dtype, device=x.device)
+    whole = one
     for _ in range(ITERATIONS):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
-    return x
+        turn = a * one + b * square + c * square @ square
+        whole = turn @ whole
+        square = turn @ square @ turn
+    return whole @ x
 
 
 class Muon(torch.optim.Adam):
