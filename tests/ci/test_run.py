@@ -1,6 +1,7 @@
 """The sections of .ci/run, with stand-ins for make and apt-get: order, verdicts, exit code."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -81,7 +82,8 @@ def test_a_failed_section_turns_it_red_and_the_others_still_run(ci, target):
 def test_on_a_slow_machine_the_exhaustive_tests_are_left_out_and_that_is_said(ci):
     made, output = ci(SYDA_CI_PATIENCE="0")
     assert made == TARGETS[:-1]
-    assert "LEFT OUT  exhaustive tests: 0 s are over, of 0; `make test-exhaustive`" in output
+    said = r"LEFT OUT  exhaustive tests: \d+ s are over, of 0; `make test-exhaustive`"
+    assert re.search(said, output)
 
 
 def test_nothing_runs_without_the_install(ci):
