@@ -4,10 +4,10 @@ Writes reports/benchmarks/evaluate.md; ``--quick`` prints a page of tiny sizes i
 runs once, one after another: a second round would measure the same work again for minutes.
 """
 
+import argparse
 import os
 import platform
 import resource
-import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -229,7 +229,9 @@ def page(plan: Plan, shown: AbstractContextManager[object]) -> str:
 
 def main() -> None:
     """Write the report."""
-    if sys.argv[1:] == ["--quick"]:
+    parser = argparse.ArgumentParser(prog="python -m bench.evaluate")
+    parser.add_argument("--quick", action="store_true", help="print a page of tiny sizes instead")
+    if parser.parse_args().quick:
         print(page(QUICK, progress.hidden()))
         return
     write_text(REPORT, page(FULL, nullcontext()))

@@ -6,6 +6,7 @@ noisy machine slows them all. On the CPU each has a process of its own, whose me
 cut into pieces.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -461,12 +462,13 @@ def page(plan: Plan, gpu: torch.device) -> str:
         "trains discriminator and generator. The average step is what a training pays: SYDA's",
         f"penalties, R1 and path length, come every {recipe_of(plan.gpu).r1_interval} steps, the "
         "plain one's at each. SYDA",
-        f"trains and samples in {sample['precision']} on this CPU, penalties aside, one sample",
-        "at a time. The grouped convolution is the same network with the other form of",
+        f"trains and samples in {sample['precision']} on this CPU, penalties aside; samples are",
+        "drawn one at a time. The grouped convolution is the same network with the other form of",
         "modulation. The plain 3D StyleGAN2 of equal width follows the papers: grouped",
         "convolution, contiguous memory, float32, trilinear upsampling, a strided blur, synthetic",
         "volumes anew for each side, and the C library's own ways with memory; its forward pass",
-        "is SYDA's for the same weights (tests/bench/test_plain_stylegan.py).",
+        "is SYDA's for the same weights where the operations are the same",
+        "(tests/bench/test_plain_stylegan.py).",
         "",
         *tables,
         f"## One sample at {side}^3",
@@ -485,17 +487,19 @@ def page(plan: Plan, gpu: torch.device) -> str:
 
 
 def main() -> None:
-    """Write the report; with ``--serve NAME SIZE`` be one contender of it."""
-    if sys.argv[1:2] == [SERVE]:
-        name, size = sys.argv[2:]
+    """Write or print the report, or be one contender of it."""
+    parser = argparse.ArgumentParser(prog="python -m bench.model")
+    parser.add_argument("--quick", action="store_true", help="print a page of tiny sizes instead")
+    parser.add_argument(SERVE, nargs=2, metavar=("NAME", "SIZE"), help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.serve:
+        name, size = asked.serve
         serve(name, Size(**json.loads(size)))
-        return
-    gpu = torch.device("cuda")
-    if sys.argv[1:] == ["--quick"]:
-        print(page(QUICK, gpu))
-        return
-    write_text(REPORT, page(full(), gpu))
-    print(f"bench: {REPORT.relative_to(ROOT)}")
+    elif asked.quick:
+        print(page(QUICK, torch.device("cuda")))
+    else:
+        write_text(REPORT, page(full(), torch.device("cuda")))
+        print(f"bench: {REPORT.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

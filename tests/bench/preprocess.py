@@ -4,6 +4,7 @@ Writes reports/benchmarks/preprocess.md. Figures are medians of ``RUNS`` rounds 
 contender runs once, in turn, as a process of its own: a noisy machine slows them all.
 """
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -130,6 +131,7 @@ def against_number(scratch: Path) -> list[str]:
 
 def main() -> None:
     """Write the report."""
+    argparse.ArgumentParser(prog="python -m bench.preprocess").parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         peers = beside_peers(Path(scratch))
         numbers = against_number(Path(scratch))
