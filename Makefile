@@ -17,7 +17,7 @@ SCALE_gpu-128 := \
 	-S train.checkpoint_images=20000 -S train.log_images=2000 -S train.pictures=20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-exhaustive test-all check check-git check-data verify release ci hooks report format \
+.PHONY: help setup run test test-exhaustive test-gpu test-all check check-git check-data verify release ci hooks report format \
 	expectations bench ui
 
 help:  ## list the targets
@@ -58,6 +58,9 @@ test: setup  ## run the tests, one small pipeline from end to end included
 test-exhaustive: setup  ## run the others: most kills, full disks, planted faults, a person searched for up to the card, two versions, two clones
 	$(PYTEST) -m exhaustive
 
+test-gpu: setup  ## run the tests that need a GPU; all others compute on the CPU
+	OMP_NUM_THREADS=1 pytest -m gpu
+
 test-all: setup  ## run every test
 	$(PYTEST)
 
@@ -84,10 +87,11 @@ release: setup  ## freeze the card that governance signs, model_card/releases; p
 ci:  ## everything that CI runs, 20 to 30 minutes
 	.ci/run
 
-bench: setup  ## measure preprocessing, the networks and the evaluation (reports/benchmarks; installs the peers; minutes)
+bench: setup  ## measure preprocessing, the networks, what the training is worth, and the evaluation (reports/benchmarks; installs the peers; minutes)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-bench.lock
 	PYTHONPATH=src:tests python -m bench.preprocess
 	PYTHONPATH=src:tests python -m bench.model
+	PYTHONPATH=src:tests python -m bench.learning
 	PYTHONPATH=src:tests python -m bench.evaluate
 
 hooks: setup  ## check each commit before it is made (pre-commit)

@@ -10,10 +10,12 @@ from ruamel.yaml import YAML
 
 from syda import params, paths
 from syda.cli import app
+from syda.training.tracking import KEPT_AT, MODEL
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "syda"
-DVC = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+WHOLE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+DVC = WHOLE["stages"]
 KEYS = params.load(ROOT).source.lines
 AXES = ("tune", "space")
 """Each axis below stands in one line, and ``space`` says what its keys mean."""
@@ -125,6 +127,15 @@ def test_paths_are_those_of_the_code(stages):
     around = {folder for path in used for folder in path.parents}
     assert not known - used - around
     assert not {path for path in known - used if path.suffix}  # a file is named as it is
+
+
+def test_what_is_released_is_what_train_writes(stages):
+    """``gto`` and ``dvc artifacts get`` go by it; so does the registered model of MLflow."""
+    (name,) = WHOLE["artifacts"]
+    released = WHOLE["artifacts"][name]
+    assert (name, released["path"], released["type"]) == (MODEL, KEPT_AT, "model")
+    (train,) = own(stages, "train")
+    assert {out.def_path: out.use_cache for out in train.outs}[released["path"]]
 
 
 def test_checkpoints_lie_where_no_stage_reads_or_writes_and_git_is_told_not_to_look(stages):

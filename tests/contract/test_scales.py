@@ -39,15 +39,32 @@ def test_gpu_128_is_the_checklists_network(scaled):
         module = importlib.import_module(f"syda.stages.{stage}")
         params.section(stage, module.Params)
     generator = Generator(**params.model.networks(0)["generator"])
-    outputs = {row.name: row.output for row in layer_table(generator)}
-    assert outputs["mapping.layers.7"] == (96,)
-    assert "mapping.layers.8" not in outputs
-    assert outputs["synthesis.constant"] == (512, 4, 4, 4)
-    sides = {8: 512, 16: 256, 32: 128, 64: 64, 128: 32}
-    for block, (side, channels) in enumerate(sides.items()):
-        assert outputs[f"synthesis.blocks.{block}.conv1"] == (channels, side, side, side)
-    assert outputs["synthesis.blocks.4.to_image"] == (1, 128, 128, 128)
+    assert [tuple(row) for row in layer_table(generator)] == checklist()
     assert params.ct.size == 128
+
+
+def checklist() -> list[tuple[str, str, tuple[int, ...], int]]:
+    """Every layer of it: name, kind, output, weights; a style is a linear layer of 96 to each."""
+
+    def convolution(inputs: int, outputs: int) -> int:
+        return outputs * inputs * 3**3 + (96 + 1) * inputs + outputs + outputs  # noise B and bias
+
+    def image(inputs: int) -> int:
+        return inputs + (96 + 1) * inputs + 1
+
+    rows = [(f"mapping.layers.{i}", "EqualizedLinear", (96,), 96 * 96 + 96) for i in range(8)]
+    rows.append(("synthesis.constant", "Constant", (512, 4, 4, 4), 512 * 4**3))
+    rows.append(("synthesis.conv", "ModulatedConv3d", (512, 4, 4, 4), convolution(512, 512)))
+    rows.append(("synthesis.to_image", "ToImage", (1, 4, 4, 4), image(512)))
+    inputs = 512
+    for block, (side, c) in enumerate({8: 512, 16: 256, 32: 128, 64: 64, 128: 32}.items()):
+        name = f"synthesis.blocks.{block}"
+        shape = (c, side, side, side)
+        rows.append((f"{name}.conv0", "ModulatedConv3d", shape, convolution(inputs, c)))
+        rows.append((f"{name}.conv1", "ModulatedConv3d", shape, convolution(c, c)))
+        rows.append((f"{name}.to_image", "ToImage", (1, side, side, side), image(c)))
+        inputs = c
+    return rows
 
 
 def test_a_scale_that_does_not_exist_is_wrong_use(repository):

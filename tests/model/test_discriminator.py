@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -18,12 +21,57 @@ def test_minibatch_deviation_of_known_values():
     torch.testing.assert_close(pairs[1][:, 3:], torch.full((2, 3, 2, 2, 2), 1e-4))
 
 
-@pytest.mark.parametrize(("n", "groups"), [(8, 2), (6, 2), (5, 5), (1, 1)])
-def test_groups_are_the_largest_divisor_up_to_four(n, groups):
+GROUPS = {2: 2, 3: 3, 4: 4, 5: 5, 6: 3, 7: 7, 8: 4, 9: 3, 10: 2, 11: 11, 12: 4, 14: 2, 25: 5}
+"""Samples of a group, for a batch: the largest divisor up to four, else the smallest."""
+
+
+@pytest.mark.parametrize(("n", "group"), GROUPS.items())
+def test_groups_of_any_batch_say_something_of_spread(n, group):
     x = torch.randn(n, 2, 2, 2, 2, generator=torch.Generator().manual_seed(0))
-    deviations = minibatch_deviation(x)[:, 2, 0, 0, 0]
-    assert len(deviations.unique()) == (groups if n not in (1, 5) else 1)
-    assert torch.equal(deviations.reshape(groups, -1).std(dim=1, correction=0), torch.zeros(groups))
+    expected = x.reshape(n // group, group, 2, 2, 2, 2).std(dim=1, correction=0)
+    deviation = minibatch_deviation(x)[:, 2:]
+    torch.testing.assert_close(deviation, expected.repeat_interleave(group, dim=0))
+    assert deviation.min() > 1e-3  # a group of one would say 1e-4 of anything
+
+
+ONE_OF_TWO = """
+import sys
+import torch
+from torch import distributed
+from syda.model.discriminator import minibatch_deviation
+rank, folder = int(sys.argv[1]), sys.argv[2]
+distributed.init_process_group(
+    "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2
+)
+x, weights = (torch.load(f"{folder}/{name}.pt")[rank : rank + 1] for name in ("x", "weights"))
+x.requires_grad_()
+loss = (minibatch_deviation(x).sin() * weights).sum()
+(first,) = torch.autograd.grad(loss, x, create_graph=True)
+(second,) = torch.autograd.grad(first.square().sum(), x)
+torch.save((first.detach(), second), f"{folder}/{rank}.pt")
+distributed.destroy_process_group()
+"""
+
+
+def test_two_processes_with_a_volume_each_see_the_spread_of_both(tmp_path):
+    """Derivatives cross the processes, those of R1 too."""
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 2, 2, 2, 2, generator=rng, dtype=torch.float64)
+    weights = torch.randn(2, 4, 2, 2, 2, generator=rng, dtype=torch.float64)
+    torch.save(x, tmp_path / "x.pt")
+    torch.save(weights, tmp_path / "weights.pt")
+    both = [
+        subprocess.Popen([sys.executable, "-c", ONE_OF_TWO, str(rank), str(tmp_path)])
+        for rank in range(2)
+    ]
+    assert [process.wait(timeout=120) for process in both] == [0, 0]
+    x.requires_grad_()
+    loss = (minibatch_deviation(x).sin() * weights).sum()
+    (first,) = torch.autograd.grad(loss, x, create_graph=True)
+    (second,) = torch.autograd.grad(first.square().sum(), x)
+    found = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
+    torch.testing.assert_close(torch.cat([one for one, _ in found]), first.detach())
+    torch.testing.assert_close(torch.cat([two for _, two in found]), second)
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
+from itertools import pairwise
+
 import pytest
 import torch
 
 from syda.model.generator import Generator, layer_table
 from syda.model.layers import downsample, upsample
+from syda.model.modulated_conv import ModulatedConv3d
 
 SMALL = {"latent": 6, "mapping_layers": 2, "mapping_lr_multiplier": 0.5, "channels": [5, 4, 3]}
 NONE = torch.empty(0)
@@ -128,6 +131,25 @@ def test_layer_table_at_the_checklist_scale():
 def test_layer_table_counts_every_weight(generator):
     total = sum(p.numel() for p in generator.parameters())
     assert sum(row.parameters for row in layer_table(generator)) == total
+
+
+def test_feature_maps_keep_their_power_from_block_to_block():
+    """Were the gain of the upsampling that of a plane, it would fall fourfold in each.
+
+    Of the white constant the first block's low-pass takes most; edges of zeros take their part.
+    """
+    torch.manual_seed(0)
+    rng, powers = torch.Generator().manual_seed(0), []
+    generator = Generator(**SMALL | {"channels": [64, 64, 64, 64]})
+    for module in generator.modules():
+        if isinstance(module, ModulatedConv3d):
+            module.register_forward_hook(lambda *found: powers.append(found[2].square().mean()))
+    with torch.no_grad():
+        generator(generator.draw_latents(8, rng), NONE, generator.draw_noise(8, rng))
+    ends = powers[2::2]  # of each block
+    assert len(ends) == 3
+    assert 0.1 < ends[0] < 1
+    assert all(0.75 < after / before < 1.33 for before, after in pairwise(ends))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from syda.errors import CheckFailed
 from syda.model import conditions
 from syda.training import checkpoint, devices
 from syda.training.checkpoint import Checkpoints
@@ -109,6 +110,22 @@ def test_a_stopped_training_ends_with_the_bits_of_an_undisturbed_one(
     same(ended(game), undisturbed)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device: make test-gpu uses it")
+def test_on_a_gpu_a_stopped_training_ends_close_to_an_undisturbed_one(train, tmp_path):
+    """Sums come in another order there: four times as far as two undisturbed ones, no further."""
+    first, second = (ended(train(tmp_path / name)) for name in ("first", "second"))
+    with pytest.raises(KilledError):
+        train(tmp_path / "own", [KillAfter(8)])
+    stopped = ended(train(tmp_path / "own"))
+    for name, value in first[0].items():
+        scale = value.abs().max().item() + 1e-6
+        by_chance = (second[0][name] - value).abs().max().item()
+        assert (stopped[0][name] - value).abs().max().item() <= 4 * by_chance + 1e-3 * scale, name
+    assert torch.equal(stopped[2], first[2])
+    assert torch.equal(stopped[3], first[3])
+
+
 def test_a_training_can_be_stopped_again_and_again(train, undisturbed, tmp_path):
     for steps in (4, 7, 10):
         with pytest.raises(KilledError):
@@ -203,6 +220,24 @@ def test_a_checkpoint_runs_no_code(tmp_path):
     with pytest.raises(pickle.UnpicklingError):
         Checkpoints(tmp_path / "own").newest()
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(("step", "images"), [(3, 12), (12, 48)])
+def test_weights_that_are_not_finite_are_not_kept(train, tmp_path, monkeypatch, step, images):
+    """At a checkpoint or the end, where no loss would tell any more."""
+    taken, average = [], devices.average
+
+    def poisoned(parameters):
+        parameters = list(parameters)
+        average(parameters)
+        taken.append(True)
+        if len(taken) == 2 * step:  # the generator's turn
+            parameters[0].grad.fill_(float("nan"))
+
+    monkeypatch.setattr(devices, "average", poisoned)
+    with pytest.raises(CheckFailed, match=f"weights of generator.* not finite after {images} im"):
+        train(tmp_path / "own")
+    assert not list((tmp_path / "own").glob(f"{images:010d}-*"))
 
 
 def test_a_checkpoint_is_not_written_at_the_end(train, tmp_path):

@@ -3,6 +3,8 @@ import math
 import pytest
 import torch
 
+from syda.model.discriminator import Discriminator
+from syda.model.synthesis import Synthesis
 from syda.training.losses import (
     discriminator_loss,
     generator_loss,
@@ -104,12 +106,60 @@ def test_path_length_does_not_depend_on_the_resolution(side):
     assert float(lengths.detach().square().mean()) == pytest.approx(1, rel=0.2)
 
 
-def test_path_lengths_train_the_generator():
-    scale = torch.tensor(2.0, requires_grad=True)
-    w = torch.randn(2, 3, requires_grad=True)
-    images = (scale * w.sum(dim=1))[:, None, None, None, None].expand(-1, 1, 2, 2, 2)
-    path_lengths(images, w, torch.ones(images.shape)).sum().backward()
-    assert scale.grad.item() > 0
+def slopes(penalty, weights: torch.Tensor) -> list[tuple[float, float]]:
+    """Derivative of a penalty by single weights: of the graph, and by finite differences."""
+    (gradient,) = torch.autograd.grad(penalty(), weights)
+    compared = []
+    with torch.no_grad():
+        for place in (0, weights.numel() // 2, weights.numel() - 1):
+            ends = []
+            for step in (1e-7, -1e-7):  # less, and no ReLU turns on the way
+                weights.flatten()[place] += step
+                with torch.enable_grad():
+                    ends.append(penalty().item())
+                weights.flatten()[place] -= step
+            compared.append((gradient.flatten()[place].item(), (ends[0] - ends[1]) / 2e-7))
+    return compared
+
+
+@pytest.mark.parametrize("name", ["blocks.1.conv0.weight", "blocks.0.conv1.style.weight"])
+def test_path_lengths_train_the_generator_as_finite_differences_say(name, monkeypatch):
+    """Through modulation, noise, upsampling, skips and tones, in float64."""
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # the image is float32
+    torch.manual_seed(0)
+    synthesis = Synthesis(4, [4, 3, 3]).double()
+    for parameter in synthesis.parameters():
+        torch.nn.init.normal_(parameter)
+    rng = torch.Generator().manual_seed(0)
+    noise = [torch.randn(2, 1, s, s, s, generator=rng, dtype=DOUBLE) for s in (4, 8, 8, 16, 16)]
+    at, y = torch.randn(2, 4, generator=rng, dtype=DOUBLE), torch.randn(2, 1, 16, 16, 16).double()
+
+    def penalty():
+        w = at.clone().requires_grad_()
+        return path_lengths(synthesis(w, noise, DOUBLE), w, y).square().sum()
+
+    for found, expected in slopes(penalty, dict(synthesis.named_parameters())[name]):
+        assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
+        assert found != 0
+
+
+@pytest.mark.parametrize("name", ["blocks.0.conv1.weight", "blocks.1.skip.weight"])
+def test_r1_trains_a_whole_discriminator_as_finite_differences_say(name, monkeypatch):
+    """Through residuals, downsampling, minibatch deviation and the projection."""
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # logits are float32
+    torch.manual_seed(0)
+    discriminator = Discriminator([4, 4, 3], conditions=2).double()
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 2, 16, 16, 16, generator=rng, dtype=DOUBLE)
+    told = torch.randn(2, 2, generator=rng, dtype=DOUBLE)
+
+    def penalty():
+        seen = x.clone().requires_grad_()
+        return r1_penalty(discriminator(seen, told, DOUBLE), seen)
+
+    for found, expected in slopes(penalty, dict(discriminator.named_parameters())[name]):
+        assert found == pytest.approx(expected, rel=1e-4, abs=1e-8)
+        assert found != 0
 
 
 def test_path_lengths_of_a_constant_generator_have_a_finite_gradient():

@@ -97,6 +97,93 @@ def test_gamma_grows_with_the_voxels_and_falls_with_the_batch(recipe):
     assert game.r1_gamma(torch.empty(8, 1, 64, 64, 64)) == pytest.approx(0.0002 * 64**3 / 8)
 
 
+@pytest.mark.parametrize("side", [16, 8])
+def test_lazy_penalties_count_as_often_as_they_are_left_out(real, recipe, side, monkeypatch):
+    """Each loss is the adversarial one; where due, gamma / 2 of R1 or the weight of the path."""
+    coarse = 0 if side == 16 else 1000
+    own = replace(recipe, coarse_images=coarse, r1_interval=3, path_interval=2, path_weight=2.0)
+    game, losses_taken = game_of(own), []
+    monkeypatch.setattr(game, "_step", lambda loss, _: losses_taken.append(loss.item()))
+    gamma = own.r1_weight * side**3 / own.batch
+    for step in range(6):
+        game.training_step(real)
+        line = game.curves.lines[-1]
+        assert ("r1" in line, "path" in line) == (step % 3 == 0, step % 2 == 0)
+        expected_d = line["loss_d"] + gamma / 2 * 3 * line.get("r1", 0.0)
+        expected_g = line["loss_g"] + 2.0 * 2 * line.get("path", 0.0)
+        assert losses_taken[-2:] == pytest.approx([expected_d, expected_g], rel=1e-5)
+
+
+def test_path_lengths_are_held_to_their_running_mean(real, recipe, monkeypatch):
+    """Of every other volume of the batch: equation 4 and its mean, which moves by a hundredth."""
+    lengths, game = torch.tensor([3.0, 5.0]), game_of(recipe)
+    seen = []
+    monkeypatch.setattr(
+        losses, "path_lengths", lambda images, *_: seen.append(len(images)) or lengths
+    )
+    for mean in (0.04, 0.99 * 0.04 + 0.04):
+        penalty = game._path_penalty(real[1], 16)
+        assert game.path_mean == pytest.approx(mean)
+        expected = ((3 - mean) ** 2 + (5 - mean) ** 2) / 2
+        assert penalty.item() == pytest.approx(expected, rel=1e-6)
+    assert seen == [2, 2]
+
+
+@pytest.mark.parametrize("world", [2, 4])
+def test_processes_take_the_path_lengths_that_one_would(real, recipe, world, monkeypatch):
+    """With one volume each every other process has none, and the mean is that of the half."""
+
+    def lengths_of(images, w, y):
+        return w.sum(dim=1) + images.mean(dim=(1, 2, 3, 4)) + y[:, 0, 0, 0, 0]
+
+    monkeypatch.setattr(losses, "path_lengths", lengths_of)
+
+    def penalty_of(place):
+        game = game_of(recipe)
+        game.place = place
+        monkeypatch.setattr(game, "_over_all", lambda _: 0.0)  # the others are not there to ask
+        return game._path_penalty(place.own(real[1]), 16)
+
+    shares = torch.stack([penalty_of(Place(rank, world, world)) for rank in range(world)])
+    assert (shares == 0).sum() == (2 if world == 4 else 0)
+    torch.testing.assert_close(shares.mean(), penalty_of(Place(0, 1, 1)))
+
+
+def test_penalties_are_float32_where_the_maps_are_bfloat16(real, recipe):
+    """The same networks, the same draws: the same penalties to the bit, and other losses."""
+    first = {}
+    for bfloat16 in (False, True):
+        game = game_of(replace(recipe, bfloat16=bfloat16))
+        game.training_step(real)
+        first[bfloat16] = game.curves.lines[0]
+    for penalty in ("r1", "path"):
+        assert first[True][penalty] == first[False][penalty]
+    assert first[True]["loss_g"] != first[False]["loss_g"]
+
+
+def test_a_side_that_has_won_for_long_stops_the_training(real, recipe, monkeypatch):
+    monkeypatch.setattr(losses, "discriminator_loss", lambda _, *logits: 0 * sum(logits).sum())
+    with pytest.raises(CheckFailed, match="after 8 images the discriminator has won for 8"):
+        play(game_of(replace(recipe, patience_images=8)), real, 3)
+
+
+def test_volumes_that_are_one_for_long_stop_the_training(real, recipe, monkeypatch):
+    game = game_of(replace(recipe, patience_images=8))
+    draw = game.generator.synthesis.forward
+    monkeypatch.setattr(
+        game.generator.synthesis,
+        "forward",
+        lambda *asked: draw(*asked)[:1].expand(len(asked[0]), -1, -1, -1, -1),
+    )
+    with pytest.raises(CheckFailed, match="after 8 images all synthetic volumes have been one"):
+        play(game, real, 3)
+
+
+def play(game, real, steps):
+    for _ in range(steps):
+        game.training_step(real)
+
+
 def test_what_is_not_finite_stops_the_training(real, recipe):
     game = game_of(recipe)
     with pytest.raises(CheckFailed, match=r"loss_d.* not finite after 4 images"):
@@ -162,7 +249,6 @@ def test_spread_of_copies_is_none_and_of_the_real_ones_themselves_one(real):
     assert spread(images[:1].expand(4, -1, -1, -1, -1), images) == 0
     assert spread(images, images) == 1
     assert spread(images / 2, images) == pytest.approx(0.5)
-    assert spread(images[:1], images[:1]) == 1
 
 
 def test_computing_feature_maps_twice_changes_no_weight(real, recipe):

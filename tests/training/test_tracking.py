@@ -1,5 +1,6 @@
 import socket
 import sqlite3
+import subprocess
 import time
 from types import SimpleNamespace
 
@@ -89,6 +90,48 @@ def test_a_store_that_answers_has_the_line(tracker, tmp_path, capfd):
     assert run.data.metrics["loss_g"] == 1.0
     assert run.data.metrics["system/images_per_second"] > 0
     assert 50 < run.data.metrics["system/peak_memory_mb"] < 100_000
+
+
+def test_tags_lead_to_the_commit_and_say_whether_files_differ(tmp_path, capfd):
+    def git(*command):
+        settings = ("-c", "user.name=n", "-c", "user.email=e@x")
+        told = subprocess.run(
+            ["git", *settings, *command], cwd=tmp_path, check=True, capture_output=True, text=True
+        )
+        return told.stdout.strip()
+
+    git("init", "-q")
+    (tmp_path / "code.py").write_text("1")
+    git("add", "code.py")
+    git("commit", "-q", "-m", "first")
+    found = []
+    for content in ("1", "2"):
+        (tmp_path / "code.py").write_text(content)
+        one = tracking.Tracker(
+            tmp_path / ".mlflow", params={}, tags={"data.version": "v7"}, grids=NONE,
+            memory=tmp_path / content,
+        )  # fmt: skip
+        watch(one)
+        client, _ = tracking.open_store(tmp_path / ".mlflow")
+        tags = client.get_run((tmp_path / content).read_text()).data.tags
+        found.append({key: tags[key] for key in ("data.version", "git.commit", "git.dirty")})
+    commit = git("rev-parse", "HEAD")
+    assert found == [
+        {"data.version": "v7", "git.commit": commit, "git.dirty": dirty}
+        for dirty in ("false", "true")
+    ]
+    assert warned(capfd) == []
+
+
+def test_a_training_that_fails_closes_its_run_as_failed(tracker, tmp_path):
+    game = SimpleNamespace(
+        curves=SimpleNamespace(lines=[]), images_seen=0, recipe=SimpleNamespace(images=8)
+    )
+    tracker.on_train_start(None, game)
+    tracker.on_exception(None, game, ValueError())
+    client, experiment = tracking.open_store(tmp_path / ".mlflow")
+    (run,) = client.search_runs([experiment])
+    assert run.info.status == "FAILED"
 
 
 def test_a_training_that_goes_on_keeps_its_run(tmp_path, capfd):

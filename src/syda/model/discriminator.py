@@ -42,14 +42,16 @@ def minibatch_deviation(x: Tensor) -> Tensor:
     Where several processes share a batch, the groups are those of the whole batch.
 
     Args:
-        x: ``[N, C, D, H, W]``; the group is the largest divisor of N up to ``GROUP``.
+        x: ``[N, C, D, H, W]``; the group is the largest divisor of N up to ``GROUP``, but never a
+            single one of several, which says nothing: of a prime it is all.
 
     Returns:
         ``[N, 2 C, D, H, W]``.
     """
     whole = _of_all_processes(x)
     n = len(whole)
-    group = max(size for size in range(1, GROUP + 1) if n % size == 0)
+    divisors = [size for size in range(2, n + 1) if n % size == 0] or [1]
+    group = max((size for size in divisors if size <= GROUP), default=divisors[0])
     grouped = whole.reshape(n // group, group, *x.shape[1:])
     deviation = torch.sqrt(grouped.var(dim=1, correction=0) + 1e-8)
     deviation = deviation.repeat_interleave(group, dim=0)

@@ -67,7 +67,7 @@ class EncoderParams(Section):
 
 
 class Params(Section):
-    """Section ``train``; whatever counts time counts images."""
+    """Section ``train``; whatever counts time counts images, but for the two intervals."""
 
     seed: int = Field(ge=0)
     """Of weights, latents, noise, augmentation and order."""
@@ -77,8 +77,8 @@ class Params(Section):
     """How many of these, the first ones, at half the side."""
     fade_images: int = Field(ge=1)
     """Images over which the discriminator's finest block joins after these."""
-    batch: int = Field(ge=1)
-    """Images a step."""
+    batch: int = Field(ge=2)
+    """Images a step; two at least, whose spread the discriminator sees."""
     generator_lr: float = Field(gt=0)
     """Learning rate of the generator."""
     discriminator_lr: float = Field(gt=0)

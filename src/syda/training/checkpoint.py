@@ -38,7 +38,10 @@ class Checkpoints:
         for file in reversed(self._files()):
             content = file.read_bytes()
             if _name(_images(file), content) == file.name:
-                state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
+                # On the CPU: else every process would first fill the GPU of the one that saved it.
+                state: dict[str, Any] = torch.load(
+                    io.BytesIO(content), map_location="cpu", weights_only=True
+                )
                 return state
             progress.say(f"warning: train: checkpoint {file.name} is damaged and left out")
         return None
@@ -112,10 +115,17 @@ class Saving(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
     def on_train_batch_end(
         self, trainer: pl.Trainer, game: Game, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save when another ``every`` images are full, but not at the end."""
+        """Save when another ``every`` images are full, but not at the end.
+
+        Raises:
+            CheckFailed: weights are not finite, then or at the end.
+        """
         seen, batch_size = game.images_seen, game.recipe.batch
+        ended = seen >= game.recipe.images
         due = seen // self._every > (seen - batch_size) // self._every
-        if self._writes and due and seen < game.recipe.images:
+        if due or ended:
+            game.check_weights()
+        if self._writes and due and not ended:
             self._checkpoints.save(seen, game.state())
 
 

@@ -5,6 +5,7 @@ this machine, so that ``dvc repro`` stays the command. Every process draws what 
 needs and takes its own part: N processes compute what one would with the same batch.
 """
 
+import math
 import os
 import subprocess
 import sys
@@ -49,9 +50,14 @@ class Place:
         return self.rank == 0
 
     def own(self, whole: Tensor) -> Tensor:
-        """Return this process's part of a whole batch ``[N, ...]``."""
-        part = len(whole) // self.world
-        return whole[self.rank * part : (self.rank + 1) * part]
+        """Return this process's part of a whole batch ``[N, ...]``.
+
+        Where N is no multiple of the processes, the parts differ by one and can be empty.
+        """
+        first, last = (
+            math.ceil(len(whole) * rank / self.world) for rank in (self.rank, self.rank + 1)
+        )
+        return whole[first:last]
 
 
 def place() -> Place:
@@ -115,6 +121,16 @@ class Averaged(DDPStrategy):  # type: ignore[misc]  # Lightning is untyped here
 def averaged(*, cuda: bool) -> Averaged:
     """Return the strategy for processes with a GPU each, or on CPUs."""
     return Averaged(process_group_backend="nccl" if cuda else "gloo")
+
+
+def gather(part: Tensor) -> Tensor:
+    """Return the whole batch ``[N, ...]`` of which each process has a part, without gradients."""
+    if not distributed.is_available() or not distributed.is_initialized():
+        return part
+    part = part.contiguous()
+    parts = [torch.empty_like(part) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(parts, part)
+    return torch.cat(parts)
 
 
 def average(parameters: Iterable[nn.Parameter]) -> None:

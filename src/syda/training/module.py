@@ -142,11 +142,12 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
             real = downsample(real)
         told = self.tell(conditions)
         w = self._styles(told)
-        noise = self._noise(len(real), real.shape[-1])
+        noise = self._noise(self.recipe.batch, real.shape[-1])
         fake = self.generator.synthesis(w, noise, self.dtype_of_maps)
         values = self._train_discriminator(real, fake.detach(), told, discriminator_optimizer)
         values |= self._train_generator(real, fake, told, generator_optimizer)
-        values |= {"spread": spread(fake.detach(), real), "augment": self.augment_probability}
+        spread_now = spread(devices.gather(fake.detach()), devices.gather(real))
+        values |= {"spread": spread_now, "augment": self.augment_probability}
         values = {name: self._over_all(value) for name, value in values.items()}
         self.steps += 1
         self._check(values)
@@ -160,12 +161,12 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
         """What is changed at random, drawn on the CPU."""
         return Draws(self.augment_rng, self.place)
 
-    def _latents(self, n: int) -> Tensor:
-        return self.place.own(self.generator.draw_latents(n * self.place.world, self.rng))
+    def _latents(self, whole: int) -> Tensor:
+        return self.place.own(self.generator.draw_latents(whole, self.rng))
 
-    def _noise(self, n: int, side: int) -> list[Tensor]:
-        whole = self.generator.draw_noise(n * self.place.world, self.rng, side)
-        return [self.place.own(layer) for layer in whole]
+    def _noise(self, whole: int, side: int) -> list[Tensor]:
+        layers = self.generator.draw_noise(whole, self.rng, side)
+        return [self.place.own(layer) for layer in layers]
 
     @property
     def fade(self) -> float:
@@ -206,11 +207,12 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
         Karras et al., StyleGAN (2019), section 3.1.
         """
         n, levels = len(conditions), self.generator.synthesis.levels
-        w = self.generator.style(self._latents(n), conditions)
+        whole = n * self.place.world
+        w = self.generator.style(self._latents(whole), conditions)
         w = w[:, None].expand(-1, levels, -1)
         if self.recipe.style_mixing == 0 or levels == 1:
             return w
-        other = self.generator.style(self._latents(n), conditions)
+        other = self.generator.style(self._latents(whole), conditions)
         start = self._changes.integers(1, levels, n, 1)
         mixed = self._changes.uniform(n, 1) < self.recipe.style_mixing
         second = (torch.arange(levels) >= start) & mixed
@@ -259,22 +261,33 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
         loss = losses.generator_loss(recipe.loss, beside, logits)
         values["loss_g"] = loss.item()
         if recipe.path_weight > 0 and self.steps % recipe.path_interval == 0:
-            penalty = self._path_penalty(conditions[::2], fake.shape[-1])
+            penalty = self._path_penalty(conditions, fake.shape[-1])
             loss = loss + penalty * (recipe.path_weight * recipe.path_interval)
             values["path"] = penalty.item()
         self._step(loss, optimizer)
         return values
 
     def _path_penalty(self, conditions: Tensor, side: int) -> Tensor:
-        """``(length - running mean)^2``, Karras et al., StyleGAN2 (2020), equation 4."""
-        n = len(conditions)
-        w = self.generator.style(self._latents(n), conditions)
-        images = self.generator.synthesis(w, self._noise(n, side))
-        y = Draws(self.rng, self.place).normal(*images.shape)
-        lengths = losses.path_lengths(images, w, y)
-        mean = self._over_all(lengths.mean().item())
+        """``(length - running mean)^2``, Karras et al., StyleGAN2 (2020), equation 4.
+
+        Taken over half of the whole batch, every other volume (appendix B). A process whose part
+        is odd has one more of them than another, or none: the mean over the processes is that over
+        the half in any case.
+        """
+        part = len(conditions)
+        half = math.ceil(part * self.place.world / 2)
+        conditions = conditions[part * self.place.rank % 2 :: 2]
+        latents, noise = self._latents(half), self._noise(half, side)
+        y = torch.randn(half, 1, side, side, side, generator=self.rng, device=self.device)
+        lengths = y.new_zeros(0)
+        if len(conditions):
+            w = self.generator.style(latents, conditions)
+            images = self.generator.synthesis(w, noise)
+            lengths = losses.path_lengths(images, w, self.place.own(y))
+        share = self.place.world / half
+        mean = self._over_all(lengths.sum().item() * share)
         self.path_mean = PATH_DECAY * self.path_mean + (1 - PATH_DECAY) * mean
-        return (lengths - self.path_mean).square().mean()
+        return (lengths - self.path_mean).square().sum() * share
 
     def _over_all(self, value: float) -> float:
         """The mean over all processes: all of them must decide alike."""
@@ -303,6 +316,19 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
         moved = self.augment_probability + step
         self.augment_probability = min(max(moved, 0.0), recipe.augment_limit)
 
+    def check_weights(self) -> None:
+        """Look at the weights before they are kept: a loss tells of those before its step.
+
+        Raises:
+            CheckFailed: some are not finite.
+        """
+        for name, weights in self.named_parameters():
+            if not weights.isfinite().all():
+                raise CheckFailed(
+                    f"train: weights of {name} not finite after {self.images_seen} images: lower "
+                    "the learning rates, or raise train.r1_weight"
+                )
+
     def _check(self, values: dict[str, float]) -> None:
         broken = [name for name, value in values.items() if not abs(value) < float("inf")]
         if broken:
@@ -316,13 +342,11 @@ def spread(fake: Tensor, real: Tensor) -> float:
     """Standard deviation between synthetic volumes of a batch over that of the real ones.
 
     Args:
-        fake: ``[N, 1, S, S, S]``, N of at least 2.
+        fake: ``[N, 1, S, S, S]``, the whole batch, N of at least 2.
         real: same shape.
 
     Returns:
-        Mean over voxels of each, as a ratio; 1 for a batch of one.
+        Mean over voxels of each, as a ratio.
     """
-    if len(fake) == 1:
-        return 1.0
     own, other = (images.std(dim=0).mean().item() for images in (fake, real))
     return own / max(other, 1e-6)

@@ -43,6 +43,8 @@ MODEL = "syda"
 """Name in the registry, that of the artifact in dvc.yaml."""
 KEPT_AT = "data/weights"
 """Its path there."""
+POINTER = "weights/dvc.json"
+"""Of a run: where its weights lie, for DVC keeps them and MLflow does not."""
 SEARCHES = "syda-tune"
 """Experiment of the studies."""
 GRID_SEEDS = range(6)
@@ -140,7 +142,7 @@ class Tracker(_Watcher, pl.Callback):  # type: ignore[misc]  # Lightning is unty
     def register(self, sha256: str) -> None:
         """Register the released weights as a version of the model, which says where they are.
 
-        DVC keeps them; a version of the registry holds the digest, the data and the run.
+        DVC keeps them: the version's source is a file of the run that names folder and digest.
 
         Args:
             sha256: of the weights file.
@@ -150,11 +152,13 @@ class Tracker(_Watcher, pl.Callback):  # type: ignore[misc]  # Lightning is unty
     def _register(self, sha256: str) -> None:
         if not self._client.search_registered_models(f"name='{MODEL}'"):
             self._client.create_registered_model(MODEL)
+        kept = {"dvc.path": KEPT_AT, "weights.sha256": sha256}
+        self._client.log_dict(self._run, {**self._tags, **kept}, POINTER)
         self._client.create_model_version(
             MODEL,
-            source=f"runs:/{self._run}/weights",
+            source=f"runs:/{self._run}/{POINTER}",
             run_id=self._run,
-            tags={**self._tags, "dvc.path": KEPT_AT, "weights.sha256": sha256},
+            tags={**self._tags, **kept},
         )
 
     def _due(self, game: Game) -> int:
