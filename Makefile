@@ -61,7 +61,7 @@ test-exhaustive: setup  ## run the others: most kills, full disks, planted fault
 test-gpu: setup  ## run the tests that need a GPU; all others compute on the CPU
 	OMP_NUM_THREADS=1 pytest -m gpu
 
-test-all: setup  ## run every test
+test-all: setup  ## run every test but those that need a GPU
 	$(PYTEST)
 
 check: setup  ## lint, format and type checks

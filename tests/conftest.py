@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).parents[1]
 def pytest_configure(config: pytest.Config) -> None:
     """Forget the job of SLURM that the tests may run in: each would be taken for a part of it.
 
-    And leave GPUs to the tests that need one: bytes are only the same on a CPU.
+    GPUs are shown to the tests marked gpu alone: bytes are only the same on a CPU.
     """
     if config.option.markexpr != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""

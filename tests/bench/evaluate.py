@@ -228,7 +228,7 @@ def page(plan: Plan, shown: AbstractContextManager[object]) -> str:
 
 
 def main() -> None:
-    """Write the report."""
+    """Write or print the report."""
     parser = argparse.ArgumentParser(prog="python -m bench.evaluate")
     parser.add_argument("--quick", action="store_true", help="print a page of tiny sizes instead")
     if parser.parse_args().quick:

@@ -121,7 +121,9 @@ def page(root: Path, count: int = DRAWN) -> str:
 def main() -> None:
     """Write the report, or print that of another working folder."""
     parser = argparse.ArgumentParser(prog="python -m bench.learning")
-    parser.add_argument("--of", type=Path, metavar="FOLDER", help="print that of a clone instead")
+    parser.add_argument(
+        "--of", type=Path, metavar="FOLDER", help="print the report of another working folder"
+    )
     other = parser.parse_args().of
     if other:
         print(page(other))

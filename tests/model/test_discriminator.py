@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 import torch
@@ -53,6 +54,7 @@ distributed.destroy_process_group()
 """
 
 
+@pytest.mark.slow
 def test_two_processes_with_a_volume_each_see_the_spread_of_both(tmp_path):
     """Derivatives cross the processes, those of R1 too."""
     rng = torch.Generator().manual_seed(0)
@@ -60,11 +62,13 @@ def test_two_processes_with_a_volume_each_see_the_spread_of_both(tmp_path):
     weights = torch.randn(2, 4, 2, 2, 2, generator=rng, dtype=torch.float64)
     torch.save(x, tmp_path / "x.pt")
     torch.save(weights, tmp_path / "weights.pt")
-    both = [
-        subprocess.Popen([sys.executable, "-c", ONE_OF_TWO, str(rank), str(tmp_path)])
-        for rank in range(2)
-    ]
-    assert [process.wait(timeout=120) for process in both] == [0, 0]
+    with ExitStack() as started:
+        both = []
+        for rank in range(2):
+            command = [sys.executable, "-c", ONE_OF_TWO, str(rank), str(tmp_path)]
+            both.append(subprocess.Popen(command))
+            started.callback(both[-1].kill)
+        assert [process.wait(timeout=120) for process in both] == [0, 0]
     x.requires_grad_()
     loss = (minibatch_deviation(x).sin() * weights).sum()
     (first,) = torch.autograd.grad(loss, x, create_graph=True)

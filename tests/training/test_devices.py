@@ -53,15 +53,6 @@ def test_a_batch_is_shared_in_the_order_of_the_ranks():
     assert [Place(rank, 3, 3).own(whole).tolist() for rank in range(3)] == [[0, 1], [2, 3], [4, 5]]
 
 
-@pytest.mark.parametrize(
-    ("n", "world", "parts"),
-    [(3, 2, [[0, 1], [2]]), (4, 8, [[0], [], [1], [], [2], [], [3], []]), (1, 2, [[0], []])],
-)
-def test_what_cannot_be_shared_evenly_is_shared_whole(n, world, parts):
-    whole = torch.arange(n)
-    assert [Place(rank, world, world).own(whole).tolist() for rank in range(world)] == parts
-
-
 def test_alone_a_part_is_the_whole():
     part = torch.randn(3, 2)
     assert devices.gather(part) is part

@@ -129,24 +129,46 @@ def test_path_lengths_are_held_to_their_running_mean(real, recipe, monkeypatch):
     assert seen == [2, 2]
 
 
-@pytest.mark.parametrize("world", [2, 4])
-def test_processes_take_the_path_lengths_that_one_would(real, recipe, world, monkeypatch):
-    """With one volume each every other process has none, and the mean is that of the half."""
+@pytest.mark.parametrize(
+    ("batch", "world", "shares"),
+    [
+        (4, 2, [1, 1]),
+        (4, 4, [1, 0, 1, 0]),
+        (6, 2, [2, 1]),
+        (3, 3, [1, 0, 1]),
+        (9, 3, [2, 1, 2]),
+        (5, 1, [3]),
+    ],
+)
+def test_processes_take_the_path_lengths_that_one_would(recipe, batch, world, shares, monkeypatch):
+    """Each volume with its own latent, noise, properties and direction, whoever draws it."""
+    seen = []
 
     def lengths_of(images, w, y):
+        assert len(images) == len(w) == len(y)
+        seen.append(len(images))
         return w.sum(dim=1) + images.mean(dim=(1, 2, 3, 4)) + y[:, 0, 0, 0, 0]
 
-    monkeypatch.setattr(losses, "path_lengths", lengths_of)
-
     def penalty_of(place):
-        game = game_of(recipe)
+        game = game_of(replace(recipe, batch=batch))
         game.place = place
         monkeypatch.setattr(game, "_over_all", lambda _: 0.0)  # the others are not there to ask
-        return game._path_penalty(place.own(real[1]), 16)
+        return game._path_penalty(place.own(told), 16)
 
-    shares = torch.stack([penalty_of(Place(rank, world, world)) for rank in range(world)])
-    assert (shares == 0).sum() == (2 if world == 4 else 0)
-    torch.testing.assert_close(shares.mean(), penalty_of(Place(0, 1, 1)))
+    monkeypatch.setattr(losses, "path_lengths", lengths_of)
+    told = torch.stack([CONDITIONS.encode({"width": 300.0 + i, "sex": "F"}) for i in range(batch)])
+    parts = torch.stack([penalty_of(Place(rank, world, world)) for rank in range(world)])
+    assert seen == [share for share in shares if share]
+    assert (parts != 0).tolist() == [share > 0 for share in shares]
+    torch.testing.assert_close(parts.mean(), penalty_of(Place(0, 1, 1)))
+
+
+def test_broken_weights_of_one_process_stop_them_all(recipe, monkeypatch):
+    game = game_of(recipe)
+    game.check_weights()
+    monkeypatch.setattr(game, "_over_all", lambda broken: (broken + 1) / 2)  # one of another's
+    with pytest.raises(CheckFailed, match="weights of another process not finite after 0 images"):
+        game.check_weights()
 
 
 def test_penalties_are_float32_where_the_maps_are_bfloat16(real, recipe):

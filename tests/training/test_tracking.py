@@ -94,10 +94,11 @@ def test_a_store_that_answers_has_the_line(tracker, tmp_path, capfd):
 
 def test_tags_lead_to_the_commit_and_say_whether_files_differ(tmp_path, capfd):
     def git(*command):
-        settings = ("-c", "user.name=n", "-c", "user.email=e@x")
+        settings = ("user.name=n", "user.email=e@x", "commit.gpgsign=false", "core.hooksPath=none")
         told = subprocess.run(
-            ["git", *settings, *command], cwd=tmp_path, check=True, capture_output=True, text=True
-        )
+            ["git", *(word for one in settings for word in ("-c", one)), *command],
+            cwd=tmp_path, check=True, capture_output=True, text=True,
+        )  # fmt: skip
         return told.stdout.strip()
 
     git("init", "-q")

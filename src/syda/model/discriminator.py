@@ -42,8 +42,8 @@ def minibatch_deviation(x: Tensor) -> Tensor:
     Where several processes share a batch, the groups are those of the whole batch.
 
     Args:
-        x: ``[N, C, D, H, W]``; the group is the largest divisor of N up to ``GROUP``, but never a
-            single one of several, which says nothing: of a prime it is all.
+        x: ``[N, C, D, H, W]``; the group is the largest divisor of N from 2 to ``GROUP``, else the
+            smallest above (a prime itself): a group of one would say nothing.
 
     Returns:
         ``[N, 2 C, D, H, W]``.

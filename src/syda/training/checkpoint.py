@@ -83,7 +83,7 @@ class Checkpoints:
 
 
 class Saving(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
-    """Restores the state that a training goes on from, and saves it on the way.
+    """Restores the state that a training goes on from, and saves it on the way, if it is sound.
 
     Args:
         checkpoints: where to.

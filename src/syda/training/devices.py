@@ -5,7 +5,6 @@ this machine, so that ``dvc repro`` stays the command. Every process draws what 
 needs and takes its own part: N processes compute what one would with the same batch.
 """
 
-import math
 import os
 import subprocess
 import sys
@@ -50,14 +49,9 @@ class Place:
         return self.rank == 0
 
     def own(self, whole: Tensor) -> Tensor:
-        """Return this process's part of a whole batch ``[N, ...]``.
-
-        Where N is no multiple of the processes, the parts differ by one and can be empty.
-        """
-        first, last = (
-            math.ceil(len(whole) * rank / self.world) for rank in (self.rank, self.rank + 1)
-        )
-        return whole[first:last]
+        """Return this process's part of a whole batch ``[N, ...]``."""
+        part = len(whole) // self.world
+        return whole[self.rank * part : (self.rank + 1) * part]
 
 
 def place() -> Place:
@@ -124,7 +118,7 @@ def averaged(*, cuda: bool) -> Averaged:
 
 
 def gather(part: Tensor) -> Tensor:
-    """Return the whole batch ``[N, ...]`` of which each process has a part, without gradients."""
+    """Return the whole batch of which each process has a part ``[N, ...]``, without gradients."""
     if not distributed.is_available() or not distributed.is_initialized():
         return part
     part = part.contiguous()

@@ -103,7 +103,7 @@ def fit(
         The finished game; ``ema.average`` holds the generator to release, with its mean style.
 
     Raises:
-        CheckFailed: a loss became NaN or infinite, or one side has won for long.
+        CheckFailed: losses or weights became NaN or infinite, or one side has won for long.
     """
     memory.keep()
     with torch.random.fork_rng(devices=[]):  # torch's layers draw from its global state

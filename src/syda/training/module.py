@@ -142,7 +142,7 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
             real = downsample(real)
         told = self.tell(conditions)
         w = self._styles(told)
-        noise = self._noise(self.recipe.batch, real.shape[-1])
+        noise = self._noise(len(real), real.shape[-1])
         fake = self.generator.synthesis(w, noise, self.dtype_of_maps)
         values = self._train_discriminator(real, fake.detach(), told, discriminator_optimizer)
         values |= self._train_generator(real, fake, told, generator_optimizer)
@@ -161,12 +161,12 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
         """What is changed at random, drawn on the CPU."""
         return Draws(self.augment_rng, self.place)
 
-    def _latents(self, whole: int) -> Tensor:
-        return self.place.own(self.generator.draw_latents(whole, self.rng))
+    def _latents(self, n: int) -> Tensor:
+        return self.place.own(self.generator.draw_latents(n * self.place.world, self.rng))
 
-    def _noise(self, whole: int, side: int) -> list[Tensor]:
-        layers = self.generator.draw_noise(whole, self.rng, side)
-        return [self.place.own(layer) for layer in layers]
+    def _noise(self, n: int, side: int) -> list[Tensor]:
+        whole = self.generator.draw_noise(n * self.place.world, self.rng, side)
+        return [self.place.own(layer) for layer in whole]
 
     @property
     def fade(self) -> float:
@@ -207,12 +207,11 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
         Karras et al., StyleGAN (2019), section 3.1.
         """
         n, levels = len(conditions), self.generator.synthesis.levels
-        whole = n * self.place.world
-        w = self.generator.style(self._latents(whole), conditions)
+        w = self.generator.style(self._latents(n), conditions)
         w = w[:, None].expand(-1, levels, -1)
         if self.recipe.style_mixing == 0 or levels == 1:
             return w
-        other = self.generator.style(self._latents(whole), conditions)
+        other = self.generator.style(self._latents(n), conditions)
         start = self._changes.integers(1, levels, n, 1)
         mixed = self._changes.uniform(n, 1) < self.recipe.style_mixing
         second = (torch.arange(levels) >= start) & mixed
@@ -270,21 +269,25 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
     def _path_penalty(self, conditions: Tensor, side: int) -> Tensor:
         """``(length - running mean)^2``, Karras et al., StyleGAN2 (2020), equation 4.
 
-        Taken over half of the whole batch, every other volume (appendix B). A process whose part
-        is odd has one more of them than another, or none: the mean over the processes is that over
-        the half in any case.
+        Taken over half of the whole batch, every other volume (appendix B). The processes' shares
+        of it can differ by one and be empty, so each adds what makes their mean that of the half.
+
+        Args:
+            conditions: ``[N, C]``, of this process's part of the batch.
+            side: of the volumes.
         """
-        part = len(conditions)
-        half = math.ceil(part * self.place.world / 2)
-        conditions = conditions[part * self.place.rank % 2 :: 2]
-        latents, noise = self._latents(half), self._noise(half, side)
-        y = torch.randn(half, 1, side, side, side, generator=self.rng, device=self.device)
+        part, place = len(conditions), self.place
+        half = math.ceil(part * place.world / 2)
+        own = slice(*(math.ceil(part * rank / 2) for rank in (place.rank, place.rank + 1)))
+        latents = self.generator.draw_latents(half, self.rng)[own]
+        noise = [layer[own] for layer in self.generator.draw_noise(half, self.rng, side)]
+        y = torch.randn(half, 1, side, side, side, generator=self.rng, device=self.device)[own]
         lengths = y.new_zeros(0)
-        if len(conditions):
-            w = self.generator.style(latents, conditions)
+        if len(y):
+            w = self.generator.style(latents, conditions[part * place.rank % 2 :: 2])
             images = self.generator.synthesis(w, noise)
-            lengths = losses.path_lengths(images, w, self.place.own(y))
-        share = self.place.world / half
+            lengths = losses.path_lengths(images, w, y)
+        share = place.world / half
         mean = self._over_all(lengths.sum().item() * share)
         self.path_mean = PATH_DECAY * self.path_mean + (1 - PATH_DECAY) * mean
         return (lengths - self.path_mean).square().sum() * share
@@ -322,12 +325,12 @@ class Game(pl.LightningModule):  # type: ignore[misc]  # Lightning is untyped he
         Raises:
             CheckFailed: some are not finite.
         """
-        for name, weights in self.named_parameters():
-            if not weights.isfinite().all():
-                raise CheckFailed(
-                    f"train: weights of {name} not finite after {self.images_seen} images: lower "
-                    "the learning rates, or raise train.r1_weight"
-                )
+        broken = [name for name, own in self.named_parameters() if not own.isfinite().all()]
+        if self._over_all(len(broken)) > 0:
+            raise CheckFailed(
+                f"train: weights of {broken[0] if broken else 'another process'} not finite after "
+                f"{self.images_seen} images: lower the learning rates, or raise train.r1_weight"
+            )
 
     def _check(self, values: dict[str, float]) -> None:
         broken = [name for name, value in values.items() if not abs(value) < float("inf")]
