@@ -91,8 +91,8 @@ bench: setup  ## measure preprocessing, the networks, what the training is worth
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-bench.lock
 	PYTHONPATH=src:tests python -m bench.preprocess
 	PYTHONPATH=src:tests python -m bench.model
-	PYTHONPATH=src:tests python -m bench.learning
 	PYTHONPATH=src:tests python -m bench.evaluate
+	PYTHONPATH=src:tests python -m bench.learning
 
 hooks: setup  ## check each commit before it is made (pre-commit)
 	pre-commit install

@@ -128,6 +128,9 @@ def main() -> None:
     if other:
         print(page(other))
         return
+    if not (ROOT / paths.WEIGHTS).is_dir():
+        print(f"bench: {REPORT} stays as it is: no {paths.WEIGHTS} here, `dvc repro` makes it")
+        return
     write_text(ROOT / REPORT, page(ROOT))
     print(f"bench: {REPORT}")
 
