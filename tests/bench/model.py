@@ -44,7 +44,6 @@ ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "reports" / "benchmarks" / "model.md"
 PATH_WEIGHT = 2.0
 """params.yaml turns path-length regularisation off at 32^3; the scale gpu-128 has this."""
-FIGURES = ("step", "penalised", "sample")
 SERVE = "--serve"
 
 PLAIN_AIM, SAMPLE_AIM, CONVOLUTION_AIM = 3.0, 15.0, 0.5
@@ -172,6 +171,24 @@ class Times:
     penalised: float | None
     average: float | None
     sample: float
+
+
+@dataclass(frozen=True)
+class Raced:
+    """What a contender took: its medians, and every round that they are of."""
+
+    title: str
+    median: Times
+    rounds: tuple[Times, ...]
+
+    def over(self, other: "Raced", figure: str) -> tuple[float, float, float]:
+        """Time over another's: by the medians, and the least and the most of a round."""
+        ratios = [
+            getattr(one, figure) / getattr(beside, figure)
+            for one, beside in zip(self.rounds, other.rounds, strict=True)
+        ]
+        ratio = getattr(self.median, figure) / getattr(other.median, figure)
+        return ratio, min(ratios), max(ratios)
 
 
 def full() -> Plan:
@@ -306,8 +323,8 @@ def contender(name: str, size: Size, device: torch.device) -> Contender:
     raise ValueError(f"no contender is called {name}")
 
 
-def race(size: Size, device: torch.device) -> dict[str, tuple[str, Times]]:
-    """Time all contenders, in turn; title and times of each.
+def race(size: Size, device: torch.device) -> dict[str, Raced]:
+    """Time all contenders, in turn.
 
     The plain one, which is float32, is no contender on a GPU; there all share a process, since each
     process would keep its own memory of the device.
@@ -321,7 +338,7 @@ def race(size: Size, device: torch.device) -> dict[str, tuple[str, Times]]:
     return timed(size, {"syda": ours, "grouped": grouped, "convolutions": alone})
 
 
-def timed(size: Size, field: Mapping[str, Contender | Apart]) -> dict[str, tuple[str, Times]]:
+def timed(size: Size, field: Mapping[str, Contender | Apart]) -> dict[str, Raced]:
     """Run the rounds."""
     seconds: dict[tuple[str, str], list[float]] = {}
     for turn in range(1 + size.rounds):
@@ -331,60 +348,78 @@ def timed(size: Size, field: Mapping[str, Contender | Apart]) -> dict[str, tuple
                 seconds.setdefault((name, figure), []).append(own.seconds(figure))
         took = time.perf_counter() - start
         print(f"bench: {size.side}^3, round {turn} of {size.rounds}: {took:.1f} s", flush=True)
-    return {name: (own.title, times(size, name, own, seconds)) for name, own in field.items()}
+    return {
+        name: summed_up(
+            size,
+            own.title,
+            own.interval,
+            {figure: seconds[name, figure][1:] for figure in own.figures},
+        )
+        for name, own in field.items()
+    }
 
 
-def times(
-    size: Size, name: str, own: Contender | Apart, seconds: dict[tuple[str, str], list[float]]
-) -> Times:
-    """Medians of all rounds but the first."""
-    step, penalised, sample = (
-        statistics.median(seconds[name, figure][1:]) if figure in own.figures else None
-        for figure in FIGURES
+def summed_up(
+    size: Size, title: str, interval: int, seconds: Mapping[str, Sequence[float]]
+) -> Raced:
+    """Turn the seconds of each figure, one a round, into times an image."""
+    medians = {figure: statistics.median(each) for figure, each in seconds.items()}
+    rounds = [dict(zip(seconds, each, strict=True)) for each in zip(*seconds.values(), strict=True)]
+    return Raced(
+        title, times(size, interval, medians), tuple(times(size, interval, one) for one in rounds)
     )
-    if penalised is None:
+
+
+def times(size: Size, interval: int, seconds: Mapping[str, float]) -> Times:
+    """Of the seconds of a step, one with penalties if there are any, and a sample."""
+    step, sample = seconds["step"], seconds["sample"]
+    if "penalised" not in seconds:
         return Times(step / size.batch, None, None, sample)
-    average = step + (penalised - step) / own.interval
+    penalised = seconds["penalised"]
+    average = step + (penalised - step) / interval
     return Times(step / size.batch, penalised / size.batch, average / size.batch, sample)
 
 
-def table(raced: dict[str, tuple[str, Times]]) -> list[str]:
+def table(raced: Mapping[str, Raced]) -> list[str]:
     """Ratios to SYDA first, milliseconds an image second."""
     shown = ("average", "step", "penalised", "sample")
-    ours = raced["syda"][1]
+    ours = raced["syda"].median
     lines = [
         "| contender | average step | without penalties | with penalties | sample "
         "| average step, ms | without penalties, ms | with penalties, ms | sample, ms |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for title, found in raced.values():
-        own = [getattr(found, figure) for figure in shown]
+    for one in raced.values():
+        own = [getattr(one.median, figure) for figure in shown]
         ratios = [
             "-" if seconds is None else f"{seconds / getattr(ours, figure):.2f}"
             for figure, seconds in zip(shown, own, strict=True)
         ]
         absolute = ["-" if seconds is None else f"{1000 * seconds:.1f}" for seconds in own]
-        lines.append(f"| {title} | {' | '.join(ratios + absolute)} |")
+        lines.append(f"| {one.title} | {' | '.join(ratios + absolute)} |")
     return lines
 
 
-def aim(text: str, reached: float, unit: str, met: bool) -> str:
+def aim(text: str, reached: str, met: bool) -> str:
     """A line of the table of aims."""
-    return f"| {text} | {reached:.2f} {unit} | {'met' if met else 'not met'} |"
+    return f"| {text} | {reached} | {'met' if met else 'not met'} |"
 
 
-def aims(side: int, raced: dict[str, tuple[str, Times]]) -> list[str]:
+def ratio_aim(text: str, found: tuple[float, float, float], unit: str, least: float) -> str:
+    """A line of the table of aims, of a ratio that is to be large: see :meth:`Raced.over`."""
+    ratio, low, high = found
+    return aim(text, f"{ratio:.2f} {unit} ({low:.2f} to {high:.2f})", ratio >= least)
+
+
+def aims(side: int, raced: Mapping[str, Raced]) -> list[str]:
     """What was aimed at on the CPU beside what was reached."""
-    ours, grouped, other = (raced[name][1] for name in ("syda", "grouped", "plain"))
+    ours, grouped, other = (raced[name] for name in ("syda", "grouped", "plain"))
     lines = []
     for figure, what in (("average", "training"), ("sample", "sampling")):
-        mine = getattr(ours, figure)
-        faster = getattr(other, figure) / mine
         text = f"{what} at {side}^3, {PLAIN_AIM:g} times as fast as the plain one"
-        lines.append(aim(text, faster, "times", faster >= PLAIN_AIM))
-        faster = getattr(grouped, figure) / mine
+        lines.append(ratio_aim(text, other.over(ours, figure), "times", PLAIN_AIM))
         text = f"{what} at {side}^3, not slower than the grouped form"
-        lines.append(aim(text, faster, "times", faster >= 1))
+        lines.append(ratio_aim(text, grouped.over(ours, figure), "times", 1))
     return lines
 
 
@@ -409,12 +444,12 @@ def on_gpu(size: Size, device: torch.device) -> tuple[list[str], list[str]]:
     except torch.OutOfMemoryError:
         return [f"Too little GPU memory for a batch of {size.batch} at {size.side}^3."], []
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name()
-    share = raced["convolutions"][1].step / raced["syda"][1].step
+    ours = raced["syda"]
     text = f"GPU: training at {size.side}^3, {CONVOLUTION_AIM:g} of its convolutions' speed"
-    lines = [aim(text, share, "of it", share >= CONVOLUTION_AIM)]
-    faster = raced["grouped"][1].average / raced["syda"][1].average
+    share = raced["convolutions"].over(ours, "step")
+    lines = [ratio_aim(text, share, "of it", CONVOLUTION_AIM)]
     text = f"GPU: training at {size.side}^3, not slower than the grouped form"
-    lines.append(aim(text, faster, "times", faster >= 1))
+    lines.append(ratio_aim(text, raced["grouped"].over(ours, "average"), "times", 1))
     return [f"{name}, {described(size)}.", "", *table(raced)], lines
 
 
@@ -444,14 +479,15 @@ def page(plan: Plan, gpu: torch.device) -> str:
     sample = one_sample(plan.sample)
     side = Size(plan.sample, 1, 1).side
     text = f"one sample at {side}^3 in at most {SAMPLE_AIM:g} s"
-    reached.append(aim(text, sample["wall_s"], "s", sample["wall_s"] <= SAMPLE_AIM))
+    reached.append(aim(text, f"{sample['wall_s']:.2f} s", sample["wall_s"] <= SAMPLE_AIM))
     lines = [
         "# Training and sampling",
         "",
         f"{cpu_name()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads; Python "
         f"{platform.python_version()}, torch {torch.__version__}. Every contender runs once a "
         "round, in turn,",
-        "on the CPU in a process of its own. Compare rows, not machines.",
+        "on the CPU in a process of its own. Reached: the ratio of medians, in brackets the lowest and",
+        "the highest of a round. Compare rows, not machines.",
         "",
         "| aim | reached | |",
         "| --- | --- | --- |",

@@ -11,12 +11,17 @@ from . import convolutions, model
 
 
 @pytest.fixture
-def raced() -> dict[str, tuple[str, model.Times]]:
-    return {
+def raced() -> dict[str, model.Raced]:
+    found = {
         "syda": ("SYDA", model.Times(0.01, 0.03, 0.02, 0.004)),
         "grouped": ("grouped", model.Times(0.01, 0.03, 0.019, 0.004)),
         "plain": ("plain", model.Times(0.05, 0.08, 0.08, 0.01)),
         "convolutions": ("alone", model.Times(0.008, None, None, 0.002)),
+    }
+    slow = model.Times(0.01, 0.03, 0.04, 0.008)  # a round in which SYDA alone was held up
+    return {
+        name: model.Raced(title, one, (one, slow if name == "syda" else one))
+        for name, (title, one) in found.items()
     }
 
 
@@ -63,26 +68,42 @@ def test_ratios_are_to_syda_and_times_in_milliseconds(raced):
 def test_an_aim_that_is_missed_is_called_so(raced):
     lines = model.aims(32, raced)
     assert [line.split(" | ")[1] for line in lines] == [
-        "4.00 times",
-        "0.95 times",
-        "2.50 times",
-        "1.00 times",
+        "4.00 times (2.00 to 4.00)",
+        "0.95 times (0.47 to 0.95)",
+        "2.50 times (1.25 to 2.50)",
+        "1.00 times (0.50 to 1.00)",
     ]
     assert [line.endswith("| met |") for line in lines] == [True, False, False, True]
 
 
 def test_penalties_count_once_in_their_interval():
     size = model.Size((16, 16), batch=2, rounds=2)
-    work = dict.fromkeys(model.FIGURES, print)
-    seconds = {
-        ("a", "step"): [9.0, 1.0, 1.0],
-        ("a", "penalised"): [9.0, 5.0, 5.0],
-        ("a", "sample"): [9.0, 0.5, 0.5],
-    }
-    found = model.times(size, "a", model.Contender("A", work, interval=8), seconds)
+    seconds = {"step": 1.0, "penalised": 5.0, "sample": 0.5}
+    found = model.times(size, 8, seconds)
     assert found == model.Times(step=0.5, penalised=2.5, average=0.75, sample=0.5)
-    found = model.times(size, "a", model.Contender("A", work, interval=1), seconds)
-    assert found.average == 2.5
+    assert model.times(size, 1, seconds).average == 2.5
+    without = model.times(size, 8, {"step": 1.0, "sample": 0.5})
+    assert without == model.Times(step=0.5, penalised=None, average=None, sample=0.5)
+
+
+def test_figures_are_medians_and_the_first_round_does_not_count():
+    size = model.Size((16, 16), batch=2, rounds=3)
+
+    class Clock:
+        """A contender that takes what it is told to."""
+
+        title, figures, interval = "A", ("step", "sample"), 8
+
+        def __init__(self) -> None:
+            self.left = {"step": [99.0, 2.0, 6.0, 4.0], "sample": [99.0, 3.0, 1.0, 2.0]}
+
+        def seconds(self, figure: str) -> float:
+            return self.left[figure].pop(0)
+
+    found = model.timed(size, {"a": Clock()})["a"]
+    assert found.title == "A"
+    assert (found.median.step, found.median.sample) == (2.0, 2.0)
+    assert [(one.step, one.sample) for one in found.rounds] == [(1.0, 3.0), (3.0, 1.0), (2.0, 2.0)]
 
 
 def test_convolutions_are_recorded_with_the_gradients_they_need():

@@ -246,19 +246,24 @@ SHARED = {"train.images": 32, "train.precision": "float32", "train.style_mixing"
 
 TRAIN = (sys.executable, "-m", "syda", "train")
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1")
+ON_TWO_NODES = ("srun", "--nodes", "2", "--ntasks-per-node", "1", *TRAIN)
 PROCESSES = {
     "SYDA_DEVICES": [TRAIN],
+    "srun on two machines": [ON_TWO_NODES],
+}
+"""What is started for two processes, each line by itself."""
+MORE = {
     "torchrun on two machines": [(*TORCHRUN, "--node-rank", rank, *TRAIN[1:]) for rank in "01"],
     "srun on one machine": [("srun", "--nodes", "1", "--ntasks-per-node", "2", *TRAIN)],
     "SYDA_DEVICES in a job": [("srun", "--ntasks", "1", "env", "SYDA_DEVICES=2", *TRAIN)],
-    "srun on two machines": [("srun", "--nodes", "2", "--ntasks-per-node", "1", *TRAIN)],
 }
-"""What is started for two processes, each line by itself."""
-RARE = {"torchrun on two machines", "srun on one machine", "SYDA_DEVICES in a job"}
-"""By what the others are begun with: half a minute each, for the exhaustive tests."""
+"""Begun by what those above begin, half a minute each: for the exhaustive tests."""
 WAYS = [
-    pytest.param(commands, id=way, marks=[pytest.mark.exhaustive] if way in RARE else [])
-    for way, commands in PROCESSES.items()
+    *(pytest.param(commands, id=way) for way, commands in PROCESSES.items()),
+    *(
+        pytest.param(commands, id=way, marks=pytest.mark.exhaustive)
+        for way, commands in MORE.items()
+    ),
 ]
 
 
@@ -271,7 +276,10 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
         yield cluster
 
 
-def ended(root: Path) -> tuple[dict[str, torch.Tensor], list[list[float]]]:
+Ended = tuple[dict[str, torch.Tensor], list[list[float]]]
+
+
+def ended(root: Path) -> Ended:
     """What a training wrote: weights, and the lines of its curves."""
     lines = (root / "reports/train/curves.csv").read_text().splitlines()[1:]
     curves = [[float(x) for x in line.split(",")] for line in lines]
@@ -279,7 +287,7 @@ def ended(root: Path) -> tuple[dict[str, torch.Tensor], list[list[float]]]:
 
 
 @pytest.fixture(scope="module")
-def alone(root: Path, with_params: Callable[..., None]) -> Any:
+def alone(root: Path, with_params: Callable[..., None]) -> Ended:
     """What one process makes of ``SHARED``."""
     with_params(TINY | SHARED)
     train.run(root)
@@ -342,7 +350,7 @@ def mlflow_runs(root: Path) -> Any:
 
 
 def as_alone(
-    request: pytest.FixtureRequest, root: Path, commands: Any, alone: Any, lines: int
+    request: pytest.FixtureRequest, root: Path, commands: Any, alone: Ended, lines: int
 ) -> None:
     """Two processes write what one did, once: weights, lines of the curves, a run of MLflow."""
     before, runs = (root / "data/weights").stat().st_ino, len(mlflow_runs(root))
@@ -405,7 +413,7 @@ def working_in(folder: Path) -> list[int]:
 def test_a_job_that_was_killed_goes_on_when_it_is_sent_again(root, with_params, slurm):
     """SLURM kills it on both nodes; the same command writes the bytes of an undisturbed one."""
     with_params(TINY | {"train.images": 200, "train.checkpoint_images": 8})
-    command = PROCESSES["srun on two machines"][0]
+    command = ON_TWO_NODES
     environment = {**slurm.environment, "OMP_NUM_THREADS": "1"}
     subprocess.run(command, cwd=root, env=environment, check=True)
     expected = sha256(root), (root / "reports/train/curves.csv").read_bytes()

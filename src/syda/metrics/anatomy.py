@@ -10,8 +10,9 @@ import numpy as np
 from scipy import ndimage
 
 from syda.metrics.cohorts import Cohort, Floats, Grid, Images
-from syda.metrics.outline import Mask, coarse, middle_and_size, outline, span
-from syda.volume.properties import BONE_FROM_HU, FAT_HU, SOFT_HU, TISSUE_ABOVE_HU
+from syda.metrics.outline import coarse, middle_and_size, outline, span
+from syda.volume.body import TISSUE_ABOVE_HU, Mask, largest_piece
+from syda.volume.properties import BONE_FROM_HU, FAT_HU, SOFT_HU
 
 SPINE_SLICES = 0.6
 """Upper share of the body's slices that the spine is followed through: it ends in the pelvis."""
@@ -89,9 +90,9 @@ def measure(hu: Floats) -> Anatomy:
 
 def _largest_piece(hu: Floats) -> tuple[float, float]:
     """Share of the cube, and of all tissue, that the largest connected piece of tissue has."""
-    pieces, _ = ndimage.label(hu > TISSUE_ABOVE_HU)
-    sizes = np.bincount(pieces.ravel())[1:]
-    return float(sizes.max() / hu.size), float(sizes.max() / sizes.sum())
+    tissue = hu > TISSUE_ABOVE_HU
+    size = largest_piece(tissue).sum()
+    return float(size / hu.size), float(size / tissue.sum())
 
 
 def _spine(hu: Floats, body: Mask) -> float:

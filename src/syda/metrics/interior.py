@@ -7,23 +7,19 @@ inside the body alone does not drown in them.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
 
 from syda.metrics.cohorts import Cohorts, Floats, Grid, Images
 from syda.metrics.hu_histogram import histogram
 from syda.runtime import progress
-from syda.volume.properties import TISSUE_ABOVE_HU
+from syda.volume.body import TISSUE_ABOVE_HU, Mask, filled, largest_piece
 
 PROTOCOL = {
     "voxels": "those of the body",
     "body": f"largest connected piece above {TISSUE_ABOVE_HU} HU, and what it encloses in a slice",
 }
 
-_IN_PLANE = np.array([[[0, 0, 0]] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0, 0, 0]] * 3], bool)
 
-
-def body(hu: Floats) -> NDArray[np.bool_]:
+def body(hu: Floats) -> Mask:
     """Where the body is: the largest piece of tissue, and what it encloses in an axial slice.
 
     Lungs and gas in the bowel belong to it; of a thin table nothing is left, as its voxels are more
@@ -32,15 +28,7 @@ def body(hu: Floats) -> NDArray[np.bool_]:
     Args:
         hu: ``[D, H, W]``, slices along D.
     """
-    pieces, count = ndimage.label(hu > TISSUE_ABOVE_HU)
-    if not count:
-        return np.zeros(hu.shape, bool)
-    largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
-    around = np.pad(pieces != largest, ((0, 0), (1, 1), (1, 1)), constant_values=True)
-    outside, _ = ndimage.label(around, _IN_PLANE)
-    border = outside[:, :1, :1]  # each slice's own piece of the outside
-    inside: NDArray[np.bool_] = (outside != border)[:, 1:-1, 1:-1]
-    return inside
+    return filled(largest_piece(hu > TISSUE_ABOVE_HU))
 
 
 def gradient(hu: Floats) -> Floats:

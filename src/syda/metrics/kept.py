@@ -8,7 +8,7 @@ import numpy as np
 
 from syda.metrics.cohorts import Cohort, Floats, Sampling
 from syda.metrics.estimate import Estimate, Figure, rounded
-from syda.metrics.outline import Mask
+from syda.volume.body import Mask
 
 Measured = Mapping[str, float | None]
 """Name of what a rule looks at to what a volume has; None where the volume has no body."""

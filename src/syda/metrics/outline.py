@@ -6,13 +6,10 @@ a second body beside the first changes nothing here.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from syda.metrics.cohorts import Floats
-from syda.volume.properties import TISSUE_ABOVE_HU
-
-Mask = NDArray[np.bool_]
+from syda.volume.body import IN_SLICE, TISSUE_ABOVE_HU, Mask, filled
 
 CRUMB_SHARE = 0.05
 """Of the largest slice's outline: a slice with less tissue in one piece does not show the body."""
@@ -22,8 +19,6 @@ FEWEST_SLICES = 4
 
 COARSE = 32
 """Voxels a side of the grid for what a coarse look settles."""
-
-_IN_PLANE = np.array([[[0, 0, 0]] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0, 0, 0]] * 3], bool)
 
 
 def coarse(hu: Floats) -> Floats:
@@ -53,7 +48,7 @@ def outline(hu: Floats) -> Mask:
         ``[D, H, W]``; nothing in slices that do not show the body, and in a volume that shows it in
         fewer than :data:`FEWEST_SLICES`.
     """
-    pieces, count = ndimage.label(hu > TISSUE_ABOVE_HU, _IN_PLANE)
+    pieces, count = ndimage.label(hu > TISSUE_ABOVE_HU, IN_SLICE)
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
     sizes[0] = 0
     highest = np.maximum.accumulate(pieces.max(axis=(1, 2)))  # slices are numbered one by one
@@ -67,10 +62,7 @@ def outline(hu: Floats) -> Mask:
     body = (pieces == largest[:, None, None]) & (largest > 0)[:, None, None]
     if np.count_nonzero(largest) < FEWEST_SLICES:
         return np.zeros_like(body)
-    around = np.pad(~body, ((0, 0), (1, 1), (1, 1)), constant_values=True)
-    outside, _ = ndimage.label(around, _IN_PLANE)
-    enclosed: Mask = (outside != outside[:, :1, :1])[:, 1:-1, 1:-1]  # each slice's own outside
-    return enclosed
+    return filled(body)
 
 
 def span(body: Mask) -> slice:

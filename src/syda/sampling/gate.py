@@ -13,16 +13,11 @@ from itertools import count
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from syda.errors import CheckFailed
 from syda.sampling.sampler import Sample
 from syda.types import HU
-from syda.volume.properties import TISSUE_ABOVE_HU, Mask
-
-_ACROSS = [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
-_IN_SLICE = np.array([_ACROSS, [[0, 1, 0]] * 3, _ACROSS], bool)
-"""Neighbours along i and j of ``[i, j, k]``."""
+from syda.volume.body import TISSUE_ABOVE_HU, Mask, filled, largest_piece
 
 
 class Fault(StrEnum):
@@ -81,9 +76,7 @@ class Measured:
 def measure(hu: HU) -> Measured:
     """Measure a volume ``[i, j, k]`` for the gate."""
     tissue = hu > TISSUE_ABOVE_HU
-    pieces, _ = ndimage.label(tissue)
-    sizes = np.bincount(pieces.ravel())[1:]
-    body = pieces == 1 + int(np.argmax(sizes)) if sizes.size else np.zeros_like(tissue)
+    body = largest_piece(tissue)
     dark, bright = np.percentile(hu, (0.5, 99.5))
     shown = tissue[:, :, body.any(axis=(0, 1))]
     sides = np.concatenate([shown[[0, -1]].ravel(), shown[1:-1, [0, -1]].ravel()])
@@ -92,7 +85,7 @@ def measure(hu: HU) -> Measured:
         p99_5_hu=float(bright),
         std_hu=float(hu.std()),
         body_share=float(body.mean()),
-        loose_share=1 - float(sizes.max() / sizes.sum()) if sizes.size else 0.0,
+        loose_share=1 - float(body.sum() / tissue.sum()) if tissue.any() else 0.0,
         open_share=_open_share(body),
         air_border_share=1 - float(sides.mean()) if sides.size else 1.0,
     )
@@ -187,7 +180,5 @@ def _open_share(body: Mask) -> float:
         before = np.logical_or.accumulate(body, axis=axis)
         behind = np.flip(np.logical_or.accumulate(np.flip(body, axis), axis=axis), axis)
         spanned |= before & behind
-    around = np.pad(~body, ((1, 1), (1, 1), (0, 0)), constant_values=True)
-    outside, _ = ndimage.label(around, _IN_SLICE)
-    outside = (outside == outside[:1, :1])[1:-1, 1:-1]  # each slice's own piece round the body
+    outside = ~filled(body.transpose(2, 0, 1)).transpose(1, 2, 0)
     return float((spanned & outside).sum() / max(1, spanned.sum()))

@@ -23,7 +23,7 @@ from syda.params import CtParams, Params
 from syda.stages import convert, resample
 from syda.types import Attribute, Volume
 from syda.volume import geometry, nifti
-from syda.volume.properties import TISSUE_ABOVE_HU
+from syda.volume.body import TISSUE_ABOVE_HU
 from syda.volume.resample import to_spacing
 
 _NIFTI = (".nii", ".nii.gz")

@@ -8,6 +8,7 @@ needs and takes its own part: N processes compute what one would with the same b
 import os
 import subprocess
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -94,8 +95,18 @@ def launch(command: str) -> bool:
         raise UsageError(f"SYDA_DEVICES={wanted}: must be a positive integer")
     if wanted == "1" or place().world > 1:
         return False
-    run = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", wanted)
-    done = subprocess.run([sys.executable, *run, "-m", "syda", command], check=False)
+    run = (
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        wanted,
+    )
+    with tempfile.TemporaryDirectory(
+        prefix="syda-"
+    ) as logs:  # one of its own it would leave behind
+        done = subprocess.run([*run, "--log-dir", logs, "-m", "syda", command], check=False)
     if done.returncode:
         raise SydaError(f"{command}: one of {wanted} processes failed, its own words are above")
     return True

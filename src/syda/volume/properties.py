@@ -8,16 +8,12 @@ arm that lies against it.
 Counts and sums are integers, so that the same voxels give the same numbers on any machine.
 """
 
-from typing import cast
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from syda.types import HU, Properties, Volume
-
-TISSUE_ABOVE_HU = -500
-"""Half-way between air and tissue, where a surface has half its partial volume."""
+from syda.volume.body import IN_SLICE, TISSUE_ABOVE_HU, Mask, filled, largest_piece
 
 FAT_HU = (-190, -30)
 """Adipose tissue: Sjostrom, Kvist, Cederblad and Tylen, Am. Journal of Physiology 250, 1986."""
@@ -33,10 +29,7 @@ SOFT_HU = (0, 150)
 _SAMPLE_MM = 4.5
 _BLOCK_MM = 12.0
 _FEWEST_BLOCKS = 50
-_IN_PLANE = np.array([[[0, 0, 0]] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0, 0, 0]] * 3], bool)
 _TWO_THICK = np.ones((1, 2, 2), bool)
-
-Mask = NDArray[np.bool_]
 
 
 def measure(volume: Volume) -> Properties:
@@ -65,14 +58,14 @@ def measure(volume: Volume) -> Properties:
     planes = np.ascontiguousarray(volume.hu.transpose(2, 1, 0))
     slices = planes[at_k]
     tissue = slices > TISSUE_ABOVE_HU
-    body = _body(tissue[:, at_j, at_i])
+    body = filled(largest_piece(ndimage.binary_opening(tissue[:, at_j, at_i], _TWO_THICK)))
     length = volume.hu.shape[2] * k
     noise = _noise(planes, (max(2, round(_BLOCK_MM / j)), max(2, round(_BLOCK_MM / i))))
     count = int(body.sum())
     if not count:
         return Properties(noise_hu=noise, scan_length_mm=length)
     sampled = slices[:, at_j, at_i][body]
-    near = ndimage.binary_dilation(body, _IN_PLANE).repeat(step[1], axis=1).repeat(step[0], axis=2)
+    near = ndimage.binary_dilation(body, IN_SLICE).repeat(step[1], axis=1).repeat(step[0], axis=2)
     rows, columns = (min(near.shape[axis], slices.shape[axis]) for axis in (1, 2))
     outline = near[:, :rows, :columns] & tissue[:, :rows, :columns]
     return Properties(
@@ -83,18 +76,6 @@ def measure(volume: Volume) -> Properties:
         noise_hu=noise,
         scan_length_mm=length,
     )
-
-
-def _body(tissue: Mask) -> Mask:
-    """The body among the tissue ``[k, j, i]``, what it encloses in a slice included."""
-    pieces, count = ndimage.label(ndimage.binary_opening(tissue, _TWO_THICK))
-    if not count:
-        return np.zeros_like(tissue)
-    largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
-    around = np.pad(pieces != largest, ((0, 0), (1, 1), (1, 1)), constant_values=True)
-    outside, _ = ndimage.label(around, _IN_PLANE)
-    border = outside[:, :1, :1]  # each slice's own piece of the outside
-    return cast(Mask, (outside != border)[:, 1:-1, 1:-1])
 
 
 def _extent(shadow: Mask) -> float:
