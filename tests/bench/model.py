@@ -486,7 +486,7 @@ def page(plan: Plan, gpu: torch.device) -> str:
         f"{cpu_name()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads; Python "
         f"{platform.python_version()}, torch {torch.__version__}. Every contender runs once a "
         "round, in turn,",
-        "on the CPU in a process of its own. Reached is the ratio of medians, and in brackets the",
+        "on the CPU in a process of its own. A ratio reached is that of medians, in brackets the",
         "lowest and the highest of a round. Compare rows, not machines.",
         "",
         "| aim | reached | |",

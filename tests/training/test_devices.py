@@ -1,4 +1,7 @@
 import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -71,11 +74,26 @@ def test_a_process_that_was_launched_launches_no_more(monkeypatch):
     assert not devices.launch("train")
 
 
-def test_a_failed_process_fails_the_command(monkeypatch):
+@pytest.mark.parametrize("code", [0, 1])
+def test_processes_are_begun_and_leave_no_folder_behind(monkeypatch, tmp_path, code):
+    """torchrun would make a folder for logs of its own and leave it."""
     monkeypatch.setenv("SYDA_DEVICES", "2")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=1))
-    with pytest.raises(SydaError, match="train: one of 2 processes failed"):
-        devices.launch("train")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    begun = []
+
+    def run(command: Sequence[str], **_: object) -> SimpleNamespace:
+        begun.append(command)
+        assert [str(folder) for folder in tmp_path.iterdir()] == [
+            command[command.index("--log-dir") + 1]
+        ]
+        return SimpleNamespace(returncode=code)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    expected = pytest.raises(SydaError, match="train: one of 2 processes failed")
+    with expected if code else nullcontext():
+        assert devices.launch("train")
+    assert len(begun) == 1
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("wanted", ["0", "two", "-1"])

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from syda.volume.body import Mask, filled, largest_piece
 
-MASKS = arrays.arrays(bool, st.tuples(*[st.integers(1, 5)] * 3))
+MASKS = arrays.arrays(bool, st.tuples(*[st.integers(1, 4)] * 3))
 
 
 def drawn(*slices: str) -> Mask:
@@ -69,8 +69,12 @@ def test_nothing_has_no_piece(shape: tuple[int, int, int]) -> None:
 
 
 @given(MASKS)
+@settings(deadline=None)
 def test_the_piece_is_one_walk_and_no_walk_is_longer(mask: Mask) -> None:
-    walks = [reached(mask, FACES, {tuple(place)}) for place in np.argwhere(mask)]
+    walks: list[Mask] = []
+    for place in map(tuple, np.argwhere(mask)):
+        if not any(walk[place] for walk in walks):
+            walks.append(reached(mask, FACES, {place}))
     piece = largest_piece(mask)
     if walks:
         assert any(np.array_equal(piece, walk) for walk in walks)
@@ -78,6 +82,7 @@ def test_the_piece_is_one_walk_and_no_walk_is_longer(mask: Mask) -> None:
 
 
 @given(MASKS)
+@settings(deadline=None)
 def test_outside_is_what_a_walk_from_the_rim_of_the_slice_reaches(body: Mask) -> None:
     rim = np.ones_like(body)
     rim[:, 1:-1, 1:-1] = False
