@@ -95,18 +95,11 @@ def launch(command: str) -> bool:
         raise UsageError(f"SYDA_DEVICES={wanted}: must be a positive integer")
     if wanted == "1" or place().world > 1:
         return False
-    run = (
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        wanted,
-    )
-    with tempfile.TemporaryDirectory(
-        prefix="syda-"
-    ) as logs:  # one of its own it would leave behind
-        done = subprocess.run([*run, "--log-dir", logs, "-m", "syda", command], check=False)
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    with tempfile.TemporaryDirectory(prefix="syda-") as logs:
+        # a folder for logs of torchrun's own would stay behind
+        run += ["--nproc-per-node", wanted, "--log-dir", logs]
+        done = subprocess.run([*run, "-m", "syda", command], check=False)
     if done.returncode:
         raise SydaError(f"{command}: one of {wanted} processes failed, its own words are above")
     return True
