@@ -13,12 +13,12 @@ from . import convolutions, model
 @pytest.fixture
 def raced() -> dict[str, model.Raced]:
     found = {
-        "syda": ("SYDA", model.Times(0.01, 0.03, 0.02, 0.004)),
-        "grouped": ("grouped", model.Times(0.01, 0.03, 0.019, 0.004)),
-        "plain": ("plain", model.Times(0.05, 0.08, 0.08, 0.01)),
-        "convolutions": ("alone", model.Times(0.008, None, None, 0.002)),
+        "syda": ("SYDA", model.Times(0.01, 0.03, 0.02, 0.004, 0.005)),
+        "grouped": ("grouped", model.Times(0.01, 0.03, 0.019, 0.004, 0.005)),
+        "plain": ("plain", model.Times(0.05, 0.08, 0.08, 0.01, 0.006)),
+        "convolutions": ("alone", model.Times(0.008, None, None, 0.002, None)),
     }
-    slow = model.Times(0.01, 0.03, 0.04, 0.008)  # a round in which SYDA alone was held up
+    slow = model.Times(0.01, 0.03, 0.04, 0.008, 0.01)  # a round in which SYDA alone was held up
     return {
         name: model.Raced(title, one, (one, slow if name == "syda" else one))
         for name, (title, one) in found.items()
@@ -76,34 +76,62 @@ def test_an_aim_that_is_missed_is_called_so(raced):
     assert [line.endswith("| met |") for line in lines] == [True, False, False, True]
 
 
+def test_a_sample_in_a_process_that_has_trained_has_its_own_ratio(raced):
+    found = " ".join(model.sampled_after(raced).split())
+    assert found.endswith("SYDA 5.0 ms and the plain one 6.0 ms: 1.20 times (0.60 to 1.20).")
+
+
 def test_penalties_count_once_in_their_interval():
     size = model.Size((16, 16), batch=2, rounds=2)
-    seconds = {"step": 1.0, "penalised": 5.0, "sample": 0.5}
+    seconds = {"step": 1.0, "penalised": 5.0, "after": 0.7, "sample": 4.0}
     found = model.times(size, 8, seconds)
-    assert found == model.Times(step=0.5, penalised=2.5, average=0.75, sample=0.5)
+    assert found == model.Times(step=0.5, penalised=2.5, average=0.75, sample=0.5, after=0.7)
     assert model.times(size, 1, seconds).average == 2.5
-    without = model.times(size, 8, {"step": 1.0, "sample": 0.5})
-    assert without == model.Times(step=0.5, penalised=None, average=None, sample=0.5)
+    without = model.times(size, 8, {"step": 1.0, "sample": 4.0})
+    assert without == model.Times(step=0.5, penalised=None, average=None, sample=0.5, after=None)
+
+
+class Clock:
+    """A contender that takes what it is told to."""
+
+    title, interval = "A", 2
+
+    def __init__(self, **seconds: list[float]) -> None:
+        self.left = seconds
+
+    @property
+    def figures(self) -> list[str]:
+        return list(self.left)
+
+    def seconds(self, figure: str) -> float:
+        return self.left[figure].pop(0)
 
 
 def test_figures_are_medians_and_the_first_round_does_not_count():
     size = model.Size((16, 16), batch=2, rounds=3)
-
-    class Clock:
-        """A contender that takes what it is told to."""
-
-        title, figures, interval = "A", ("step", "sample"), 8
-
-        def __init__(self) -> None:
-            self.left = {"step": [99.0, 2.0, 6.0, 4.0], "sample": [99.0, 3.0, 1.0, 2.0]}
-
-        def seconds(self, figure: str) -> float:
-            return self.left[figure].pop(0)
-
-    found = model.timed(size, {"a": Clock()})["a"]
+    clock = Clock(step=[99.0, 2.0, 6.0, 4.0], sample=[99.0, 24.0, 8.0, 16.0])
+    found = model.timed(size, {"a": clock})["a"]
     assert found.title == "A"
-    assert (found.median.step, found.median.sample) == (2.0, 2.0)
+    assert (found.median.step, found.median.sample, found.median.average) == (2.0, 2.0, None)
     assert [(one.step, one.sample) for one in found.rounds] == [(1.0, 3.0), (3.0, 1.0), (2.0, 2.0)]
+
+
+def test_an_average_is_the_median_of_those_of_the_rounds():
+    size = model.Size((16, 16), batch=1, rounds=3)
+    clock = Clock(
+        step=[0.0, 1.0, 2.0, 9.0], penalised=[0.0, 9.0, 2.0, 1.0], after=[1.0] * 4, sample=[8.0] * 4
+    )
+    found = model.timed(size, {"a": clock})["a"]
+    assert [one.average for one in found.rounds] == [5.0, 2.0, 5.0]
+    assert found.median.average == 5.0  # that of the medians, 2 and 2, would be 2
+
+
+def test_samples_in_a_row_have_a_process_that_does_nothing_else():
+    trains = Clock(step=[1.0], penalised=[2.0], after=[3.0], sample=[])
+    samples = Clock(step=[], penalised=[], after=[], sample=[4.0])
+    pair = model.Pair(trains, samples)
+    assert (pair.title, pair.interval) == ("A", 2)
+    assert [pair.seconds(figure) for figure in pair.figures] == [1.0, 2.0, 3.0, 4.0]
 
 
 def test_convolutions_are_recorded_with_the_gradients_they_need():
@@ -140,7 +168,9 @@ def test_the_grouped_contender_runs_the_grouped_form():
         return model.plain.grouped_conv3d(*operands)
 
     contender = model.syda("grouped", form, size, torch.device("cpu"))
-    contender.work["sample"]()
+    contender.work["after"]()
     assert [shape[0] for shape in calls] == [1, 1, 1]
     contender.work["step"]()
     assert [shape[0] for shape in calls[3:]] == [2, 2, 2]
+    contender.work["sample"]()
+    assert [shape[0] for shape in calls[6:]] == [1, 1, 1] * model.IN_A_ROW
