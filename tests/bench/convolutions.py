@@ -1,21 +1,35 @@
 """The convolutions of a piece of work, alone: what nothing around them can be faster than."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from unittest import mock
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+FORMS = ("conv3d", "conv_transpose3d")
+
 
 @dataclass(frozen=True)
 class Call:
-    """One call of ``conv3d`` and the gradients that come back through it."""
+    """One call of a convolution of torch's and the gradients that come back through it.
 
+    Attributes:
+        form: one of :data:`FORMS`.
+        x: shape.
+        weight: shape.
+        options: padding, stride and groups, as they were given.
+        dtype: of both.
+        x_grad: whether x needs a gradient.
+        weight_grad: whether the weight does.
+    """
+
+    form: str
     x: tuple[int, ...]
     weight: tuple[int, ...]
-    padding: int
+    options: Mapping[str, Any]
     dtype: torch.dtype
     x_grad: bool
     weight_grad: bool
@@ -24,17 +38,19 @@ class Call:
 def record(work: Callable[[], object]) -> list[Call]:
     """Run some work and list its convolutions."""
     calls: list[Call] = []
-    conv3d = functional.conv3d
 
-    def listening(
-        x: Tensor, weight: Tensor, bias: Tensor | None = None, *, padding: int = 0
-    ) -> Tensor:
-        grad = torch.is_grad_enabled()
-        needed = grad and x.requires_grad, grad and weight.requires_grad
-        calls.append(Call(tuple(x.shape), tuple(weight.shape), padding, x.dtype, *needed))
-        return conv3d(x, weight, bias, padding=padding)
+    def listening(form: str) -> Callable[..., Tensor]:
+        convolve: Callable[..., Tensor] = getattr(functional, form)
 
-    with mock.patch.object(functional, "conv3d", listening):
+        def heard(x: Tensor, weight: Tensor, bias: Tensor | None = None, **options: Any) -> Tensor:
+            grad = torch.is_grad_enabled()
+            needed = grad and x.requires_grad, grad and weight.requires_grad
+            calls.append(Call(form, tuple(x.shape), tuple(weight.shape), options, x.dtype, *needed))
+            return convolve(x, weight, bias, **options)
+
+        return heard
+
+    with mock.patch.multiple(functional, **{form: listening(form) for form in FORMS}):
         work()
     return calls
 
@@ -57,6 +73,6 @@ class Alone:
     def __call__(self) -> None:
         """Run them all."""
         for call, operands in self._work:
-            y = functional.conv3d(*operands, padding=call.padding)
+            y = getattr(functional, call.form)(*operands, **call.options)
             if needed := [operand for operand in operands if operand.requires_grad]:
                 torch.autograd.grad(y, needed, y.detach())

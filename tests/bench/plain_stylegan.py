@@ -17,21 +17,24 @@ from torch.nn import functional
 
 from syda.model import modulated_conv
 from syda.model.discriminator import GROUP
+from syda.model.doubled_conv import doubled_conv3d
 from syda.model.layers import RELU_GAIN, EqualizedConv3d, EqualizedLinear, activate
 from syda.model.mapping import Mapping
+from syda.model.modulated_conv import same_conv3d
 from syda.model.synthesis import SPREAD, START, Constant
 from syda.training import losses
 
 
-def grouped_conv3d(x: Tensor, weight: Tensor, style: Tensor, bias: Tensor) -> Tensor:
+def grouped_conv3d(x: Tensor, weight: Tensor, style: Tensor, double: bool = False) -> Tensor:
     """What :func:`syda.model.modulated_conv.modulated_conv3d` returns, with filters a sample."""
     n, inputs = style.shape
     filters = weight * style[:, None, :, None, None, None]
     norm = torch.rsqrt(filters.square().sum((2, 3, 4, 5), keepdim=True) + modulated_conv.EPSILON)
     filters = (filters * (norm * RELU_GAIN)).flatten(0, 1).to(x.dtype)
     x = x.reshape(1, n * inputs, *x.shape[2:])
-    y = functional.conv3d(x, filters, padding=weight.shape[-1] // 2, groups=n)
-    return y.reshape(n, -1, *y.shape[2:]) + bias.to(x.dtype)[:, None, None, None]
+    convolve = doubled_conv3d if double else same_conv3d
+    y = convolve(x, filters, groups=n)
+    return y.reshape(n, -1, *y.shape[2:])
 
 
 def upsample(x: Tensor) -> Tensor:
@@ -53,7 +56,7 @@ class ModulatedConv3d(modulated_conv.ModulatedConv3d):
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor) -> Tensor:
         """``[N, inputs, D, H, W]`` to ``[N, outputs, D, H, W]``."""
-        y = grouped_conv3d(x, self.weight, self.style(w), self.bias)
+        y = grouped_conv3d(x, self.weight, self.style(w)) + self.bias[:, None, None, None]
         return activate(y + noise * self.noise_strength[:, None, None, None])
 
 

@@ -141,15 +141,23 @@ def test_convolutions_are_recorded_with_the_gradients_they_need():
     def work() -> None:
         y = functional.conv3d(x, weight.bfloat16(), padding=1)
         with torch.no_grad():
-            functional.conv3d(y, weight.bfloat16().transpose(0, 1))
+            functional.conv_transpose3d(y, weight.bfloat16(), stride=2)
 
     first, second = convolutions.record(work)
-    assert (first.x, first.weight, first.padding) == ((1, 3, 4, 4, 4), (2, 3, 3, 3, 3), 1)
+    assert (first.form, first.x, first.weight) == ("conv3d", (1, 3, 4, 4, 4), (2, 3, 3, 3, 3))
     assert (first.dtype, first.x_grad, first.weight_grad) == (torch.bfloat16, False, True)
-    assert (second.x, second.padding) == ((1, 2, 4, 4, 4), 0)
+    assert (second.form, second.x) == ("conv_transpose3d", (1, 2, 4, 4, 4))
+    assert (first.options, second.options) == ({"padding": 1}, {"stride": 2})
     assert (second.x_grad, second.weight_grad) == (False, False)
     again = convolutions.record(convolutions.Alone([first, second], torch.device("cpu")))
-    assert again[0] == first
+    assert again == [first, second]
+
+
+def test_the_convolutions_of_a_doubling_layer_are_among_those_alone():
+    size = model.Size((16, 16), batch=2, rounds=1)
+    ours = model.contender("syda", size, torch.device("cpu"))
+    forms = [call.form for call in convolutions.record(ours.work["after"])]
+    assert forms == ["conv3d", "conv_transpose3d", "conv3d"]
 
 
 def test_a_contender_that_ends_is_an_error_and_leaves_no_process(capfd):

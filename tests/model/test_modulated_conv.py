@@ -4,46 +4,64 @@ import pytest
 import torch
 from torch.nn import functional
 
+from syda.model.doubled_conv import doubled_conv3d
 from syda.model.layers import RELU_GAIN
-from syda.model.modulated_conv import EPSILON, ModulatedConv3d, ToImage, modulated_conv3d
+from syda.model.modulated_conv import (
+    EPSILON,
+    ModulatedConv3d,
+    ToImage,
+    modulated_conv3d,
+    same_conv3d,
+)
+
+Operands = tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool]
 
 
 @pytest.fixture(params=[1, 2], ids=["one sample", "two samples"])
-def operands(request) -> tuple[torch.Tensor, ...]:
+def samples(request) -> int:
+    return request.param
+
+
+@pytest.fixture(params=[False, True], ids=["same side", "doubled"])
+def operands(request, samples) -> Operands:
     rng = torch.Generator().manual_seed(0)
     double = {"generator": rng, "dtype": torch.float64}
-    x = torch.randn(request.param, 3, 4, 4, 4, **double)
+    side = 2 if request.param else 4
+    x = torch.randn(samples, 3, side, side, side, **double)
     weight = torch.randn(5, 3, 3, 3, 3, **double)
-    style = 1 + 0.5 * torch.randn(request.param, 3, **double)
-    bias = torch.randn(5, **double)
-    return x, weight, style, bias
+    style = 1 + 0.5 * torch.randn(samples, 3, **double)
+    return x, weight, style, request.param
 
 
-def reference(x, weight, style, bias):
-    """Equations 1 to 3 of StyleGAN2, written as loops."""
-    y = torch.zeros(len(x), len(weight), *x.shape[2:], dtype=torch.float64)
+def reference(x, weight, style, double):
+    """Equations 1 to 3 of StyleGAN2, written as loops; what is doubled, by torch's own means."""
+    if double:
+        zeros = functional.pad(x, (1,) * 6)
+        x = functional.interpolate(zeros, scale_factor=2.0, mode="trilinear")
+    side = x.shape[-1]
+    y = torch.zeros(len(x), len(weight), side, side, side, dtype=torch.float64)
     for n in range(len(x)):
         for o in range(len(weight)):
             filters = weight[o] * style[n][:, None, None, None]
             filters = filters * math.sqrt(2) / math.sqrt(float((filters**2).sum()) + 1e-8)
-            for d, h, w in torch.cartesian_prod(*[torch.arange(4)] * 3).tolist():
-                total = float(bias[o])
+            for d, h, w in torch.cartesian_prod(*[torch.arange(side)] * 3).tolist():
+                total = 0.0
                 for i, j, k in torch.cartesian_prod(*[torch.arange(3)] * 3).tolist():
                     at = (d + i - 1, h + j - 1, w + k - 1)
-                    if all(0 <= a < 4 for a in at):
+                    if all(0 <= a < side for a in at):
                         total += float(x[n, :, at[0], at[1], at[2]] @ filters[:, i, j, k])
                 y[n, o, d, h, w] = total
-    return y
+    return y[..., 2:-2, 2:-2, 2:-2] if double else y
 
 
-def grouped(x, weight, style, bias):
+def grouped(x, weight, style, double):
     """The other form: one set of filters a sample, as groups of one convolution."""
     n, inputs = style.shape
     filters = weight * style[:, None, :, None, None, None]
     norm = torch.rsqrt(filters.square().sum((2, 3, 4, 5), keepdim=True) + EPSILON)
     filters = (filters * (norm * RELU_GAIN)).flatten(0, 1)
     x = x.reshape(1, n * inputs, *x.shape[2:])
-    y = functional.conv3d(x, filters, bias.repeat(n), padding=1, groups=n)
+    y = (doubled_conv3d if double else same_conv3d)(x, filters, groups=n)
     return y.reshape(n, -1, *y.shape[2:])
 
 
@@ -53,12 +71,13 @@ def test_equals_the_equations(operands, form):
 
 
 def test_forms_agree_up_to_the_second_derivative(operands):
+    *tensors, double = operands
     results = []
     for form in (grouped, modulated_conv3d):
-        inputs = [operand.clone().requires_grad_() for operand in operands]
-        y = form(*inputs)
+        inputs = [tensor.clone().requires_grad_() for tensor in tensors]
+        y = form(*inputs, double)
         first = torch.autograd.grad(y.square().sum(), inputs, create_graph=True)
-        second = torch.autograd.grad(sum(g.square().sum() for g in first[:3]), inputs[:3])
+        second = torch.autograd.grad(sum(g.square().sum() for g in first), inputs)
         results.append((*first, *second))
     for left, right in zip(*results, strict=True):
         torch.testing.assert_close(left, right)
@@ -69,20 +88,39 @@ def test_demodulation_gives_he_variance_whatever_the_style():
     x = torch.randn(2, 32, 8, 8, 8, generator=rng)
     weight = torch.randn(32, 32, 3, 3, 3, generator=rng)
     style = torch.tensor([[0.1], [10.0]]).expand(2, 32)
-    y = modulated_conv3d(x, weight, style, torch.zeros(32))[..., 1:-1, 1:-1, 1:-1]
+    y = modulated_conv3d(x, weight, style)[..., 1:-1, 1:-1, 1:-1]
     for sample in y:
         assert sample.var() == pytest.approx(2, rel=0.1)
 
 
+@pytest.mark.parametrize("double", [False, True])
 @pytest.mark.parametrize(
     ("dtype", "n"), [(torch.float32, 2), (torch.bfloat16, 2), (torch.bfloat16, 1)]
 )
-def test_features_stay_channels_last(dtype, n):
-    layer = ModulatedConv3d(6, 3, 4)
+def test_features_stay_channels_last(dtype, n, double):
+    layer = ModulatedConv3d(6, 3, 4, double=double)
     x = torch.randn(n, 3, 4, 4, 4, dtype=dtype).to(memory_format=torch.channels_last_3d)
-    y = layer(x, torch.randn(n, 6), torch.randn(n, 1, 4, 4, 4))
+    side = 8 if double else 4
+    y = layer(x, torch.randn(n, 6), torch.randn(n, 1, side, side, side))
+    assert y.shape == (n, 4, side, side, side)
     assert y.dtype == dtype
     assert y.is_contiguous(memory_format=torch.channels_last_3d)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_layer_is_convolution_noise_bias_and_leaky_relu(n):
+    torch.manual_seed(0)
+    layer = ModulatedConv3d(6, 3, 4)
+    with torch.no_grad():
+        layer.noise_strength.copy_(torch.randn(4))
+        layer.bias.copy_(torch.randn(4))
+    x, w, noise = torch.randn(n, 3, 4, 4, 4), torch.randn(n, 6), torch.randn(n, 1, 4, 4, 4)
+    y = modulated_conv3d(x, layer.weight, layer.style(w))
+    y = y + noise * layer.noise_strength[:, None, None, None] + layer.bias[:, None, None, None]
+    expected = torch.where(y > 0, y, 0.2 * y)
+    torch.testing.assert_close(layer(x, w, noise), expected)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x, w, noise), expected)
 
 
 def test_noise_enters_by_its_strength_alone():

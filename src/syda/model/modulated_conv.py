@@ -14,36 +14,41 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from syda.model.doubled_conv import doubled_conv3d
 from syda.model.layers import RELU_GAIN, EqualizedLinear, activate, rows
 
 EPSILON = 1e-8
 """Added to the squared norm of a demodulated filter."""
 
 
-def modulated_conv3d(x: Tensor, weight: Tensor, style: Tensor, bias: Tensor) -> Tensor:
+def modulated_conv3d(x: Tensor, weight: Tensor, style: Tensor, double: bool = False) -> Tensor:
     """Modulated, demodulated convolution: one for all samples, between two scalings.
 
     Scaling the input channels by the style before, and the output channels by the norm after, is
     the same as giving each sample filters of its own; a single sample is given them.
 
     Args:
-        x: ``[N, I, D, H, W]``.
-        weight: ``[O, I, k, k, k]``.
+        x: ``[N, I, s, s, s]``.
+        weight: ``[O, I, 3, 3, 3]``.
         style: ``[N, I]``, float32.
-        bias: ``[O]``.
+        double: whether x is first doubled.
 
     Returns:
-        ``[N, O, D, H, W]`` in the type of x; of variance 2 (``RELU_GAIN`` squared) where x has 1.
+        ``[N, O, s, s, s]``, or with sides 2 s, in the type of x; of variance 2 (``RELU_GAIN``
+        squared) where x, doubled, has 1.
     """
     norm = torch.rsqrt(style.square() @ weight.square().sum((2, 3, 4)).T + EPSILON) * RELU_GAIN
-    bias, padding = bias.to(x.dtype), weight.shape[-1] // 2
+    convolve = doubled_conv3d if double else same_conv3d
     if len(x) == 1:
         own = weight * style[0, :, None, None, None] * norm[0, :, None, None, None, None]
-        return functional.conv3d(x, own.to(x.dtype), bias, padding=padding)
-    x = x * style[:, :, None, None, None].to(x.dtype)
-    y = functional.conv3d(x, weight.to(x.dtype), padding=padding)
-    norm = norm.to(x.dtype)
-    return torch.addcmul(bias[:, None, None, None], y, norm[:, :, None, None, None])
+        return convolve(x, own.to(x.dtype))
+    y = convolve(x * style[:, :, None, None, None].to(x.dtype), weight.to(x.dtype))
+    return y * norm[:, :, None, None, None].to(x.dtype)
+
+
+def same_conv3d(x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
+    """Convolve; the size stays, and beyond its sides x is zero."""
+    return functional.conv3d(x, weight, padding=1, groups=groups)
 
 
 class ModulatedConv3d(nn.Module):
@@ -53,10 +58,12 @@ class ModulatedConv3d(nn.Module):
         latent: length of w.
         inputs: channels in.
         outputs: channels out.
+        double: whether the layer doubles the side.
     """
 
-    def __init__(self, latent: int, inputs: int, outputs: int) -> None:
+    def __init__(self, latent: int, inputs: int, outputs: int, *, double: bool = False) -> None:
         super().__init__()
+        self.doubles = double
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3, 3))
         self.style = EqualizedLinear(latent, inputs, bias=1.0)
         self.noise_strength = nn.Parameter(torch.zeros(outputs))
@@ -66,19 +73,21 @@ class ModulatedConv3d(nn.Module):
         """One layer.
 
         Args:
-            x: ``[N, inputs, D, H, W]``.
+            x: ``[N, inputs, s, s, s]``.
             w: ``[N, latent]``, float32.
-            noise: ``[N, 1, D, H, W]``, standard normal.
+            noise: ``[N, 1, D, H, W]``, standard normal, of the sides that come out.
 
         Returns:
             ``[N, outputs, D, H, W]`` in the type of x.
         """
-        y = modulated_conv3d(x, self.weight, self.style(w), self.bias)
-        strength = self.noise_strength.to(x.dtype)
-        # As an outer product: with channels last, a broadcast takes six times as long on a CPU.
-        # In the memory of y only where no gradient follows: that of a changed view takes longer.
+        y = modulated_conv3d(x, self.weight, self.style(w), self.doubles)
+        # Noise and bias as one product: with channels last, a broadcast takes several times as long
+        # on a CPU. In the memory of y only where no gradient follows: that of a changed view takes
+        # longer.
         add = torch.addmm if torch.is_grad_enabled() else Tensor.addmm_
-        noisy = activate(add(rows(y), noise.to(x.dtype).reshape(-1, 1), strength[None]))
+        terms = functional.pad(noise.to(x.dtype).reshape(-1, 1), (0, 1), value=1.0)
+        strengths = torch.stack((self.noise_strength, self.bias)).to(x.dtype)
+        noisy = activate(add(rows(y), terms, strengths))
         return noisy.reshape(len(y), *y.shape[2:], -1).movedim(-1, 1)
 
 

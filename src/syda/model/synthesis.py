@@ -45,7 +45,7 @@ class Block(nn.Module):
 
     def __init__(self, latent: int, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.conv0 = ModulatedConv3d(latent, inputs, outputs)
+        self.conv0 = ModulatedConv3d(latent, inputs, outputs, double=True)
         self.conv1 = ModulatedConv3d(latent, outputs, outputs)
         self.to_image = ToImage(latent, outputs, spread=0.0)
 
@@ -53,7 +53,7 @@ class Block(nn.Module):
         self, x: Tensor, image: Tensor, w: Tensor, noise: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Features ``[N, inputs, s, s, s]`` and image ``[N, 1, s, s, s]`` to side 2 s."""
-        x = self.conv0(upsample(x), w, noise[0])
+        x = self.conv0(x, w, noise[0])
         x = self.conv1(x, w, noise[1])
         return x, upsample(image) + self.to_image(x, w)
 

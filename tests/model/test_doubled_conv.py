@@ -1,0 +1,59 @@
+import pytest
+import torch
+from torch.nn import functional
+
+from syda.model.doubled_conv import doubled_conv3d
+from syda.model.layers import upsample
+
+
+def normal(*shape: int) -> torch.Tensor:
+    rng = torch.Generator().manual_seed(0)
+    return torch.randn(shape, generator=rng, dtype=torch.float64)
+
+
+def reference(x: torch.Tensor, weight: torch.Tensor, groups: int = 1) -> torch.Tensor:
+    """A zero beyond each side, torch's own interpolation, and a convolution."""
+    zeros = functional.pad(x, (1,) * 6)
+    doubled = functional.interpolate(zeros, scale_factor=2.0, mode="trilinear")
+    return functional.conv3d(doubled[..., 1:-1, 1:-1, 1:-1], weight, groups=groups)
+
+
+@pytest.mark.parametrize("side", [2, 4, 7])
+def test_doubles_then_convolves(side):
+    x, weight = normal(2, 3, side, side, side), normal(5, 3, 3, 3, 3)
+    y = doubled_conv3d(x, weight)
+    assert y.shape == (2, 5, *3 * (2 * side,))
+    torch.testing.assert_close(y, reference(x, weight))
+
+
+def test_groups_do_not_see_one_another():
+    x, weight = normal(1, 6, 4, 4, 4), normal(4, 3, 3, 3, 3)
+    torch.testing.assert_close(doubled_conv3d(x, weight, 2), reference(x, weight, 2))
+
+
+def test_inside_it_is_a_convolution_of_the_upsampled_volume():
+    x, weight = normal(2, 3, 8, 8, 8), normal(5, 3, 3, 3, 3)
+    difference = doubled_conv3d(x, weight) - functional.conv3d(upsample(x), weight, padding=1)
+    assert difference[..., 2:-2, 2:-2, 2:-2].abs().max() < 1e-12
+    assert difference[..., 0].abs().max() > 0.1
+
+
+def test_has_derivatives_of_the_second_order():
+    operands = [normal(1, 2, 2, 2, 2), normal(2, 2, 3, 3, 3)]
+    for operand in operands:
+        operand.requires_grad_()
+    assert torch.autograd.gradcheck(doubled_conv3d, operands)
+    assert torch.autograd.gradgradcheck(doubled_conv3d, operands)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02)], ids=str
+)
+def test_keeps_type_and_layout(dtype, tolerance):
+    x, weight = normal(2, 16, 8, 8, 8), normal(8, 16, 3, 3, 3)
+    narrow = x.to(dtype, memory_format=torch.channels_last_3d)
+    y = doubled_conv3d(narrow, weight.to(dtype))
+    assert y.dtype == dtype
+    assert y.is_contiguous(memory_format=torch.channels_last_3d)
+    error = (y - reference(narrow.double(), weight.to(dtype).double())).square().mean().sqrt()
+    assert error < tolerance * y.double().square().mean().sqrt()
