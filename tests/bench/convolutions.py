@@ -1,7 +1,8 @@
 """The convolutions of a piece of work, alone: what nothing around them can be faster than."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from unittest import mock
 
@@ -56,15 +57,25 @@ def record(work: Callable[[], object]) -> list[Call]:
 
 
 class Alone:
-    """Recorded calls on random numbers, channels-last, forwards and backwards."""
+    """The convolutions of some work on random numbers, channels-last, forwards and backwards.
 
-    def __init__(self, calls: Sequence[Call], device: torch.device) -> None:
-        self._work = [(call, self._random(call, device)) for call in calls]
+    Args:
+        work: is run and recorded when this is called for the first time.
+        device: of the numbers.
+    """
 
-    @staticmethod
-    def _random(call: Call, device: torch.device) -> list[Tensor]:
+    def __init__(self, work: Callable[[], object], device: torch.device) -> None:
+        self._work = work
+        self._device = device
+
+    @cached_property
+    def calls(self) -> list[tuple[Call, list[Tensor]]]:
+        """What is run, with its operands."""
+        return [(call, self._random(call)) for call in record(self._work)]
+
+    def _random(self, call: Call) -> list[Tensor]:
         return [
-            torch.randn(shape, device=device)
+            torch.randn(shape, device=self._device)
             .to(call.dtype, memory_format=torch.channels_last_3d)
             .requires_grad_(needed)
             for shape, needed in ((call.x, call.x_grad), (call.weight, call.weight_grad))
@@ -72,7 +83,7 @@ class Alone:
 
     def __call__(self) -> None:
         """Run them all."""
-        for call, operands in self._work:
+        for call, operands in self.calls:
             y = getattr(functional, call.form)(*operands, **call.options)
             if needed := [operand for operand in operands if operand.requires_grad]:
                 torch.autograd.grad(y, needed, y.detach())

@@ -3,7 +3,7 @@
 Writes reports/benchmarks/model.md; ``--quick`` prints a page of tiny sizes instead. Figures are
 medians of rounds in which every contender runs once, in turn, after a round that does not count: a
 noisy machine slows them all. On the CPU each has two processes of its own, whose memory nobody else
-has cut into pieces: one that trains, and one that only samples, as ``syda generate`` does.
+has cut into pieces: one that trains, and one that only samples.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from syda.training.module import Game
 from syda.training.recipe import Recipe
 
 from . import plain_stylegan as plain
-from .convolutions import Alone, record
+from .convolutions import Alone
 
 ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "reports" / "benchmarks" / "model.md"
@@ -46,10 +46,10 @@ PATH_WEIGHT = 2.0
 """params.yaml turns path-length regularisation off at 32^3; the scale gpu-128 has this."""
 SERVE = "--serve"
 
-IN_A_ROW = 8
-"""Samples that are timed together, as :data:`SAMPLE`."""
 SAMPLE, AFTER = "sample", "after"
-"""Figures: samples in a row, and a single one in a process that has just trained."""
+"""Figures: a sample, and one in a process that has just trained."""
+IN_A_ROW = 8
+"""Samples that are timed together, for the mean of them."""
 
 PLAIN_AIM, SAMPLE_AIM, CONVOLUTION_AIM = 3.0, 15.0, 0.5
 
@@ -83,8 +83,7 @@ class Contender:
 
     Attributes:
         title: in the table.
-        work: by figure: ``step``, ``penalised``, ``after``, ``sample``; one that is left out is not
-            measured.
+        work: by figure: ``step``, ``penalised``, ``sample``; one that is left out is not measured.
         interval: steps from one with penalties to the next.
     """
 
@@ -98,12 +97,14 @@ class Contender:
         return list(self.work)
 
     def seconds(self, figure: str) -> float:
-        """Run it once; on the wall."""
+        """Run it; on the wall."""
+        times = IN_A_ROW if figure == SAMPLE else 1
         start = time.perf_counter()
-        self.work[figure]()
-        if torch.cuda.is_initialized():
-            torch.cuda.synchronize()
-        return time.perf_counter() - start
+        for _ in range(times):
+            self.work[figure]()
+            if torch.cuda.is_initialized():
+                torch.cuda.synchronize()
+        return (time.perf_counter() - start) / times
 
 
 def environment() -> dict[str, str]:
@@ -131,7 +132,7 @@ class Apart:
         self.title, self.figures, self.interval = self._read()
 
     def seconds(self, figure: str) -> float:
-        """Run it once; on the wall.
+        """Run it; on the wall.
 
         Raises:
             RuntimeError: the process is gone; it has said why.
@@ -163,12 +164,12 @@ class Apart:
 class Pair:
     """A contender in two processes, used as if it were one.
 
-    Volumes are drawn by a process that does nothing else. One that has trained holds memory which
-    a sample in it need not ask the system for: the plain one is a third faster there.
+    Volumes are drawn by a process that has not trained. One that has holds memory which a sample
+    in it need not ask the system for, which is a help to those that do not keep theirs.
 
     Attributes:
-        trains: does all but the samples in a row.
-        samples: does those.
+        trains: does all that is asked of it.
+        samples: does nothing but sample.
     """
 
     trains: Apart
@@ -182,7 +183,7 @@ class Pair:
     @property
     def figures(self) -> list[str]:
         """What is measured, in order."""
-        return self.trains.figures
+        return [*self.trains.figures, AFTER]
 
     @property
     def interval(self) -> int:
@@ -190,7 +191,9 @@ class Pair:
         return self.trains.interval
 
     def seconds(self, figure: str) -> float:
-        """Run it once, where it belongs; on the wall."""
+        """Run it where it belongs; on the wall."""
+        if figure == AFTER:
+            return self.trains.seconds(SAMPLE)
         return (self.samples if figure == SAMPLE else self.trains).seconds(figure)
 
 
@@ -212,8 +215,8 @@ class Times:
         step: that trains, without penalties.
         penalised: one with them.
         average: of all steps.
-        sample: in a process that does nothing else.
-        after: a sample in a process that has just trained.
+        sample: on a CPU in a process that does nothing else.
+        after: a sample in a process that has just trained, on a CPU.
     """
 
     step: float
@@ -326,7 +329,7 @@ def syda(title: str, form: Callable[..., Tensor], size: Size, device: torch.devi
         with mock.patch.object(modulated_conv, "modulated_conv3d", form):
             generator(z, told[:1], noise, dtype=game.dtype_of_maps)
 
-    work = {"step": partial(step, 1), "penalised": partial(step, 0), **samples(sample)}
+    work = {"step": partial(step, 1), "penalised": partial(step, 0), SAMPLE: sample}
     return Contender(title, work, recipe.r1_interval)
 
 
@@ -347,24 +350,16 @@ def plain_stylegan(size: Size, device: torch.device) -> Contender:
     work = {
         "step": partial(training.step, real, penalties=False),
         "penalised": partial(training.step, real),
-        **samples(sample),
+        SAMPLE: sample,
     }
     return Contender("plain 3D StyleGAN2", work, interval=1)
 
 
-def samples(sample: Callable[[], object]) -> dict[str, Callable[[], object]]:
-    """Both figures of a sample."""
-
-    def in_a_row() -> None:
-        for _ in range(IN_A_ROW):
-            sample()
-
-    return {AFTER: sample, SAMPLE: in_a_row}
-
-
 def convolutions(of: Contender, device: torch.device) -> Contender:
     """The same convolutions as another contender's, without penalties, and nothing else."""
-    work = {figure: Alone(record(of.work[figure]), device) for figure in ("step", SAMPLE)}
+    work: dict[str, Callable[[], object]] = {
+        figure: Alone(of.work[figure], device) for figure in ("step", SAMPLE)
+    }
     return Contender("SYDA's convolutions alone", work, of.interval)
 
 
@@ -431,43 +426,40 @@ def summed_up(
         times(size, interval, dict(zip(seconds, each, strict=True)))
         for each in zip(*seconds.values(), strict=True)
     ]
-    medians = {
-        each.name: None if None in column else statistics.median(column)
-        for each in fields(Times)
-        for column in [[getattr(one, each.name) for one in rounds]]
-    }
-    return Raced(title, Times(**medians), tuple(rounds))
+
+    def median(figure: str) -> Any:
+        column = [getattr(one, figure) for one in rounds]
+        return None if None in column else statistics.median(column)
+
+    return Raced(title, Times(*(median(each.name) for each in fields(Times))), tuple(rounds))
 
 
 def times(size: Size, interval: int, seconds: Mapping[str, float]) -> Times:
-    """Of the seconds of a step, one with penalties if there are any, and of samples."""
-    step, sample = seconds["step"], seconds[SAMPLE] / IN_A_ROW
+    """Of the seconds of a step, one with penalties if there are any, and samples."""
+    step, sample, after = seconds["step"], seconds[SAMPLE], seconds.get(AFTER)
     if "penalised" not in seconds:
-        return Times(step / size.batch, None, None, sample, None)
+        return Times(step / size.batch, None, None, sample, after)
     penalised = seconds["penalised"]
     average = step + (penalised - step) / interval
-    return Times(
-        step / size.batch, penalised / size.batch, average / size.batch, sample, seconds[AFTER]
-    )
+    return Times(step / size.batch, penalised / size.batch, average / size.batch, sample, after)
 
 
 def table(raced: Mapping[str, Raced]) -> list[str]:
-    """Ratios to SYDA first, milliseconds an image second."""
-    shown = ("average", "step", "penalised", "sample")
+    """Milliseconds, and in brackets how many times SYDA's."""
+    shown = ("average", "step", "penalised", SAMPLE, AFTER)
     ours = raced["syda"].median
     lines = [
-        "| contender | average step | without penalties | with penalties | sample "
-        "| average step, ms | without penalties, ms | with penalties, ms | sample, ms |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| contender | average step | without penalties | with penalties "
+        "| sample | after training |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for one in raced.values():
-        own = [getattr(one.median, figure) for figure in shown]
-        ratios = [
-            "-" if seconds is None else f"{seconds / getattr(ours, figure):.2f}"
-            for figure, seconds in zip(shown, own, strict=True)
+        cells = [
+            "-" if seconds is None else f"{1000 * seconds:.1f} ms ({seconds / beside:.2f})"
+            for figure in shown
+            for seconds, beside in [(getattr(one.median, figure), getattr(ours, figure))]
         ]
-        absolute = ["-" if seconds is None else f"{1000 * seconds:.1f}" for seconds in own]
-        lines.append(f"| {one.title} | {' | '.join(ratios + absolute)} |")
+        lines.append(f"| {one.title} | {' | '.join(cells)} |")
     return lines
 
 
@@ -482,27 +474,18 @@ def ratio_aim(text: str, found: tuple[float, float, float], unit: str, least: fl
     return aim(text, f"{ratio:.2f} {unit} ({low:.2f} to {high:.2f})", ratio >= least)
 
 
-def sampled_after(raced: Mapping[str, Raced]) -> str:
-    """What a sample takes where the process has just trained, in a sentence."""
-    ours, other = raced["syda"], raced["plain"]
-    ratio, low, high = other.over(ours, AFTER)
-    assert ours.median.after is not None
-    assert other.median.after is not None
-    return (
-        "In a process that has just trained, and so holds the memory already, a single sample\n"
-        f"takes SYDA {1000 * ours.median.after:.1f} ms and the plain one "
-        f"{1000 * other.median.after:.1f} ms: {ratio:.2f} times ({low:.2f} to {high:.2f})."
-    )
-
-
 def aims(side: int, raced: Mapping[str, Raced]) -> list[str]:
     """What was aimed at on the CPU beside what was reached."""
     ours, grouped, other = (raced[name] for name in ("syda", "grouped", "plain"))
     lines = []
-    for figure, what in (("average", "training"), (SAMPLE, "sampling")):
-        text = f"{what} at {side}^3, {PLAIN_AIM:g} times as fast as the plain one"
+    for figure, what in (
+        ("average", f"training at {side}^3"),
+        (SAMPLE, f"sampling at {side}^3"),
+        (AFTER, f"sampling at {side}^3, just after training"),
+    ):
+        text = f"{what}, {PLAIN_AIM:g} times as fast as the plain one"
         lines.append(ratio_aim(text, other.over(ours, figure), "times", PLAIN_AIM))
-        text = f"{what} at {side}^3, not slower than the grouped form"
+        text = f"{what}, not slower than the grouped form"
         lines.append(ratio_aim(text, grouped.over(ours, figure), "times", 1))
     return lines
 
@@ -558,7 +541,6 @@ def page(plan: Plan, gpu: torch.device) -> str:
     for size in plan.cpu:
         raced = race(size, cpu)
         tables += [f"## {size.side}^3", "", f"CPU, {described(size)}.", "", *table(raced), ""]
-        tables += [sampled_after(raced), ""]
         reached += aims(size.side, raced)
     large, more = on_gpu(plan.gpu, gpu)
     sample = one_sample(plan.sample)
@@ -569,8 +551,8 @@ def page(plan: Plan, gpu: torch.device) -> str:
         "# Training and sampling",
         "",
         f"{cpu_name()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads; Python "
-        f"{platform.python_version()}, torch {torch.__version__}. Every contender runs once a "
-        "round, in turn,",
+        f"{platform.python_version()}, torch {torch.__version__}. Every contender has its turn in "
+        "every round,",
         "on the CPU in processes of its own. A ratio reached is that of medians, in brackets the",
         "lowest and the highest of a round. Compare rows, not machines.",
         "",
@@ -579,18 +561,23 @@ def page(plan: Plan, gpu: torch.device) -> str:
         *reached,
         *more,
         "",
-        "First the time over SYDA's own (2 is twice as long), then milliseconds an image. A step",
-        "trains discriminator and generator. The average step is what a training pays: SYDA's",
-        f"penalties, R1 and path length, come every {recipe_of(plan.gpu).r1_interval} steps, the "
-        "plain one's at each. SYDA",
-        f"trains and samples in {sample['precision']} on this CPU, penalties aside; samples are",
-        f"drawn one at a time, {IN_A_ROW} in a row, by a process that does nothing else, as `syda",
-        "generate` does. The grouped convolution is the same network with the other form of",
-        "modulation. The plain 3D StyleGAN2 of equal width follows the papers: grouped",
-        "convolution, contiguous memory, float32, trilinear upsampling, a strided blur, synthetic",
-        "volumes anew for each side, and the C library's own ways with memory; its forward pass",
-        "is SYDA's for the same weights where the operations are the same",
-        "(tests/bench/test_plain_stylegan.py).",
+        "Milliseconds an image, and in brackets how many times SYDA's that is. A step trains",
+        "discriminator and generator. The average step is what a training pays: SYDA's penalties,",
+        f"R1 and path length, come every {recipe_of(plan.gpu).r1_interval} steps, the plain one's "
+        "at each. SYDA trains and samples",
+        f"in {sample['precision']} on this CPU, penalties aside.",
+        "",
+        f"Samples are drawn one at a time, {IN_A_ROW} in a row, from random numbers to the volume",
+        "in the model range: on the CPU by a process that has not trained, which is what",
+        "`syda generate` is, and once more just after training, by the process that did: there a",
+        "network that lets go of its memory after each operation finds it again at once. SYDA's",
+        "processes keep theirs (syda/model/memory.py), the plain one's leave it to the C library.",
+        "",
+        "The grouped convolution is the same network with the other form of modulation. The plain",
+        "3D StyleGAN2 of equal width follows the papers: grouped convolution, contiguous memory,",
+        "float32, trilinear upsampling before the convolution, a strided blur, synthetic volumes",
+        "anew for each side; its forward pass is SYDA's for the same weights where the operations",
+        "are the same (tests/bench/test_plain_stylegan.py).",
         "",
         *tables,
         f"## One sample at {side}^3",
