@@ -98,7 +98,7 @@ def test_demodulation_gives_he_variance_whatever_the_style():
     ("dtype", "n"), [(torch.float32, 2), (torch.bfloat16, 2), (torch.bfloat16, 1)]
 )
 def test_features_stay_channels_last(dtype, n, double):
-    layer = ModulatedConv3d(6, 3, 4, double=double)
+    layer = ModulatedConv3d(6, 3, 4, doubles=double)
     x = torch.randn(n, 3, 4, 4, 4, dtype=dtype).to(memory_format=torch.channels_last_3d)
     side = 8 if double else 4
     y = layer(x, torch.randn(n, 6), torch.randn(n, 1, side, side, side))
@@ -107,15 +107,19 @@ def test_features_stay_channels_last(dtype, n, double):
     assert y.is_contiguous(memory_format=torch.channels_last_3d)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d], ids=str)
+@pytest.mark.parametrize("double", [False, True])
 @pytest.mark.parametrize("n", [1, 2])
-def test_a_layer_is_convolution_noise_bias_and_leaky_relu(n):
+def test_a_layer_is_convolution_noise_bias_and_leaky_relu(n, double, layout):
     torch.manual_seed(0)
-    layer = ModulatedConv3d(6, 3, 4)
+    layer = ModulatedConv3d(6, 3, 4, doubles=double)
     with torch.no_grad():
         layer.noise_strength.copy_(torch.randn(4))
         layer.bias.copy_(torch.randn(4))
-    x, w, noise = torch.randn(n, 3, 4, 4, 4), torch.randn(n, 6), torch.randn(n, 1, 4, 4, 4)
-    y = modulated_conv3d(x, layer.weight, layer.style(w))
+    side = 8 if double else 4
+    x = torch.randn(n, 3, 4, 4, 4).to(memory_format=layout)
+    w, noise = torch.randn(n, 6), torch.randn(n, 1, side, side, side)
+    y = modulated_conv3d(x, layer.weight, layer.style(w), double)
     y = y + noise * layer.noise_strength[:, None, None, None] + layer.bias[:, None, None, None]
     expected = torch.where(y > 0, y, 0.2 * y)
     torch.testing.assert_close(layer(x, w, noise), expected)

@@ -69,6 +69,13 @@ def test_beyond_the_ends_the_last_pieces_go_on(tone):
     torch.testing.assert_close(tone.inverse(ends), ends.sign() * (1 + 0.5 / slopes))
 
 
+def test_what_is_not_finite_stays_so(tone):
+    image = tone.inverse(torch.tensor([-torch.inf, torch.inf, torch.nan, 3e9]))
+    assert image[:2].tolist() == [-torch.inf, torch.inf]
+    assert image[2].isnan()
+    assert image[3] > 1e8
+
+
 def test_gradients_are_the_slopes(tone):
     x = torch.tensor([-0.09, 0.05, 0.5], dtype=torch.float64)
     tone = tone.double()

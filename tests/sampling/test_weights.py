@@ -7,7 +7,7 @@ import torch
 from syda.errors import CorruptData
 from syda.model.conditions import measure
 from syda.model.encoder import Encoder
-from syda.model.generator import Generator
+from syda.model.generator import NETWORK, Generator
 from syda.sampling import weights
 
 CT = {"size": 8, "spacing_mm": 1.5, "window_min": -1000, "window_max": 1000}
@@ -46,6 +46,16 @@ def test_weights_of_another_architecture_are_refused(folder):
     document["architecture"]["channels"] = [3, 3]
     path.write_text(json.dumps(document))
     with pytest.raises(CorruptData, match="not of the architecture"):
+        weights.load(folder)
+
+
+def test_weights_that_this_network_would_draw_otherwise_are_refused(folder):
+    path = folder / weights.DESCRIPTION
+    document = json.loads(path.read_text())
+    assert document.pop("network") == NETWORK
+    path.write_text(json.dumps(document))  # as files of before say nothing
+    told = rf"weights of network 1, .* has network {NETWORK}, which draws otherwise: use the"
+    with pytest.raises(CorruptData, match=told):
         weights.load(folder)
 
 

@@ -1,10 +1,11 @@
-"""Convolution at twice the side: doubling and convolving in one, for a quarter of the products.
+"""Convolution at twice the side: doubling and convolving in one, for about a quarter of the work.
 
 Doubling inserts zeros between the voxels and filters them with [1, 3, 3, 1] / 4. Filter and
-convolution may change places: the transposed convolution then leaves the zeros out, and the filter
-comes after it (Karras et al., A Style-Based Generator Architecture for GANs, 2019, section 2).
-Along W the filter stays in front, where the volume is at its smallest: behind, channels being last,
-it would be thousands of small matrix products.
+convolution, both linear and the same everywhere, may change places. A convolution of inserted zeros
+is a transposed convolution, which leaves them out (Dumoulin and Visin, A guide to convolution
+arithmetic for deep learning, 2016, chapter 4); the filter comes after it. Along W the filter stays
+in front: with channels last it is many small matrix products there, and in front a quarter as many,
+which outweighs that the convolution then meets no zeros along W.
 """
 
 import torch
@@ -26,7 +27,7 @@ def doubled_conv3d(x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
         ``[N, O, 2 s, 2 s, 2 s]``, channels last in memory.
     """
     side = x.shape[-1]
-    # With the nearer half of the zero voxel beyond either side, which the convolution sees.
+    # Along W with the nearer half of the zero voxel beyond either side, which the convolution sees.
     x = along(x, interpolation(side + 2, x)[1:-1, 1:-1], 2)
     turned = weight.flip(2, 3, 4).reshape(groups, -1, *weight.shape[1:])
     turned = turned.transpose(1, 2).flatten(0, 1)
@@ -36,7 +37,7 @@ def doubled_conv3d(x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
 
 
 def _smoothing(side: int, like: Tensor) -> Tensor:
-    """``[side, side + 1]``: the filter [1, 3, 3, 1] / 4, from half a voxel beyond the sides."""
-    taps = torch.tensor([[[0.25, 0.75, 0.75, 0.25]]], device=like.device)
-    identity = torch.eye(side + 1, device=like.device)
-    return functional.conv1d(identity[:, None], taps, padding=1)[:, 0].T.to(like.dtype)
+    """``[side, side + 1]``: the filter [1, 3, 3, 1] / 4, between the voxels that it reads."""
+    e = functional.pad(torch.eye(side + 1, device=like.device), (0, 0, 1, 1))
+    taps = 0.25 * (e[:-3] + e[3:]) + 0.75 * (e[1:-2] + e[2:-1])
+    return taps.to(like.dtype)

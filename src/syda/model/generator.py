@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from syda.model.mapping import Mapping
 from syda.model.synthesis import Synthesis
 
+NETWORK = 2
+"""Of the arithmetic: raised when the same weights come to draw otherwise; released ones name it."""
+
 
 class Generator(nn.Module):
     """From a latent and noise to a volume in the model range.

@@ -121,11 +121,12 @@ def upsample(x: Tensor) -> Tensor:
     """Double D, H and W with the separable low-pass filter [1, 3, 3, 1] / 4.
 
     A constant stays that constant: written with inserted zeros, the gain would be 2^3 (2^2 is the
-    plane's). Edges repeat their last voxel. One small matrix product an axis does it, which on a
-    CPU costs a fifth of trilinear ``interpolate``, its equal.
+    plane's). Edges repeat their last voxel; those of features, which
+    :mod:`syda.model.doubled_conv` doubles, have zeros beyond. One small matrix product an axis does
+    it, which on a CPU costs a fifth of trilinear ``interpolate``, its equal.
     """
     matrix = interpolation(x.shape[-1], x)
-    for axis in (2, 1, 0):
+    for axis in (2, 1, 0):  # D, which is fastest, while the volume is at its largest
         x = along(x, matrix, axis)
     return x
 
@@ -148,8 +149,7 @@ def interpolation(side: int, like: Tensor) -> Tensor:
 def along(x: Tensor, matrix: Tensor, axis: int) -> Tensor:
     """Apply ``[out, in]`` along D (0), H (1) or W (2) of ``[N, C, D, H, W]`` with channels last.
 
-    In memory an axis after D is many small matrices: D has its turn while the volume is at its
-    largest.
+    In memory, D is one large matrix of each volume, H and W are many small ones.
     """
     shape = [x.shape[0], *x.shape[2:], x.shape[1]]
     before, length, after = _around(shape, 1 + axis)

@@ -58,12 +58,12 @@ class ModulatedConv3d(nn.Module):
         latent: length of w.
         inputs: channels in.
         outputs: channels out.
-        double: whether the layer doubles the side.
+        doubles: whether the layer doubles the side.
     """
 
-    def __init__(self, latent: int, inputs: int, outputs: int, *, double: bool = False) -> None:
+    def __init__(self, latent: int, inputs: int, outputs: int, *, doubles: bool = False) -> None:
         super().__init__()
-        self.doubles = double
+        self.doubles = doubles
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3, 3))
         self.style = EqualizedLinear(latent, inputs, bias=1.0)
         self.noise_strength = nn.Parameter(torch.zeros(outputs))

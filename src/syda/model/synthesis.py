@@ -1,10 +1,11 @@
 """The synthesis network: a learned constant grows, block by block, into a volume.
 
-Each block doubles the side, then convolves twice under the style. Every resolution adds its share
-to the image, which is itself upsampled on the way (the skip generator of Karras et al., StyleGAN2,
-2020, section 4.1). The image is drawn in tones (:mod:`syda.model.tone`) and starts from the mean
-tone of the training volumes, so that the network learns how bodies differ and not, at the cost of
-most of its steps, what they share.
+Each block doubles the side and convolves twice under the style, the first time in one with the
+doubling (:mod:`syda.model.doubled_conv`). Every resolution adds its share to the image, which is
+itself upsampled on the way (the skip generator of Karras et al., StyleGAN2, 2020, section 4.1). The
+image is drawn in tones (:mod:`syda.model.tone`) and starts from the mean tone of the training
+volumes, so that the network learns how bodies differ and not, at the cost of most of its steps,
+what they share.
 """
 
 from collections.abc import Sequence
@@ -45,7 +46,7 @@ class Block(nn.Module):
 
     def __init__(self, latent: int, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.conv0 = ModulatedConv3d(latent, inputs, outputs, double=True)
+        self.conv0 = ModulatedConv3d(latent, inputs, outputs, doubles=True)
         self.conv1 = ModulatedConv3d(latent, outputs, outputs)
         self.to_image = ToImage(latent, outputs, spread=0.0)
 

@@ -77,6 +77,7 @@ class Tone(nn.Module):
         table = torch.searchsorted(self.knots, cells - 1 / CELLS, right=True) - 1
         table.clamp_(0, BINS - 1)
         ends = self.knots[1:].clone()
-        ends[-1] = torch.inf  # no piece comes after the last
-        cell = ((tone + 1) * (CELLS / 2)).int().clamp_(0, CELLS)
+        ends[-1] = torch.nan  # no tone is beyond: no piece comes after the last
+        # Held to the table before the cast for what is infinite, and after it for what is NaN.
+        cell = ((tone + 1) * (CELLS / 2)).clamp_(0, CELLS).int().clamp_(0, CELLS)
         return table.int().index_select(0, cell) + (tone >= ends[table].index_select(0, cell))

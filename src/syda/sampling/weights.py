@@ -22,7 +22,7 @@ from torch import nn
 from syda.errors import CorruptData
 from syda.model.conditions import Conditions
 from syda.model.encoder import Encoder
-from syda.model.generator import Generator
+from syda.model.generator import NETWORK, Generator
 from syda.runtime.outputs import write_bytes, write_json
 
 WEIGHTS = "generator.safetensors"
@@ -45,6 +45,8 @@ class Description:
         encoder: ``architecture``, keyword arguments of :class:`~syda.model.encoder.Encoder`,
             ``images`` drawn to train it, and ``unexplained``, the share of the variance of styles
             that it misses on further ones. Empty where there is none.
+        network: that the weights were trained for (:data:`~syda.model.generator.NETWORK`); files
+            that do not say are of the first. :func:`save` writes it.
     """
 
     architecture: dict[str, Any]
@@ -55,12 +57,14 @@ class Description:
     images_seen: int
     precision: str = ""
     encoder: dict[str, Any] = field(default_factory=dict)
+    network: int = 1
 
 
 def save(folder: Path, generator: Generator, description: Description) -> None:
     """Write weights and description into an existing folder."""
     write_bytes(folder / WEIGHTS, _bytes(generator))
-    write_json(folder / DESCRIPTION, dataclasses.asdict(description))
+    stamped = dataclasses.replace(description, network=NETWORK)
+    write_json(folder / DESCRIPTION, dataclasses.asdict(stamped))
 
 
 def save_encoder(folder: Path, encoder: Encoder) -> None:
@@ -77,7 +81,8 @@ def load(folder: Path) -> tuple[Generator, Description]:
     """Rebuild a generator, ready to sample on the CPU.
 
     Raises:
-        CorruptData: a file is missing or broken, or the two do not belong together.
+        CorruptData: a file is missing or broken, the two do not belong together, or the weights
+            are of a version whose network drew otherwise.
     """
     try:
         text = (folder / DESCRIPTION).read_text(encoding="utf-8")
@@ -90,6 +95,12 @@ def load(folder: Path) -> tuple[Generator, Description]:
     except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise CorruptData(f"{folder.name}: not a readable generator ({reason})") from error
+    if description.network != NETWORK:
+        raise CorruptData(
+            f"{folder.name}: weights of network {description.network}, and this version of SYDA "
+            f"has network {NETWORK}, which draws otherwise: use the version that trained them, or "
+            "train again"
+        )
     try:
         generator.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:  # a line for each of its tensors
