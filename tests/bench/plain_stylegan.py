@@ -1,11 +1,11 @@
-"""StyleGAN2 in three dimensions as public ports write it: what SYDA's networks are held to.
+"""StyleGAN2 in three dimensions, in its plainest form: what SYDA's networks are held to.
 
 Karras et al., Analyzing and Improving the Image Quality of StyleGAN (2020): modulated convolution
 as one grouped convolution with filters of each sample's own (section 2.2), skip generator, residual
-discriminator (section 4.1). As ports have it, trilinear upsampling before a convolution and not in
-one with it, a strided blur, float32, contiguous memory, both penalties at every step and not in
-some. Widths and names of weights are SYDA's, so that its weights can be loaded;
-layers that are the same in both are SYDA's own.
+discriminator (section 4.1). Plain is what it leaves out: upsampling is torch's trilinear one and
+comes before a convolution, not in one with it, a blur is strided, numbers are float32 in contiguous
+memory, and both penalties come at every step, not lazily (section 3.1). Widths and names of weights
+are SYDA's, so that its weights can be loaded; layers that are the same in both are SYDA's own.
 """
 
 import math

@@ -72,6 +72,12 @@ def test_times_are_in_milliseconds_and_over_sydas(raced):
     assert rows[3][1:] == ["-", "8.0 ms (0.80)", "-", "2.0 ms (0.50)", "-"]
 
 
+def test_the_plain_one_is_also_told_with_lazy_penalties(raced):
+    assert model.lazily(raced, 8).endswith(
+        "every 8 steps too, the plain one's average step would take 53.8 ms (2.69)."
+    )
+
+
 def test_an_aim_that_is_missed_is_called_so(raced):
     lines = model.aims(32, raced)
     assert [line.split(" | ")[1] for line in lines] == [

@@ -46,9 +46,9 @@ def test_modulated_convolution_is_the_same(rng, double):
     torch.testing.assert_close(plain.grouped_conv3d(*operands), modulated_conv3d(*operands))
 
 
-def test_the_generator_with_our_weights_draws_our_volumes_but_at_the_sides(rng, monkeypatch):
+def test_with_the_plain_doubling_the_generator_with_our_weights_draws_our_volumes(rng, monkeypatch):
     # Beyond the sides of what it doubles, our convolution sees zeros, the plain one the last voxel.
-    # Without that it is this: tests/model/test_doubled_conv.py.
+    # In all else the two are the same: tests/model/test_doubled_conv.py.
     monkeypatch.setattr(
         modulated_conv, "doubled_conv3d", lambda x, w: same_conv3d(plain.upsample(x), w)
     )

@@ -1,9 +1,11 @@
+import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 import torch
 
-from syda.model.generator import Generator, layer_table
+from syda.model.generator import NETWORK, Generator, layer_table
 from syda.model.layers import downsample, upsample
 from syda.model.modulated_conv import ModulatedConv3d
 
@@ -201,3 +203,26 @@ def test_a_style_for_each_resolution(generator, rng):
     assert not torch.allclose(mixed, generator.synthesis(w, noise))
     coarse = generator.synthesis(alike, noise[:3])
     torch.testing.assert_close(coarse, generator.synthesis(w, noise[:3]))
+
+
+def test_the_same_weights_draw_the_same_volume_for_as_long_as_the_network_has_its_number():
+    """Where this fails on purpose, raise NETWORK: weights of before would draw otherwise."""
+    small = {"latent": 3, "mapping_layers": 2, "mapping_lr_multiplier": 0.1, "channels": [3, 2]}
+    generator = Generator(**small).double()
+    with torch.no_grad():
+        for i, value in enumerate(generator.state_dict().values()):
+            if value.shape != generator.synthesis.tone.knots.shape:
+                value.copy_(wave(value.shape, i) / 2)
+    noise = [wave((1, 1, side, side, side), side) for side in (4, 8, 8)]
+    image = generator(wave((1, 3), 1), NONE, noise)[0, 0]
+    assert NETWORK == 2
+    places = [(0, 0, 0), (0, 3, 7), (4, 3, 5), (7, 7, 7)]
+    found = torch.stack([image[place] for place in places])
+    expected = [0.134961022963, 0.804175690169, 0.352896243179, 0.66443043292]  # of network 2
+    torch.testing.assert_close(found, torch.tensor(expected).double(), atol=1e-6, rtol=0)
+
+
+def wave(shape: Sequence[int], phase: float) -> torch.Tensor:
+    """Numbers that need no source of chance."""
+    count = math.prod(shape)
+    return torch.arange(count, dtype=torch.float64).mul(1.7).add(phase).sin().reshape(shape)

@@ -52,9 +52,10 @@ def test_weights_of_another_architecture_are_refused(folder):
 def test_weights_that_this_network_would_draw_otherwise_are_refused(folder):
     path = folder / weights.DESCRIPTION
     document = json.loads(path.read_text())
-    assert document.pop("network") == NETWORK
-    path.write_text(json.dumps(document))  # as files of before say nothing
-    told = rf"weights of network 1, .* has network {NETWORK}, which draws otherwise: use the"
+    assert document.pop("network") == NETWORK  # as files of before say nothing
+    document["architecture"]["since_gone"] = 1
+    path.write_text(json.dumps(document))
+    told = rf"weights of network 1, .* has network {NETWORK}, which draws otherwise: check out"
     with pytest.raises(CorruptData, match=told):
         weights.load(folder)
 

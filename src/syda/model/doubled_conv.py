@@ -4,8 +4,8 @@ Doubling inserts zeros between the voxels and filters them with [1, 3, 3, 1] / 4
 convolution, both linear and the same everywhere, may change places. A convolution of inserted zeros
 is a transposed convolution, which leaves them out (Dumoulin and Visin, A guide to convolution
 arithmetic for deep learning, 2016, chapter 4); the filter comes after it. Along W the filter stays
-in front: with channels last it is many small matrix products there, and in front a quarter as many,
-which outweighs that the convolution then meets no zeros along W.
+in front: with channels last it is many small matrix products, in front a quarter as many, and that
+saves more than leaving out the zeros along W would.
 """
 
 import torch

@@ -10,7 +10,10 @@ from syda.model.mapping import Mapping
 from syda.model.synthesis import Synthesis
 
 NETWORK = 2
-"""Of the arithmetic: raised when the same weights come to draw otherwise; released ones name it."""
+"""Number of the arithmetic, raised when the same weights come to draw otherwise.
+
+``generator.json`` names the one that its weights were trained in.
+"""
 
 
 class Generator(nn.Module):

@@ -121,9 +121,9 @@ def upsample(x: Tensor) -> Tensor:
     """Double D, H and W with the separable low-pass filter [1, 3, 3, 1] / 4.
 
     A constant stays that constant: written with inserted zeros, the gain would be 2^3 (2^2 is the
-    plane's). Edges repeat their last voxel; those of features, which
-    :mod:`syda.model.doubled_conv` doubles, have zeros beyond. One small matrix product an axis does
-    it, which on a CPU costs a fifth of trilinear ``interpolate``, its equal.
+    plane's). Edges repeat their last voxel (feature maps, with zeros beyond, are doubled by
+    :mod:`syda.model.doubled_conv`). One small matrix product an axis does it, which on a CPU costs
+    a fifth of trilinear ``interpolate``, its equal.
     """
     matrix = interpolation(x.shape[-1], x)
     for axis in (2, 1, 0):  # D, which is fastest, while the volume is at its largest

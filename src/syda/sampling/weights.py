@@ -45,8 +45,8 @@ class Description:
         encoder: ``architecture``, keyword arguments of :class:`~syda.model.encoder.Encoder`,
             ``images`` drawn to train it, and ``unexplained``, the share of the variance of styles
             that it misses on further ones. Empty where there is none.
-        network: that the weights were trained for (:data:`~syda.model.generator.NETWORK`); files
-            that do not say are of the first. :func:`save` writes it.
+        network: that the weights were trained in (:data:`~syda.model.generator.NETWORK`), written
+            by :func:`save`; 1 stands for all before 2.
     """
 
     architecture: dict[str, Any]
@@ -87,20 +87,22 @@ def load(folder: Path) -> tuple[Generator, Description]:
     try:
         text = (folder / DESCRIPTION).read_text(encoding="utf-8")
         description = Description(**json.loads(text))
+    except (OSError, ValueError, TypeError) as error:
+        raise CorruptData(_unreadable(folder, error)) from error
+    if description.network != NETWORK:
+        raise CorruptData(
+            f"{folder.name}: weights of network {description.network}, and this version of SYDA "
+            f"has network {NETWORK}, which draws otherwise: check out the commit or tag that they "
+            "are from, or train again"
+        )
+    try:
         with torch.device("meta"):
             generator = Generator(**description.architecture)
         known = Conditions.from_json(description.conditions)
         Conditions.from_json(description.sizes)
         state = load_file(folder / WEIGHTS)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise CorruptData(f"{folder.name}: not a readable generator ({reason})") from error
-    if description.network != NETWORK:
-        raise CorruptData(
-            f"{folder.name}: weights of network {description.network}, and this version of SYDA "
-            f"has network {NETWORK}, which draws otherwise: use the version that trained them, or "
-            "train again"
-        )
+        raise CorruptData(_unreadable(folder, error)) from error
     try:
         generator.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:  # a line for each of its tensors
@@ -113,6 +115,11 @@ def load(folder: Path) -> tuple[Generator, Description]:
             f"{folder.name}: {DESCRIPTION} names other properties than the weights have"
         )
     return generator.eval().requires_grad_(False), description
+
+
+def _unreadable(folder: Path, error: Exception) -> str:
+    reason = " ".join(str(error).split())
+    return f"{folder.name}: not a readable generator ({reason})"
 
 
 def load_encoder(folder: Path, description: Description) -> Encoder:
