@@ -10,8 +10,8 @@ SCALE_gpu-128 := \
 	-S ct.size=128 \
 	-S 'model.channels=[512,512,256,128,64,32]' \
 	-S 'model.discriminator_channels=[512,512,256,128,64,32]' \
-	-S train.images=400000 -S train.coarse_images=100000 -S train.fade_images=20000 \
-	-S train.batch=8 -S train.generator_lr=0.002 \
+	-S 'train.stages=[{side: 32, images: 40000, batch: 8, fade_images: 0, adversarial: false}, {side: 32, images: 60000, batch: 8, fade_images: 0, adversarial: true}, {side: 64, images: 100000, batch: 8, fade_images: 10000, adversarial: true}, {side: 128, images: 200000, batch: 8, fade_images: 20000, adversarial: true}]' \
+	-S train.generator_lr=0.002 \
 	-S train.path_weight=2 -S train.ema_half_life=10000 \
 	-S train.augment.images=500000 -S train.patience_images=40000 \
 	-S train.checkpoint_images=20000 -S train.log_images=2000 -S train.pictures=20
@@ -80,11 +80,11 @@ verify: setup  ## hold dvc.lock, manifests, reports and card against the committ
 	syda card verify || status=$$?; \
 	syda verify --allow-missing || status=$$?; exit $$status
 
-release: setup  ## freeze the card that governance signs, model_card/releases; prints the git and gto commands
+release: setup  ## release the card: one file in model_card/releases; prints the git and gto commands
 	syda card release
 	dvc repro --quiet --single-item card
 
-ci:  ## everything that CI runs, 20 to 30 minutes
+ci:  ## everything that CI runs, within 40 minutes
 	.ci/run
 
 bench: setup  ## measure preprocessing, the networks, what the training is worth, and the evaluation (reports/benchmarks; installs the peers; minutes)

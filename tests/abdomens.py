@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from syda.metrics.cohorts import Grid
+from syda.metrics.cohorts import VoxelGrid
 from syda.phantom import anatomy
 from syda.phantom.shapes import Canvas
-from syda.phantom.subject import draw
+from syda.phantom.subject import sample_subject
 
-GRID = Grid(32, -1000, 1000)
+GRID = VoxelGrid(32, -1000, 1000)
 VOXEL_MM = 13.0
 HEIGHT = 16
 """Slices of the body, in the middle of the cube."""
@@ -23,7 +23,7 @@ def abdomens(count: int, seed: int) -> np.ndarray:
     hu = np.full((count, *[GRID.size] * 3), -1000.0)
     for volume in hu:
         canvas = Canvas(axis, axis, axis[inside], edge=VOXEL_MM)
-        anatomy.paint(canvas, draw(rng, "HFS"), rng)
+        anatomy.paint(canvas, sample_subject(rng, "HFS"), rng)
         volume[inside] = canvas.hu
     hu += rng.normal(0, NOISE_HU, hu.shape)
     return (np.rint(np.clip(hu, -1000, 1000)) / 1000).astype(np.float32)

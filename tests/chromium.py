@@ -128,9 +128,9 @@ class Chromium:
 
     def press(self, key: str, modifiers: int = 0) -> None:
         """Press and release a key."""
-        told = {"key": key, "code": key, "windowsVirtualKeyCode": self.KEYS[key]}
+        event = {"key": key, "code": key, "windowsVirtualKeyCode": self.KEYS[key]}
         for kind in ("rawKeyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, modifiers=modifiers, **told)
+            self.call("Input.dispatchKeyEvent", type=kind, modifiers=modifiers, **event)
 
     def click(self, x: float, y: float) -> None:
         """Click at a place of the window, CSS pixels."""

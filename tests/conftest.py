@@ -1,7 +1,9 @@
-"""Fixtures that several rooms share: a small known volume, and DICOM series of it."""
+"""Fixtures that several packages share: a small known volume, and DICOM series of it."""
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +15,11 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 import changed_params
 from chromium import Chromium
+from syda import params
+from syda.dicom.config import ConvertParams
+from syda.params import CtParams
 from syda.records import schema, writer
+from syda.records.config import PackParams
 from syda.types import Case, Properties, Volume
 
 REPOSITORY = Path(__file__).parents[1]
@@ -39,6 +45,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def repository() -> Path:
     """The root of the checkout under test."""
     return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def dicom3tools() -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """Run ``dciodvfy`` or ``dcentvfy``, of the extra ``dev``, on files."""
+
+    def run(program: str, *files: Path) -> subprocess.CompletedProcess[bytes]:
+        command = [Path(sys.executable).with_name(program), *files]
+        return subprocess.run(command, capture_output=True, check=False)
+
+    return run
 
 
 @pytest.fixture
@@ -140,6 +157,19 @@ def save_slices() -> Callable[[Path, list[Dataset]], Path]:
     return save
 
 
+@pytest.fixture(scope="session")
+def convert_params() -> Callable[..., tuple[ConvertParams, CtParams]]:
+    """Return sections convert and ct, some keys of convert changed ("select.contrast": value)."""
+    config = params.load(REPOSITORY)
+
+    def make(changes: dict[str, object] | None = None) -> tuple[ConvertParams, CtParams]:
+        few = {"select.min_slices": 4, **(changes or {})}
+        changed = config.changed({f"convert.{key}": value for key, value in few.items()})
+        return changed.section("convert", ConvertParams), changed.ct
+
+    return make
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Callable[..., Path]:
     """Make a folder with the repository's params.yaml, some keys changed ("section.key": value)."""
@@ -172,7 +202,7 @@ def made_up_records():
             made.append(schema.Record(case, volume, measured))
         folder = root / "data" / "records"
         folder.mkdir(parents=True)
-        writer.write(folder, made, holdout_share=0.3, shards=2)
+        writer.write(folder, made, PackParams(holdout_share=0.3, shards=2, compression="none"))
         gate = root / "reports" / "validation" / "records.json"
         gate.parent.mkdir(parents=True)
         gate.write_text("{}")

@@ -8,5 +8,8 @@ OPEN_GATE = {
     "max_loose_share": 1.0,
     "max_open_share": 1.0,
     "min_air_border_share": 0.0,
+    "copy_quantile": 0.0,
     "max_rejected_share": 0.0,
 }
+
+LOOKS_FOR_COPIES = OPEN_GATE | {"copy_quantile": 0.05}

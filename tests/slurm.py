@@ -32,7 +32,7 @@ NodeName=one NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=2
 NodeName=two NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=2
 PartitionName=all Nodes=ALL Default=YES
 """
-"""Without authentication: who reaches these ports runs jobs as this user while the tests last."""
+"""No authentication: anyone who can reach these ports could run jobs during the tests."""
 
 DAEMONS = "/usr/sbin"
 """Where Debian has them, which is not in the PATH of every user."""
@@ -68,9 +68,9 @@ class Slurm:
             )
         )
         path = os.environ["PATH"] + os.pathsep + DAEMONS
-        own = {"PATH": path, "SLURM_CONF": str(file), "MASTER_ADDR": "127.0.0.1"}
-        self.environment = {**os.environ, **own}
-        """Of the commands; no name server knows the nodes, so the address of the first is told."""
+        settings = {"PATH": path, "SLURM_CONF": str(file), "MASTER_ADDR": "127.0.0.1"}
+        self.environment = {**os.environ, **settings}
+        """Of the commands; MASTER_ADDR is set since no name server knows the nodes."""
 
     def __enter__(self) -> "Slurm":
         with ExitStack() as starting:

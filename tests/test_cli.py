@@ -61,8 +61,8 @@ def test_validate_takes_a_folder_from_elsewhere(scans):
 
 
 def test_validate_writes_the_report_of_a_folder_where_it_is_told(scans):
-    told = CliRunner().invoke(app, ["validate", "scans", "--output", "report.md"])
-    assert (told.exit_code, told.stdout) == (0, "")
+    done = CliRunner().invoke(app, ["validate", "scans", "--output", "report.md"])
+    assert (done.exit_code, done.stdout) == (0, "")
     shown = CliRunner().invoke(app, ["validate", "scans"])
     assert (scans / "report.md").read_text() == shown.stdout
 

@@ -7,24 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
-from syda.model.conditions import measure
-from syda.model.generator import Generator
-from syda.sampling import weights
+from small_generator import random_generator, release
+from syda.model.conditions import ConditionSchema
 
 pytestmark = pytest.mark.slow
 
 BAR = re.compile(r"\[\d\d:\d\d")
 """The clock of a progress bar."""
-
-NETWORK = {
-    "latent": 6,
-    "mapping_layers": 2,
-    "mapping_lr_multiplier": 0.01,
-    "channels": [6, 4],
-    "conditions": 2,
-}
 
 
 def syda(root: Path, *arguments: str, code: int) -> str:
@@ -66,8 +56,8 @@ def test_a_missing_private_key(workspace):
 def test_a_missing_key_of_params(workspace):
     root = workspace()
     text = (root / "params.yaml").read_text()
-    kept = [line for line in text.splitlines() if not line.startswith("  shards:")]
-    (root / "params.yaml").write_text("\n".join(kept))
+    lines = [line for line in text.splitlines() if not line.startswith("  shards:")]
+    (root / "params.yaml").write_text("\n".join(lines))
     line = syda(root, "pack", code=2)
     assert line.startswith("params.yaml:")
     assert line.endswith("pack.shards: missing key")
@@ -78,34 +68,33 @@ def test_a_stage_before_its_input(workspace):
     assert line == "resample: data/nifti does not exist: `dvc repro` makes what comes before"
 
 
-def released(root, architecture):
-    folder = root / "data/weights"
-    folder.mkdir(parents=True)
-    torch.manual_seed(0)
-    cube = {"size": 8, "spacing_mm": 1.5, "window_min": -1000, "window_max": 1000}
-    source = {"version": "v0", "index_sha256": "0" * 64, "training_cases": 3}
-    known = measure([{"body_width_mm": 300.0 + i} for i in range(3)], ["body_width_mm"])
-    told = known.to_json()
-    sizes = measure([{"effective_spacing_mm": 1.5}], ["effective_spacing_mm"])
-    description = weights.Description(architecture, cube, sizes.to_json(), told, source, 1)
-    weights.save(folder, Generator(**NETWORK), description)
+def released(root, **changes):
+    schema = ConditionSchema.fit(
+        [{"body_width_mm": 300.0 + i} for i in range(3)], ["body_width_mm"]
+    )
+    generator = random_generator(schema)
+    architecture = generator.architecture | changes
+    release(root / "data/weights", generator, schema, architecture=architecture)
+    (root / "data/records").mkdir()
     return root
 
 
 def test_a_property_out_of_range(workspace):
-    root = released(workspace({"generate.properties": {"body_width_mm": -5}}), NETWORK)
+    root = released(workspace({"generate.properties": {"body_width_mm": -5}}))
     line = syda(root, "generate", code=2)
     assert line == "body_width_mm=-5.0: no scan has that, must be above 0"
 
 
 def test_a_property_that_the_model_does_not_know(workspace):
-    root = released(workspace({"generate.properties": {"kidneys": 3}}), NETWORK)
+    root = released(workspace({"generate.properties": {"kidneys": 3}}))
     line = syda(root, "generate", code=2)
-    assert line.startswith("kidneys: not a property of this model: it knows body_width_mm (")
+    assert line.startswith(
+        "kidneys: not a property of this model: its properties are body_width_mm ("
+    )
 
 
 def test_weights_of_another_architecture(workspace):
-    root = released(workspace(), NETWORK | {"channels": [5, 4]})
+    root = released(workspace(), channels=[5, 4])
     line = syda(root, "generate", code=1)
     assert line.startswith("weights: generator.safetensors is not of the architecture in ")
     assert "train again" in line

@@ -2,9 +2,10 @@ import importlib
 
 import pytest
 
+from changed_params import section_class
 from syda import params
 from syda.errors import ParamsError
-from syda.params import BESIDE, SHARED, STAGES, CtParams, Section, load
+from syda.params import COMMANDS, SHARED, STAGES, CtParams, Section, load
 
 CT = (
     "ct: {spacing_mm: 1.5, hu_min: -1024, hu_max: 3071, "
@@ -26,10 +27,6 @@ def write(repository, tmp_path):
 
     make.root = tmp_path
     return make
-
-
-def own(stage):
-    return importlib.import_module(f"syda.stages.{stage}").Params
 
 
 def line(text, start):
@@ -56,15 +53,15 @@ def test_every_fault_is_named_at_once_with_file_and_line(write):
         ("  version: v0", "  version: 2026-11-22"),  # mistyped: a date
         ("  hu_min: -1024", "  hu_minimum: -1024"),  # unknown, and one is missing
         ("  size: 32", "  size: true"),  # mistyped
-        ("\n  images: 1", "\n  imagess: 1"),
+        ("\n  stages:", "\n  stagess:"),
         ("    shift: 0.16", "    shift: 2.5"),  # out of range, nested
         ("  pictures: 4", "  seed: 1\n  pictures: 4"),  # duplicate
         ("resample:", "trian: {}\nresample:"),  # unknown section
         ("  shards: 4", "  shards: 4\n  shards: 5\n  shards: 6\n  #"),  # of another stage, thrice
     )
     ct, train = line(text, "ct:"), line(text, "train:")
-    at = {start: line(text, start) for start in ("shift:", "imagess:", "trian:", "size:")}
-    assert refused(write.root, "train", own("train")) == [
+    at = {start: line(text, start) for start in ("shift:", "stagess:", "trian:", "size:")}
+    assert refused(write.root, "train", section_class("train")) == [
         f"params.yaml:{line(text, 'version:')}: data.version: 2026-11-22: neither text nor "
         "number: put it in quotes",
         f"params.yaml:{ct}: ct.hu_min: missing key",
@@ -75,8 +72,8 @@ def test_every_fault_is_named_at_once_with_file_and_line(write):
         f"{line(text, 'shards: 4')}",
         f"params.yaml:{line(text, 'shards: 6')}: pack.shards: duplicate key, first in line "
         f"{line(text, 'shards: 4')}",
-        f"params.yaml:{train}: train.images: missing key",
-        f"params.yaml:{at['imagess:']}: train.imagess: unknown key",
+        f"params.yaml:{train}: train.stages: missing key",
+        f"params.yaml:{at['stagess:']}: train.stagess: unknown key",
         f"params.yaml:{at['shift:']}: train.augment.shift: must be less than or equal to 0.5, "
         "is 2.5",
         f"params.yaml:{line(text, 'seed: 1')}: train.seed: duplicate key, first in line "
@@ -100,7 +97,7 @@ def test_each_stage_names_its_own_faults_with_those_of_the_whole(write, stage):
 def test_missing_sections_are_named(write):
     write(text=CT)
     assert refused(write.root) == sorted(
-        f"params.yaml: {name}: missing section" for name in {*SHARED, *STAGES, *BESIDE} - {"ct"}
+        f"params.yaml: {name}: missing section" for name in {*SHARED, *STAGES, *COMMANDS} - {"ct"}
     )
 
 
@@ -169,17 +166,17 @@ def test_sections_are_frozen(repository):
 def test_changed_values_are_checked_and_leave_the_rest_alone(repository):
     loaded = load(repository)
     other = loaded.changed({"train.generator_lr": 0.1, "train.augment.zoom": 0.5})
-    found, before = (one.section("train", own("train")) for one in (other, loaded))
+    found, before = (one.section("train", section_class("train")) for one in (other, loaded))
     assert (found.generator_lr, found.augment.zoom) == (0.1, 0.5)
     assert (before.generator_lr, before.augment.zoom) == (0.003, 0.0)
-    with pytest.raises(ParamsError, match=r"params\.yaml:\d+: train\.batch: must be greater"):
-        loaded.changed({"train.batch": -1}).section("train", own("train"))
+    with pytest.raises(ParamsError, match=r"params\.yaml:\d+: train\.r1_interval: must be greater"):
+        loaded.changed({"train.r1_interval": -1}).section("train", section_class("train"))
     with pytest.raises(ParamsError, match=r"params\.yaml: train\.bach, lr: unknown key"):
-        loaded.changed({"train.bach": 1, "lr": 1, "train.batch": 1})
+        loaded.changed({"train.bach": 1, "lr": 1, "train.r1_interval": 1})
 
 
 def test_every_section_of_the_repository_is_right(repository):
     loaded = load(repository)
     for stage in STAGES:
-        assert issubclass(own(stage), Section)
-        assert loaded.section(stage, own(stage))
+        assert issubclass(section_class(stage), Section)
+        assert loaded.section(stage, section_class(stage))

@@ -1,7 +1,7 @@
-"""The ``syda`` command: one sub-command a stage, and the tools beside the pipeline.
+"""The ``syda`` command: one sub-command for each stage, and commands outside the pipeline.
 
-Exit codes: 0 done, 1 a check or the work failed, 2 wrong use. Tuning happens in params.yaml; there
-are no flags for it here.
+Exit codes: 0 done, 1 a check or the work failed, 2 wrong use. params.yaml sets the stages; their
+commands have no options for it.
 """
 
 import errno
@@ -24,21 +24,21 @@ _ADVICE = {
     errno.EACCES: "let this user read and write there",
     errno.EPERM: "let this user read and write there",
 }
-"""What to do where the system says no."""
+"""Advice by error number of the operating system."""
 
 app = typer.Typer(
     help="Synthetic Data Shadow: from DICOM to governed synthetic CT. "
-    "Each stage of dvc.yaml is one command, tuned in params.yaml; `dvc repro` runs them in order. "
+    "Each stage of dvc.yaml is one command. params.yaml sets it. `dvc repro` runs all in order. "
     "Exit codes: 0 done, 1 a check or the work failed, 2 wrong use.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 key_app = typer.Typer(
-    help="The private key behind the pseudonyms of real patients.", no_args_is_help=True
+    help="The private key of the pseudonyms of real patients.", no_args_is_help=True
 )
 app.add_typer(key_app, name="key")
-card_app = typer.Typer(help="Fill in the SYDA model checklist (model_card), or ask the card.")
+card_app = typer.Typer(help="Fill in the SYDA model checklist (model_card), or read the card.")
 app.add_typer(card_app, name="card")
 
 
@@ -48,7 +48,7 @@ def options(
         bool, typer.Option("--debug", help="Show the traceback of an error, and warnings.")
     ] = False,
 ) -> None:
-    """Hold the options that stand before the command."""
+    """Read the options before the command."""
     if not debug:
         warnings.simplefilter("ignore")
 
@@ -59,7 +59,7 @@ def phantom(
         str, typer.Argument(metavar="VERSION", help="v0, or v1: v0 and a second scanner's patients")
     ],
 ) -> None:
-    """Make the embedded cohort, DICOM series of artificial patients (data/raw/VERSION)."""
+    """Write the embedded cohort: DICOM series of artificial patients (data/raw/VERSION)."""
     from syda.stages import phantom
 
     phantom.run(Path.cwd(), version)
@@ -67,7 +67,7 @@ def phantom(
 
 @app.command()
 def convert() -> None:
-    """Convert the DICOM of data.version to NIfTI in HU (data/nifti); set faulty series aside."""
+    """Convert the DICOM of data.version to NIfTI in HU (data/nifti); reject faulty series."""
     from syda.stages import convert
 
     convert.run(Path.cwd())
@@ -87,19 +87,22 @@ def validate(
         str,
         typer.Argument(
             metavar="SET|FOLDER",
-            help="resampled, records or synthetic; or a folder of NIfTI files from elsewhere",
+            help="resampled, records or synthetic; or any folder of NIfTI files",
         ),
     ],
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", metavar="FILE", dir_okay=False, help="Write a folder's report here."
+            "--output",
+            metavar="FILE",
+            dir_okay=False,
+            help="Write the report of a folder to this file.",
         ),
     ] = None,
 ) -> None:
     """Check a set of volumes with Great Expectations (reports/validation), or any folder of NIfTI.
 
-    Of a folder the report goes to the terminal, or to --output, and nothing else is written.
+    The report of a folder goes to the terminal, or to --output. Nothing else is written.
     """
     from syda.errors import CheckFailed, UsageError
     from syda.runtime.outputs import write_text
@@ -134,7 +137,7 @@ def pack() -> None:
 
 @app.command()
 def train() -> None:
-    """Train the generator (data/weights); MLflow watches."""
+    """Train the generator (data/weights); log to MLflow."""
     from syda.stages import train
 
     train.run(Path.cwd())
@@ -145,23 +148,22 @@ def generate(  # noqa: PLR0913  (options of a command)
     *,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Write here, beside the pipeline."),
+        typer.Option("--out", metavar="FOLDER", help="Write the volumes into this folder."),
     ] = None,
     weights: Annotated[
         Path | None,
-        typer.Option(
-            "--weights", metavar="FOLDER", help="Of a generator; data/weights if not told."
-        ),
+        typer.Option("--weights", metavar="FOLDER", help="Weights; data/weights by default."),
     ] = None,
     seeds: Annotated[
-        str | None, typer.Option("--seeds", metavar="LIST", help="One volume each, e.g. 0-9,42.")
+        str | None,
+        typer.Option("--seeds", metavar="LIST", help="Seeds of the volumes: 0-9,42."),
     ] = None,
     number: Annotated[
-        int | None, typer.Option("--number", metavar="N", help="Volumes; 1 if not told.")
+        int | None, typer.Option("--number", metavar="N", help="Number of volumes; 1 by default.")
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option("--seed", metavar="N", help="Of the first one; 0 if not told."),
+        typer.Option("--seed", metavar="N", help="Seed of the first volume; 0 by default."),
     ] = None,
     truncation: Annotated[
         float | None,
@@ -170,69 +172,77 @@ def generate(  # noqa: PLR0913  (options of a command)
             metavar="SHARE",
             min=0,
             max=1,
-            help="1, if not told, for the full variety, towards 0 for more average volumes.",
+            help="Truncation psi: 1 (default) is the full variety, 0 the mean style.",
         ),
     ] = None,
-    wishes: Annotated[
+    properties: Annotated[
         list[str] | None,
         typer.Option(
             "--property",
             metavar="NAME=VALUE",
-            help="To ask for; NAME=LOW..HIGH is a range; repeat.",
+            help="Request a property; NAME=LOW..HIGH is a range. May be repeated.",
         ),
     ] = None,
     form: Annotated[
         str | None,
-        typer.Option(
-            "--format", metavar="nifti|dicom|both", help="Of the volumes; nifti if not told."
-        ),
+        typer.Option("--format", metavar="nifti|dicom|both", help="File format; nifti by default."),
     ] = None,
     params: Annotated[
         Path | None,
         typer.Option(
             "--params",
             metavar="FILE",
-            help="A params.yaml, for gate and precision; the one here if not told.",
+            help="params.yaml with quality gate and precision; by default the one here.",
         ),
     ] = None,
 ) -> None:
-    """Generate synthetic volumes from seeds: data/synthetic, or what the options say, into --out.
+    """Generate synthetic volumes from seeds.
 
-    Without options it is the stage, which params.yaml tunes.
+    Without options it runs the stage: section generate of params.yaml, into data/synthetic. With
+    --out it writes the volumes of the options into that folder.
     """
     from syda.errors import UsageError
 
     if out is None:
-        told = (weights, seeds, number, seed, truncation, wishes, form, params)
-        if any(option not in (None, []) for option in told):
-            raise UsageError("generate: options go with --out FOLDER; params.yaml tunes the stage")
+        given = (weights, seeds, number, seed, truncation, properties, form, params)
+        if any(option not in (None, []) for option in given):
+            raise UsageError("generate: options need --out FOLDER; params.yaml sets the stage")
         from syda.stages import generate as stage
 
         stage.run(Path.cwd())
         return
     from syda import paths
-    from syda.sampling.export import Order
-    from syda.tools import generate as tool
+    from syda.sampling import command as tool
+    from syda.sampling import options
+    from syda.sampling.gate import CopyDetector
+    from syda.sampling.generation import GenerationRequest
+    from syda.volume.model_space import ModelSpace
 
-    order = Order(
-        tool.seeds(seeds, number, seed),
+    def load_copies(records: Path, space: ModelSpace, quantile: float) -> CopyDetector | None:
+        from syda.metrics import copy_check  # imports MONAI, which takes seconds
+
+        return copy_check.load(records, space, quantile)
+
+    request = GenerationRequest(
+        options.seeds(seeds, number, seed),
         1.0 if truncation is None else truncation,
-        tool.properties(wishes or []),
+        options.properties(properties or []),
     )
     typer.echo(
         tool.run(
             out,
             weights or paths.WEIGHTS,
-            order,
-            tool.formats(form or "nifti"),
+            request,
+            options.formats(form or "nifti"),
             tool.params_folder(params),
+            load_copies,
         )
     )
 
 
 @app.command()
 def evaluate() -> None:
-    """Measure synthetic against real volumes and draw the pictures (reports)."""
+    """Compare synthetic with real volumes and draw the pictures (reports)."""
     from syda.stages import evaluate
 
     evaluate.run(Path.cwd())
@@ -240,7 +250,7 @@ def evaluate() -> None:
 
 @app.command()
 def gallery() -> None:
-    """Build the page that shows synthetic beside real volumes (reports/gallery.html)."""
+    """Build the page that shows synthetic and real volumes (reports/gallery.html)."""
     from syda.stages import gallery
 
     gallery.run(Path.cwd())
@@ -248,7 +258,7 @@ def gallery() -> None:
 
 @card_app.callback(invoke_without_command=True)
 def card(context: typer.Context) -> None:
-    """Fill in the SYDA model checklist (model_card); the commands below ask the finished card."""
+    """Fill in the SYDA model checklist (model_card); the commands below read the finished card."""
     if context.invoked_subcommand is None:
         from syda.stages import card
 
@@ -258,36 +268,36 @@ def card(context: typer.Context) -> None:
 @card_app.command("explain")
 def card_explain(
     field: Annotated[
-        str, typer.Argument(metavar="FIELD", help="Such as 5.ms_ssim or 4.parameters.train.batch")
+        str, typer.Argument(metavar="FIELD", help="E.g. 5.ms_ssim or 4.parameters.train.loss.")
     ],
 ) -> None:
     """Follow a value of the card to its file, stage, code, weights, data and commits."""
-    from syda.tools import card
+    from syda.card import explain
 
-    for line in card.explain(Path.cwd(), field):
+    for line in explain.explain(Path.cwd(), field):
         typer.echo(line)
 
 
 @card_app.command("verify")
 def card_verify() -> None:
     """Render the card again and compare bytes; check inputs, structure, sign-offs and links."""
+    from syda.card import verify
     from syda.errors import CheckFailed
-    from syda.tools import card
 
-    verdict = card.verify(Path.cwd())
-    for line in (*verdict.faults, *verdict.notes):
+    result = verify.verify(Path.cwd())
+    for line in (*result.faults, *result.notes):
         typer.echo(line)
-    if verdict.faults:
-        raise CheckFailed(f"card verify: {len(verdict.faults)} faults in {verdict.checked}")
-    typer.echo(f"card verify: as its sources give it: {verdict.checked}")
+    if result.faults:
+        raise CheckFailed(f"card verify: {len(result.faults)} faults in {result.checked}")
+    typer.echo(f"card verify: as its sources give it: {result.checked}")
 
 
 @card_app.command("sections")
 def card_sections() -> None:
-    """List the sections with the digest of each text, which a sign-off quotes, and the status."""
-    from syda.tools import card
+    """List the sections with status and the digest of each text, which a sign-off quotes."""
+    from syda.card import section_list
 
-    for line in card.sections(Path.cwd()):
+    for line in section_list.sections(Path.cwd()):
         typer.echo(line)
 
 
@@ -299,24 +309,24 @@ def card_diff(
     ],
     after: Annotated[
         str | None,
-        typer.Argument(metavar="[AFTER]", help="Likewise; the working tree if not told"),
+        typer.Argument(metavar="[AFTER]", help="The same; the working tree by default."),
     ] = None,
 ) -> None:
-    """Tell what changed between the cards of two releases or revisions, as Markdown."""
-    from syda.tools import card
+    """Print the changes between the cards of two releases or revisions, as Markdown."""
+    from syda.card import diff
 
-    typer.echo(card.diff(Path.cwd(), before, after))
+    typer.echo(diff.diff(Path.cwd(), before, after))
 
 
 @card_app.command("release")
 def card_release() -> None:
-    """Freeze the card and all it was made from (model_card/releases); tell the git commands.
+    """Release the card (one file in model_card/releases); print the git commands.
 
     It refuses what is not committed, verified and up to date. It commits and tags nothing.
     """
+    from syda.card import release
     from syda.errors import CheckFailed
     from syda.integrity import verify
-    from syda.tools import release
 
     faults = verify.run(Path.cwd(), allow_missing=True).faults
     if faults:
@@ -329,20 +339,18 @@ def card_release() -> None:
 def shadow(
     scan: Annotated[
         Path,
-        typer.Argument(metavar="SCAN", help="DICOM folder, archive or file, or NIfTI in HU"),
+        typer.Argument(metavar="SCAN", help="DICOM folder, archive or file, or a NIfTI file in HU"),
     ],
     out: Annotated[
-        Path, typer.Option("--out", metavar="FOLDER", help="Write here; made, or empty.")
+        Path, typer.Option("--out", metavar="FOLDER", help="Write into this new or empty folder.")
     ],
     weights: Annotated[
         Path | None,
-        typer.Option(
-            "--weights", metavar="FOLDER", help="Of a generator; data/weights if not told."
-        ),
+        typer.Option("--weights", metavar="FOLDER", help="Weights; data/weights by default."),
     ] = None,
     series: Annotated[
         int | None,
-        typer.Option("--series", metavar="N", help="Series Number, where there are several."),
+        typer.Option("--series", metavar="N", help="Series Number; needed if there are several."),
     ] = None,
     strength: Annotated[
         float | None,
@@ -351,36 +359,36 @@ def shadow(
             metavar="SHARE",
             min=0,
             max=1,
-            help="1 for the closest shadow, 0 for a free sample; shadow.strength if not told.",
+            help="1 is the closest shadow, 0 a free sample; shadow.strength by default.",
         ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option("--seed", metavar="N", min=0, help="Of the free sample it moves towards."),
+        typer.Option("--seed", metavar="N", min=0, help="Seed; shadow.seed by default."),
     ] = None,
     allow_copy: Annotated[
         bool,
         typer.Option("--allow-copy", help="Write what is, or may be, a copy of a patient."),
     ] = False,
 ) -> None:
-    """Take a real scan through the model, to a synthetic one that resembles it as far as you say.
+    """Make a synthetic volume that resembles a real scan, as far as --strength says.
 
-    It tells how near the shadow is to the scan and to the training cases, and refuses a copy.
+    It reports the distance to the scan and to the training cases, and refuses to write a copy.
     """
     from syda import paths
-    from syda.tools import shadow as tool
+    from syda.shadow import command as tool
 
-    wishes = tool.Wishes(series, strength, seed, allow_copy)
-    for line in tool.run(Path.cwd(), scan, out, weights or paths.WEIGHTS, wishes):
+    options = tool.ShadowOptions(series, strength, seed, allow_copy)
+    for line in tool.run(Path.cwd(), scan, out, weights or paths.WEIGHTS, options):
         typer.echo(line)
 
 
 @app.command()
 def tune() -> None:
-    """Search for parameters that train better (section tune); print what to run with them.
+    """Search for better training parameters (section tune); print the command that uses them.
 
-    It is no stage: it leaves a study in .work/tune and runs in MLflow, and goes on where it was
-    stopped.
+    It is no stage. It writes a study in .work/tune and runs in MLflow. An interrupted search
+    continues.
     """
     from syda.tuning import study
 
@@ -392,10 +400,10 @@ def tune() -> None:
 def verify(
     allow_missing: Annotated[
         bool,
-        typer.Option("--allow-missing", help="Pass over data that is not here, as in a clone."),
+        typer.Option("--allow-missing", help="Skip data that is not here, as in a clone."),
     ] = False,
 ) -> None:
-    """Rehash cache, data, weights, records, reports and card against what was recorded."""
+    """Hash cache, data, weights, records, reports and card, and compare with their records."""
     from syda.errors import CheckFailed
     from syda.integrity import verify
 
@@ -409,11 +417,9 @@ def verify(
 
 @app.command()
 def doctor(
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Repair what can be, and say what was done.")
-    ] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Repair what can be repaired.")] = False,
 ) -> None:
-    """Tell what an interrupted run or a full disk left behind; --repair mends it."""
+    """Find what an interrupted run or a full disk left; --repair repairs it."""
     from syda.errors import CheckFailed
     from syda.integrity import doctor
 
@@ -428,7 +434,7 @@ def doctor(
 
 @key_app.command("new")
 def key_new() -> None:
-    """Write a new private key to .syda/key; refuse if there is one."""
+    """Write a new private key to .syda/key; refuse to replace one."""
     from syda import paths
     from syda.dicom import identity
 
@@ -440,23 +446,23 @@ def key_new() -> None:
 
 
 def main() -> None:
-    """Run the command; whatever ends it early is told as one line."""
+    """Run the command; an error is one line."""
     try:
         with guard.stopped_by_signals():
             guard.die_with_dvc()
             guard.die_with_launcher()
             app()
     except guard.Stopped as stop:
-        _tell(f"{_command()}: stopped by {stop}, nothing half-written: run it again")
+        _print_error(f"{_command()}: stopped by {stop}, nothing half-written: run it again")
         guard.end_by(stop.signum)
     except Exception as error:
         if "--debug" in sys.argv:
             traceback.print_exc()
-        _tell(_line(error))
+        _print_error(_line(error))
         sys.exit(error.exit_code if isinstance(error, SydaError) else 1)
 
 
-def _tell(line: str) -> None:
+def _print_error(line: str) -> None:
     print(f"syda: {line}", file=sys.stderr, flush=True)  # noqa: T201
 
 
@@ -470,7 +476,7 @@ def _line(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in _ADVICE:
         where = os.path.relpath(error.filename) if error.filename else "the disk"
         return f"{_command()}: {error.strerror}: {where}: {_ADVICE[error.errno]}"
-    # Its text is told with --debug alone: a library's error may quote a header, which holds names.
+    # The text of another error may quote a header, which holds names: only --debug prints it.
     return (
         f"{_command()}: unexpected {type(error).__name__}: run `syda --debug {_command()}` for its "
         "text and traceback, and report it without what names a patient"

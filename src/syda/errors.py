@@ -1,7 +1,7 @@
 """Errors that a user can act on: one line that says what, where, and what to do.
 
 SydaError            exit code 1: the work or a check failed
-├── CheckFailed      a gate (expectations, quarantine share, diverged training) said no
+├── CheckFailed      a gate (expectations, share of rejected series, diverged training) said no
 ├── CorruptData      a file does not hold what its format or digest promises
 └── UsageError       exit code 2: wrong parameters, missing files or keys
     └── ParamsError  params.yaml is wrong

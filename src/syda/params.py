@@ -1,9 +1,8 @@
-"""The loader of params.yaml and the sections that several stages share.
+"""The loader of params.yaml, and the sections that several stages share.
 
-Each stage's own section is a class in its stage module, so that a new parameter of the card cannot
-retrain the model. Values are read with ruamel.yaml (YAML 1.2: ``1e-4`` is a number) and checked by
-pydantic in strict mode; there are no defaults in Python. Every fault that a stage can see is named
-in one error, each on a line of its own that begins with file and line.
+The section of a stage is a class of the package that uses it. So a new parameter of the card does
+not retrain the model. Values are read as YAML 1.2, where ``1e-4`` is a number. Pydantic checks them
+in strict mode. Python holds no defaults. One error names every fault, each with file and line.
 """
 
 import copy
@@ -11,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -24,22 +23,11 @@ from syda.errors import ParamsError
 SHARED = ("data", "ct", "model")
 """Sections that several stages use."""
 
-STAGES = (
-    "phantom",
-    "convert",
-    "resample",
-    "validate",
-    "pack",
-    "train",
-    "generate",
-    "evaluate",
-    "gallery",
-    "card",
-)
-"""Sections of one stage each, by its name."""
+STAGES = tuple(sorted(file.stem for file in Path(__file__).with_name("stages").glob("[a-z]*.py")))
+"""Sections of one stage each, by its name: every module of ``syda.stages``."""
 
-BESIDE = ("tune", "shadow")
-"""Sections of commands that are no stage: nothing that the pipeline makes depends on them."""
+COMMANDS = ("tune", "shadow")
+"""Sections of commands outside the pipeline: no stage depends on them."""
 
 
 class Section(BaseModel):
@@ -56,26 +44,19 @@ class DataParams(Section):
     """Section ``data``: which scans the pipeline runs on."""
 
     version: str
-    """Folder under data/raw."""
     artificial: list[str]
-    """Versions whose patients are artificial; their case ids use the published key."""
     artificial_key: str = Field(min_length=16)
-    """The published key; any other version needs the private one of ``syda key new``."""
 
 
 class CtParams(Section):
     """Section ``ct``: voxel size, HU ranges and the side of the model's cube."""
 
     spacing_mm: float = Field(gt=0)
-    """Isotropic voxel size of resampled scans, records and physical exports, mm."""
     hu_min: int
     hu_max: int
-    """Bounds of HU in every stored scan."""
     window_min: int
     window_max: int
-    """HU that the model range [-1, 1] spans."""
     size: int = Field(ge=8)
-    """N: voxels along each side of the model's cube."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -84,21 +65,20 @@ class CtParams(Section):
         return self
 
 
+Start = Literal["mean", "none"]
+"""What the generator draws before training: the mean training scan, or nothing."""
+
+
 class ModelParams(Section):
-    """Section ``model``: the network's shape."""
+    """Section ``model``: the network's shape and its start."""
 
     latent: int = Field(ge=1)
-    """Length of z and w."""
     mapping_layers: int = Field(ge=1)
-    """Linear layers from z to w."""
     mapping_lr_multiplier: float = Field(gt=0)
-    """Learning-rate multiplier of the mapping network."""
     channels: list[int] = Field(min_length=1)
-    """Feature maps at 4, 8, 16, ... voxels a side; the last entry is at ct.size."""
     discriminator_channels: list[int] = Field(min_length=1)
-    """The discriminator's, same order."""
+    start: Start
     properties: list[str]
-    """Of a scan, that the generator is asked for and the discriminator is told."""
 
     @model_validator(mode="after")
     def _once(self) -> Self:
@@ -112,9 +92,15 @@ class ModelParams(Section):
         Args:
             conditions: length of the vector of properties.
         """
-        own = self.model_dump(exclude={"discriminator_channels", "properties"})
+        generator = {
+            "latent_dim": self.latent,
+            "mapping_layers": self.mapping_layers,
+            "mapping_lr_multiplier": self.mapping_lr_multiplier,
+            "channels": self.channels,
+            "conditions": conditions,
+        }
         return {
-            "generator": {**own, "conditions": conditions},
+            "generator": generator,
             "discriminator": {"channels": self.discriminator_channels, "conditions": conditions},
         }
 
@@ -125,7 +111,7 @@ _PLAIN = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "
 
 
 @dataclass(frozen=True, order=True)
-class Fault:
+class ParamsFault:
     """Something wrong in params.yaml.
 
     Attributes:
@@ -139,13 +125,13 @@ class Fault:
     text: str
 
     def __str__(self) -> str:
-        place = f"{paths.PARAMS}:{self.line}" if self.line else str(paths.PARAMS)
-        return f"{place}: {self.key}: {self.text}"
+        file = f"{paths.PARAMS}:{self.line}" if self.line else str(paths.PARAMS)
+        return f"{file}: {self.key}: {self.text}"
 
 
 @dataclass(frozen=True)
-class Source:
-    """The keys of params.yaml as they stand in the file.
+class YamlKeys:
+    """The keys of params.yaml and their lines.
 
     Attributes:
         lines: path of a key to its line, from 1.
@@ -153,7 +139,7 @@ class Source:
     """
 
     lines: dict[tuple[str, ...], int] = field(default_factory=dict)
-    faults: set[Fault] = field(default_factory=set)
+    faults: set[ParamsFault] = field(default_factory=set)
 
     def read(self, node: Node, at: tuple[str, ...] = ()) -> None:
         """Note the line of each key below a node, and each key that stands there twice."""
@@ -161,8 +147,8 @@ class Source:
             for key, value in node.value:
                 self._read_key(key, value, at)
         elif isinstance(node, SequenceNode):
-            for item in node.value:
-                self.read(item, at)
+            for number, item in enumerate(node.value):
+                self.read(item, (*at, str(number)))
         elif node.tag not in _PLAIN:
             self._add(node, at, f"{node.value}: neither text nor number: put it in quotes")
 
@@ -176,34 +162,34 @@ class Source:
             self.read(value, path)
 
     def _add(self, node: Node, at: tuple[str, ...], text: str) -> None:
-        self.faults.add(Fault(node.start_mark.line + 1, ".".join(at), text))
+        self.faults.add(ParamsFault(node.start_mark.line + 1, ".".join(at), text))
 
     def sections(self) -> None:
-        """Hold the file's sections against those that there are."""
+        """Add a fault for each missing and each unknown section."""
         present = {path[0] for path in self.lines if len(path) == 1}
-        known = {*SHARED, *STAGES, *BESIDE}
-        self.faults.update(Fault(0, name, "missing section") for name in known - present)
+        names = {*SHARED, *STAGES, *COMMANDS}
+        self.faults.update(ParamsFault(0, name, "missing section") for name in names - present)
         self.faults.update(
-            Fault(self.lines[name,], name, "unknown section") for name in present - known
+            ParamsFault(self.lines[name,], name, "unknown section") for name in present - names
         )
 
-    def fault(self, at: tuple[str, ...], text: str) -> Fault:
+    def fault(self, at: tuple[str, ...], text: str) -> ParamsFault:
         """A fault at the line of a key, or of the nearest key around it that is there."""
         near = at
         while near and near not in self.lines:
             near = near[:-1]
-        return Fault(self.lines.get(near, 0), ".".join(at), text)
+        return ParamsFault(self.lines.get(near, 0), ".".join(at), text)
 
 
 class Params:
-    """params.yaml, read once: a section is handed out only if nothing known of the file is wrong.
+    """params.yaml, read once. A section is returned only if the file has no known fault.
 
     Args:
         document: sections by name.
         source: where their keys stand.
     """
 
-    def __init__(self, document: dict[str, Any], source: Source) -> None:
+    def __init__(self, document: dict[str, Any], source: YamlKeys) -> None:
         self._document = document
         self.source = source
         self._faults = source.faults.copy()
@@ -245,13 +231,13 @@ class Params:
             raise ParamsError(f"{paths.PARAMS}: {', '.join(missing)}: unknown key")
         document = copy.deepcopy(self._document)
         for key, (*around, last) in paths_of.items():
-            place = document
+            target = document
             for name in around:
-                place = place[name]
-            place[last] = values[key]
+                target = target[name]
+            target[last] = values[key]
         return Params(document, self.source)
 
-    def _check(self, name: str, cls: type[SectionT], faults: set[Fault]) -> SectionT | None:
+    def _check(self, name: str, cls: type[SectionT], faults: set[ParamsFault]) -> SectionT | None:
         """Return the section, or add to the faults; a missing one is already among them."""
         if name not in self._document:
             return None
@@ -267,7 +253,7 @@ class Params:
                 )
         return None
 
-    def _side_faults(self, ct: CtParams, model: ModelParams) -> Iterator[Fault]:
+    def _side_faults(self, ct: CtParams, model: ModelParams) -> Iterator[ParamsFault]:
         """Lists of channels that do not lead from 4 voxels a side to ``ct.size``."""
         for key in ("channels", "discriminator_channels"):
             side = 4 * 2 ** (len(getattr(model, key)) - 1)
@@ -295,7 +281,7 @@ class Params:
 
 
 def _what(kind: str, message: str, value: object) -> str:
-    """Say in a line what pydantic found."""
+    """Text of a fault that pydantic found, one line."""
     if kind == "extra_forbidden":
         return "unknown key"
     if kind == "missing":
@@ -315,7 +301,7 @@ def load(root: Path) -> Params:
     if not file.is_file():
         raise ParamsError(f"no {paths.PARAMS} here: run syda from the repository's root")
     yaml = YAML(typ="safe", pure=True)
-    yaml.allow_duplicate_keys = True  # Source names them all, the parser only the first
+    yaml.allow_duplicate_keys = True  # YamlKeys names them all, the parser only the first
     content = file.read_bytes()
     try:
         node, document = yaml.compose(content), yaml.load(content)
@@ -326,7 +312,7 @@ def load(root: Path) -> Params:
         raise ParamsError(f"{paths.PARAMS}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
         raise ParamsError(f"{paths.PARAMS}: not a mapping of sections")
-    source = Source()
+    source = YamlKeys()
     source.read(node)
     source.sections()
     return Params(document, source)

@@ -13,6 +13,16 @@ RECORDS = Path("data/records")
 WEIGHTS = Path("data/weights")
 SYNTHETIC = Path("data/synthetic")
 
+GENERATOR_WEIGHTS = "generator.safetensors"
+GENERATOR_DESCRIPTION = "generator.json"
+ENCODER_WEIGHTS = "encoder.safetensors"
+"""Files in a folder of weights."""
+
+GATE_COUNTS = "gate.json"
+NIFTI_EXPORTS = "physical"
+DICOM_EXPORTS = "dicom"
+"""In a folder of synthetic volumes: what the gate rejected, and the exports at true spacing."""
+
 REPORTS = Path("reports")
 CONVERT_REPORT = REPORTS / "convert.json"
 PACK_REPORT = REPORTS / "pack.json"
@@ -37,7 +47,7 @@ RELEASES = MODEL_CARD / "releases"
 
 PRIVATE_KEY = Path(".syda/key")
 WORK = Path(".work")
-MEMO = WORK / "memo"
+CASE_CACHE = WORK / "cases"
 CHECKPOINTS = WORK / "train"
 TUNE = WORK / "tune"
 MLFLOW = Path(".mlflow")
@@ -46,6 +56,11 @@ MLFLOW = Path(".mlflow")
 def validation_report(name: str) -> Path:
     """JSON report of one validated set: ``resampled``, ``records`` or ``synthetic``."""
     return VALIDATION / f"{name}.json"
+
+
+def validation_suites(name: str) -> Path:
+    """Great Expectations suites of one validated set."""
+    return VALIDATION / "suites" / f"{name}.json"
 
 
 def manifest(stage: str, item: str | None = None) -> Path:

@@ -28,6 +28,9 @@ Tensor32 = NDArray[np.float32]
 EFFECTIVE_SPACING = "effective_spacing_mm"
 """Name of the size of a model voxel, mm, among the properties."""
 
+SCAN_LENGTH = "scan_length_mm"
+"""Name of the length of the field of view, feet to head, among the properties."""
+
 Attribute = str | float | bool | None
 """A value that may leave ``convert``: de-identified, or None where the source is silent."""
 
@@ -50,6 +53,11 @@ class Volume:
         i, j, k = np.linalg.norm(self.affine[:3, :3], axis=0)
         return float(i), float(j), float(k)
 
+    @property
+    def longest_side(self) -> int:
+        """L: voxels along the longest side."""
+        return int(max(self.hu.shape))
+
 
 @dataclass(frozen=True)
 class Case:
@@ -68,7 +76,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Properties:
-    """What :mod:`syda.volume.properties` reads from an image alone; None where it cannot be told.
+    """What :mod:`syda.properties.measured` measures in an image; None where that is impossible.
 
     Attributes:
         body_width_mm: of the body, left to right.

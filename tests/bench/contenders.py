@@ -15,20 +15,21 @@ SPACING_MM = 1.5
 def syda(folder: Path, output: Path) -> None:
     """The stages' own code: DICOM, NIfTI, 1.5 mm NIfTI."""
     from syda.dicom import conversion
+    from syda.dicom.config import ConvertParams
     from syda.params import load
-    from syda.runtime.memo import Memo
-    from syda.stages import convert, resample
+    from syda.runtime.case_cache import CaseCache
+    from syda.stages import resample
     from syda.volume import nifti
 
     params = load(Path.cwd())
     between, after = output.with_suffix(".between"), output.with_suffix(".after")
     between.mkdir()
     after.mkdir()
-    settings = params.section("convert", convert.Params).settings(params.ct)
-    conversion.convert("bench", sorted(folder.iterdir()), between, b"key", settings)
+    section = params.section("convert", ConvertParams)
+    conversion.convert("bench", sorted(folder.iterdir()), between, b"key", section, params.ct)
     (case,) = nifti.case_files(between)
-    memo = Memo(output.with_suffix(".memo"), "bench")
-    resample.resample_case(resample.Task(case, after, SPACING_MM, memo))
+    cache = CaseCache(output.with_suffix(".cache"), "bench")
+    resample.resample_case(case, after, SPACING_MM, cache)
     (after / case.name).replace(output)
 
 

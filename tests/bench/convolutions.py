@@ -40,18 +40,20 @@ def record(work: Callable[[], object]) -> list[Call]:
     """Run some work and list its convolutions."""
     calls: list[Call] = []
 
-    def listening(form: str) -> Callable[..., Tensor]:
+    def recorded(form: str) -> Callable[..., Tensor]:
         convolve: Callable[..., Tensor] = getattr(functional, form)
 
-        def heard(x: Tensor, weight: Tensor, bias: Tensor | None = None, **options: Any) -> Tensor:
+        def convolve_and_record(
+            x: Tensor, weight: Tensor, bias: Tensor | None = None, **options: Any
+        ) -> Tensor:
             grad = torch.is_grad_enabled()
             needed = grad and x.requires_grad, grad and weight.requires_grad
             calls.append(Call(form, tuple(x.shape), tuple(weight.shape), options, x.dtype, *needed))
             return convolve(x, weight, bias, **options)
 
-        return heard
+        return convolve_and_record
 
-    with mock.patch.multiple(functional, **{form: listening(form) for form in FORMS}):
+    with mock.patch.multiple(functional, **{form: recorded(form) for form in FORMS}):
         work()
     return calls
 

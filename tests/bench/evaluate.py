@@ -19,12 +19,12 @@ import torch
 from scipy import ndimage
 
 from syda.metrics import ms_ssim, privacy, registry
-from syda.metrics.cohorts import Cohort, Cohorts, Grid, Images, Sampling
-from syda.metrics.perception import Perception
+from syda.metrics.cohorts import Cohort, Cohorts, Images, Sampling, VoxelGrid
+from syda.metrics.config import EvaluateParams
+from syda.metrics.metric import MetricContext
 from syda.params import load
 from syda.runtime import progress
 from syda.runtime.outputs import write_text
-from syda.stages.evaluate import Params
 
 from .model import aim, cpu_name
 
@@ -114,17 +114,21 @@ def cohorts(plan: Plan) -> Cohorts:
     return Cohorts(cohort("synthetic", plan.synthetic, 0, blur=0.7), real)
 
 
-def costs(cohorts: Cohorts, grid: Grid, sampling: Sampling) -> dict[str, Cost]:
+def costs(cohorts: Cohorts, grid: VoxelGrid, sampling: Sampling) -> dict[str, Cost]:
     """What each part of the evaluation takes: the network, every metric, the privacy audit."""
-    perception = Perception(grid)
-    metrics = registry.build(grid, perception)
-    found = {"features of all volumes, shared": timed(lambda: perception.of(cohorts))}
+    context = MetricContext(grid)
+    metrics = registry.build(context)
+    found = {
+        "features of all volumes, shared": timed(
+            lambda: context.efficientnet.extract(*cohorts.images)
+        )
+    }
     for metric in metrics:
-        found[f"{metric.about.title} (`{metric.about.key}`)"] = timed(
+        found[f"{metric.title} (`{metric.key}`)"] = timed(
             lambda metric=metric: metric.measure(cohorts, sampling)
         )
     found["privacy tests in both spaces"] = timed(
-        lambda: privacy.measure(perception, grid, cohorts, sampling)
+        lambda: privacy.measure(context, cohorts, sampling)
     )
     return found
 
@@ -134,7 +138,7 @@ def beside_monai(images: Images, pairs: int) -> tuple[Cost, Cost, float]:
     from monai.metrics import MultiScaleSSIMMetric
 
     volumes = torch.from_numpy(images[: pairs + 1])
-    protocol = ms_ssim.Protocol.of_size(images.shape[-1])
+    protocol = ms_ssim.MsSsimProtocol.of_size(images.shape[-1])
     metric = MultiScaleSSIMMetric(
         spatial_dims=3,
         data_range=protocol.data_range,
@@ -165,9 +169,9 @@ def beside_monai(images: Images, pairs: int) -> tuple[Cost, Cost, float]:
 
 def page(plan: Plan, shown: AbstractContextManager[object]) -> str:
     """Measure everything and return the report."""
-    ct, own = load(ROOT).ct, load(ROOT).section("evaluate", Params)
-    grid = Grid(plan.side, ct.window_min, ct.window_max)
-    sampling = Sampling(own.seed, own.pairs, own.bootstrap)
+    ct, params = load(ROOT).ct, load(ROOT).section("evaluate", EvaluateParams)
+    grid = VoxelGrid(plan.side, ct.window_min, ct.window_max)
+    sampling = params.sampling
     volumes = cohorts(plan)
     with shown:
         found = costs(volumes, grid, sampling)
@@ -202,8 +206,8 @@ def page(plan: Plan, shown: AbstractContextManager[object]) -> str:
         f"## {plan.synthetic} against {real} volumes at {plan.side}^3",
         "",
         f"Synthetic volumes against {plan.train} scans trained on and {plan.holdout} held out, "
-        f"with up to {own.pairs}",
-        f"pairs and {own.bootstrap} replicates, as in params.yaml. What `syda evaluate` does "
+        f"with up to {params.pairs}",
+        f"pairs and {params.bootstrap} replicates, as in params.yaml. What `syda evaluate` does "
         "besides, reading",
         "volumes and drawing pictures, is not in it. Features that several metrics share are "
         "counted by",

@@ -14,16 +14,17 @@ import numpy as np
 import torch
 
 from syda import paths
-from syda.metrics.cohorts import Floats, Grid, Images
-from syda.metrics.kid import Draws, mmd2
-from syda.metrics.perception import Perception
+from syda.metrics.cohorts import Floats, Images, VoxelGrid
+from syda.metrics.efficientnet import EfficientNetFeatures
+from syda.metrics.kid import WeightedFeatures, mmd2
 from syda.model.generator import Generator
 from syda.params import load
 from syda.records.reader import read_split
 from syda.runtime.outputs import write_text
-from syda.sampling.export import Source, source
+from syda.sampling.config import GenerateParams
+from syda.sampling.generation import LoadedGenerator, load_generator
 from syda.sampling.sampler import Sampler
-from syda.stages import generate
+from syda.volume.transforms import encode, scale_window
 
 ROOT = Path(__file__).parents[2]
 REPORT = Path("reports") / "benchmarks" / "learning.md"
@@ -38,16 +39,18 @@ def scans(root: Path, split: str, sampler: Sampler) -> tuple[Images, list[str]]:
     """Volumes of a split, ``[cases, S, S, S]`` in the model range, and the patient of each."""
     space = sampler.space
     records = list(read_split(root / paths.RECORDS, split, space.spacing_mm))
-    images = np.stack([space.encode(record.volume)[0][0] for record in records])
+    images = np.stack([encode(record.volume, space)[0] for record in records])
     return images, [record.case.patient for record in records]
 
 
-def drawn(found: Source, generator: Generator, count: int) -> Images:
+def drawn(found: LoadedGenerator, generator: Generator, count: int) -> Images:
     """What a generator draws, as ``evaluate`` reads it: ``[count, S, S, S]``."""
-    own = found.sampler
-    sampler = Sampler(generator, own.space, own.sizes, own.conditions, own.dtype)
+    reference = found.sampler
+    sampler = Sampler(
+        generator, reference.space, reference.sizes, reference.conditions, reference.dtype
+    )
     volumes = (sampler.sample(seed).volume for seed in range(count))
-    return np.stack([own.space.to_model_range(one.hu).transpose(2, 1, 0) for one in volumes])
+    return np.stack([scale_window(one.hu, reference.space) for one in volumes])
 
 
 def untrained(architecture: dict[str, object], images: Images) -> Iterator[tuple[str, Generator]]:
@@ -56,28 +59,31 @@ def untrained(architecture: dict[str, object], images: Images) -> Iterator[tuple
         torch.manual_seed(seed)
         generator = Generator(**architecture).requires_grad_(False)
         yield f"untrained weights, seed {seed}", generator
-        generator.synthesis.start_from(torch.from_numpy(images)[:, None])
+        generator.synthesis.fit_intensity_curve(torch.from_numpy(images)[:, None])
+        generator.synthesis.init_from_mean(torch.from_numpy(images)[:, None])
         yield f"the same and the mean scan, seed {seed}", generator
 
 
-def vectors(grid: Grid, images: Images) -> Floats:
+def vectors(grid: VoxelGrid, images: Images) -> Floats:
     """``[V, d]``."""
-    return Perception(grid).see(images).vectors
+    return EfficientNetFeatures(grid).extract(images).vectors
 
 
 def kid(first: Floats, second: Floats, patients: list[str]) -> float:
     """Of volumes, each for itself, to scans of these patients."""
     each, of_patients = np.arange(len(first)), np.unique(patients, return_inverse=True)[1]
-    synthetic = Draws(first, each, np.ones((1, len(first))))
-    return float(mmd2(synthetic, Draws(second, of_patients, np.ones((1, len(second)))))[0])
+    synthetic = WeightedFeatures(first, each, np.ones((1, len(first))))
+    return float(
+        mmd2(synthetic, WeightedFeatures(second, of_patients, np.ones((1, len(second)))))[0]
+    )
 
 
 def page(root: Path, count: int = DRAWN) -> str:
     """Measure everything and return the report."""
-    precision = load(root).section("generate", generate.Params).precision
-    found = source(root / paths.WEIGHTS, precision, "")
+    precision = load(root).section("generate", GenerateParams).precision
+    found = load_generator(root / paths.WEIGHTS, precision)
     space = found.sampler.space
-    grid = Grid(space.size, space.window_min, space.window_max)
+    grid = VoxelGrid(space.size, space.window_min, space.window_max)
     (trained_on, _), (held_out, patients) = (
         scans(root, split, found.sampler) for split in ("train", "holdout")
     )
@@ -86,7 +92,7 @@ def page(root: Path, count: int = DRAWN) -> str:
     def measured(images: Images) -> float:
         return kid(vectors(grid, images), target, patients)
 
-    architecture = found.sampler.generator.architecture
+    architecture, version = found.description.architecture, found.description.data["version"]
     released = measured(drawn(found, found.sampler.generator, count))
     before = {
         name: measured(drawn(found, generator, count))
@@ -99,7 +105,7 @@ def page(root: Path, count: int = DRAWN) -> str:
         [
             "# What the training is worth",
             "",
-            f"Weights {found.weights_sha256[:8]} of data version {found.data['version']}: "
+            f"Weights {found.weights_sha256[:8]} of data version {version}: "
             f"{len(trained_on)} scans trained on, {len(held_out)} held out, {count} volumes drawn.",
             "KID as in reports/metrics.json, here without the gate of `generate`: 0 for scans, but",
             "for chance.",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from syda.dicom import writer
+from syda.dicom import description, writer
 from syda.types import Affine, Volume
 
 BLUR_MM = 0.6
@@ -83,16 +83,18 @@ def scan(
 
 def write(volume: Volume, folder: Path, seed: str = "bench") -> None:
     """Write a scan as a DICOM series."""
-    series = writer.SeriesDescription(
+    series = description.SeriesDescription(
         seed=seed,
         number=1,
         description="BENCHMARK PHANTOM",
         image_type=("DERIVED", "SECONDARY", "AXIAL"),
-        patient=writer.Patient(f"PHANTOM^{seed.upper()}", f"PHANTOM-{seed.upper()}"),
-        study=writer.Study(seed, "BENCH", "BENCHMARK", "20000101"),
-        equipment=writer.Equipment("SYDA", "Benchmark", "1"),
-        acquisition=writer.Acquisition("HFS", volume.spacing[2]),
-        storage=writer.Storage(intercept=-1024, signed=False, bits=12),
-        origin=writer.Origin("SYDA", "Analytic balls", "1", "Computed. Not for diagnosis."),
+        patient=description.Patient(f"PHANTOM^{seed.upper()}", f"PHANTOM-{seed.upper()}"),
+        study=description.Study(seed, "BENCH", "BENCHMARK", "20000101"),
+        equipment=description.Equipment("SYDA", "Benchmark", "1"),
+        acquisition=description.AcquisitionParameters("HFS", volume.spacing[2]),
+        storage=description.Storage(intercept=-1024, signed=False, bits=12),
+        synthesized_by=description.SynthesizingEquipment(
+            description.Equipment("SYDA", "Analytic balls", "1"), "Computed. Not for diagnosis."
+        ),
     )
     writer.write_series(folder, volume, series)

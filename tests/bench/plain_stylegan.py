@@ -1,14 +1,12 @@
-"""StyleGAN2 in three dimensions, in its plainest form: what SYDA's networks are held to.
+"""StyleGAN2 in three dimensions, in its plainest form: SYDA's networks are compared with it.
 
 Karras et al., Analyzing and Improving the Image Quality of StyleGAN (2020): modulated convolution
-as one grouped convolution with filters of each sample's own (section 2.2), skip generator, residual
-discriminator (section 4.1). Plain is what it leaves out: upsampling is torch's trilinear one and
-comes before a convolution, not in one with it, a blur is strided, numbers are float32 in contiguous
-memory, and both penalties come at every step, not lazily (section 3.1). Widths and names of weights
-are SYDA's, so that its weights can be loaded; layers that are the same in both are SYDA's own.
+as one grouped convolution with filters for each sample (section 2.2), skip generator, residual
+discriminator (section 4.1). Upsampling is torch's, trilinear, before a convolution; a blur is
+strided; tensors are float32 and contiguous; both penalties are computed in every step (section 3.1
+has them lazily). Names and shapes of weights are SYDA's, so that its weights can be loaded.
 """
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -16,24 +14,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from syda.model import modulated_conv
-from syda.model.discriminator import GROUP
-from syda.model.doubled_conv import doubled_conv3d
+from syda.model import discriminator, modulated_conv
+from syda.model.discriminator import GROUP_SIZE
 from syda.model.layers import RELU_GAIN, EqualizedConv3d, EqualizedLinear, activate
 from syda.model.mapping import Mapping
 from syda.model.modulated_conv import same_conv3d
-from syda.model.synthesis import SPREAD, START, Constant
+from syda.model.synthesis import BASE_RESOLUTION, INITIAL_SPREAD, Constant
+from syda.model.upsample_conv import upsample_conv3d
 from syda.training import losses
 
 
-def grouped_conv3d(x: Tensor, weight: Tensor, style: Tensor, double: bool = False) -> Tensor:
+def grouped_conv3d(x: Tensor, weight: Tensor, style: Tensor, upsample: bool = False) -> Tensor:
     """What :func:`syda.model.modulated_conv.modulated_conv3d` returns, with filters a sample."""
     n, inputs = style.shape
     filters = weight * style[:, None, :, None, None, None]
     norm = torch.rsqrt(filters.square().sum((2, 3, 4, 5), keepdim=True) + modulated_conv.EPSILON)
     filters = (filters * (norm * RELU_GAIN)).flatten(0, 1).to(x.dtype)
     x = x.reshape(1, n * inputs, *x.shape[2:])
-    convolve = doubled_conv3d if double else same_conv3d
+    convolve = upsample_conv3d if upsample else same_conv3d
     y = convolve(x, filters, groups=n)
     return y.reshape(n, -1, *y.shape[2:])
 
@@ -76,27 +74,27 @@ class ToImage(modulated_conv.ToImage):
 class Block(nn.Module):
     """Double the side, two style layers, this resolution's share of the image."""
 
-    def __init__(self, latent: int, inputs: int, outputs: int) -> None:
+    def __init__(self, latent_dim: int, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.conv0 = ModulatedConv3d(latent, inputs, outputs)
-        self.conv1 = ModulatedConv3d(latent, outputs, outputs)
-        self.to_image = ToImage(latent, outputs, spread=0.0)
+        self.conv0 = ModulatedConv3d(latent_dim, inputs, outputs)
+        self.conv1 = ModulatedConv3d(latent_dim, outputs, outputs)
+        self.to_image = ToImage(latent_dim, outputs, spread=0.0)
 
 
 class Synthesis(nn.Module):
     """From w to a volume; no tones, no mean of the training volumes, no tanh."""
 
-    def __init__(self, latent: int, channels: Sequence[int]) -> None:
+    def __init__(self, latent_dim: int, channels: Sequence[int]) -> None:
         super().__init__()
         self.constant = Constant(channels[0])
-        self.conv = ModulatedConv3d(latent, channels[0], channels[0])
-        self.to_image = ToImage(latent, channels[0], SPREAD)
+        self.conv = ModulatedConv3d(latent_dim, channels[0], channels[0])
+        self.to_image = ToImage(latent_dim, channels[0], INITIAL_SPREAD)
         self.blocks = nn.ModuleList(
-            Block(latent, inputs, outputs) for inputs, outputs in pairwise(channels)
+            Block(latent_dim, inputs, outputs) for inputs, outputs in pairwise(channels)
         )
 
     def forward(self, w: Tensor, noise: Sequence[Tensor]) -> Tensor:
-        """``[N, latent]`` and the noise of each style layer to ``[N, 1, S, S, S]``."""
+        """``[N, latent_dim]`` and the noise of each style layer to ``[N, 1, S, S, S]``."""
         x = self.conv(self.constant(len(w)).contiguous(), w, noise[0])
         image = self.to_image(x, w)
         for i, block in enumerate(self.blocks):
@@ -112,21 +110,21 @@ class Generator(nn.Module):
     def __init__(
         self,
         *,
-        latent: int,
+        latent_dim: int,
         mapping_layers: int,
         mapping_lr_multiplier: float,
         channels: Sequence[int],
     ) -> None:
         super().__init__()
-        self.latent = latent
-        self.sides = [START * 2 ** ((i + 1) // 2) for i in range(2 * len(channels) - 1)]
-        self.mapping = Mapping(latent, mapping_layers, mapping_lr_multiplier)
-        self.synthesis = Synthesis(latent, channels)
+        self.latent_dim = latent_dim
+        self.sides = [BASE_RESOLUTION * 2 ** ((i + 1) // 2) for i in range(2 * len(channels) - 1)]
+        self.mapping = Mapping(latent_dim, mapping_layers, mapping_lr_multiplier)
+        self.synthesis = Synthesis(latent_dim, channels)
 
     def styles(self, n: int) -> Tensor:
-        """``[n, latent]`` styles of random latents."""
+        """``[n, latent_dim]`` styles of random latents."""
         device = self.synthesis.constant.value.device
-        return self.mapping(torch.randn(n, self.latent, device=device))
+        return self.mapping(torch.randn(n, self.latent_dim, device=device))
 
     def images(self, w: Tensor) -> Tensor:
         """Volumes of styles, with random noise."""
@@ -134,14 +132,8 @@ class Generator(nn.Module):
         return self.synthesis(w, noise)
 
 
-class DownBlock(nn.Module):
-    """Convolve, halve the side, convolve; the input joins in through a 1x1x1 convolution."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.conv0 = EqualizedConv3d(inputs, inputs, 3, gain=RELU_GAIN)
-        self.conv1 = EqualizedConv3d(inputs, outputs, 3, gain=RELU_GAIN / math.sqrt(2))
-        self.skip = EqualizedConv3d(inputs, outputs, 1, gain=1 / math.sqrt(2), bias=False)
+class DownBlock(discriminator.DownBlock):
+    """Downsampling by a strided blur."""
 
     def forward(self, x: Tensor) -> Tensor:
         """``[N, inputs, s, s, s]`` to ``[N, outputs, s / 2, s / 2, s / 2]``."""
@@ -155,7 +147,7 @@ def minibatch_deviation(x: Tensor) -> Tensor:
     Karras et al., Progressive Growing of GANs (2018), section 3.
     """
     n = len(x)
-    group = max(size for size in range(1, GROUP + 1) if n % size == 0)
+    group = max(size for size in range(1, GROUP_SIZE + 1) if n % size == 0)
     grouped = x.reshape(n // group, group, *x.shape[1:])
     deviation = torch.sqrt(grouped.var(dim=1, correction=0) + 1e-8).mean(dim=(1, 2, 3, 4))
     deviation = deviation.repeat_interleave(group)[:, None, None, None, None]
@@ -171,7 +163,7 @@ class Discriminator(nn.Module):
         self.from_image = EqualizedConv3d(1, channels[-1], 1, gain=RELU_GAIN)
         self.blocks = nn.ModuleList(DownBlock(fine, coarse) for coarse, fine in pairwise(channels))
         self.conv = EqualizedConv3d(bottom + 1, bottom, 3, gain=RELU_GAIN)
-        self.hidden = EqualizedLinear(bottom * START**3, bottom, gain=RELU_GAIN)
+        self.hidden = EqualizedLinear(bottom * BASE_RESOLUTION**3, bottom, gain=RELU_GAIN)
         self.logit = EqualizedLinear(bottom, 1)
 
     def features(self, image: Tensor) -> Tensor:
@@ -188,11 +180,11 @@ class Discriminator(nn.Module):
 
 
 class Training:
-    """The two sides in turn, each against a synthetic batch of its own, float32.
+    """Trains both networks in turn, each with a new synthetic batch, float32.
 
     Args:
-        generator: one side.
-        discriminator: the other.
+        generator: to be trained.
+        discriminator: to be trained.
         gamma: weight of the R1 penalty.
         path_weight: of path-length regularisation, which takes half the batch.
         lr: Adam's learning rate.

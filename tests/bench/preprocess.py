@@ -1,4 +1,4 @@
-"""``make bench``: DICOM to 1.5 mm NIfTI beside the peers, and cost against the number of cases.
+"""``make bench``: DICOM to 1.5 mm NIfTI by several tools; cost against the number of cases.
 
 Writes reports/benchmarks/preprocess.md. Figures are medians of ``RUNS`` rounds in which every
 contender runs once, in turn, as a process of its own: a noisy machine slows them all.
@@ -64,7 +64,7 @@ def error(body: list[phantom.Ball], path: Path) -> float:
     return float(np.sqrt(np.mean(difference[7:-7, 7:-7, 7:-7] ** 2)))
 
 
-def beside_peers(scratch: Path) -> list[str]:
+def compare_with_peers(scratch: Path) -> list[str]:
     """The table of contenders."""
     body = phantom.balls(7, np.array(SHAPE) * SPACING / 2)
     errors: dict[str, list[float]] = {name: [] for name in CONTENDERS}
@@ -133,7 +133,7 @@ def main() -> None:
     """Write the report."""
     argparse.ArgumentParser(prog="python -m bench.preprocess").parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        peers = beside_peers(Path(scratch))
+        peers = compare_with_peers(Path(scratch))
         numbers = against_number(Path(scratch))
     size = " x ".join(map(str, SHAPE))
     voxel = " x ".join(f"{s:g}" for s in SPACING)

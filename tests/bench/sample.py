@@ -12,10 +12,10 @@ import time
 import torch
 
 from syda.model import memory
-from syda.model.conditions import Conditions, measure
-from syda.model.device import named, type_of_maps
+from syda.model.conditions import ConditionSchema
+from syda.model.device import activation_dtype, dtype_name
 from syda.model.generator import Generator
-from syda.model.synthesis import START
+from syda.model.synthesis import BASE_RESOLUTION
 from syda.sampling.sampler import Sampler
 from syda.types import EFFECTIVE_SPACING
 from syda.volume.model_space import ModelSpace
@@ -25,15 +25,17 @@ RUNS = 3
 
 def main(channels: list[int]) -> None:
     """Draw a volume to warm up, then ``RUNS`` of them, as the stage does."""
-    memory.keep()
+    memory.disable_malloc_trim()
     torch.manual_seed(0)
     generator = Generator(
-        latent=96, mapping_layers=8, mapping_lr_multiplier=0.01, channels=channels
+        latent_dim=96, mapping_layers=8, mapping_lr_multiplier=0.01, channels=channels
     ).eval()
-    side = START * 2 ** (len(channels) - 1)
-    space, none = ModelSpace(side, 1.5, -1000, 1000), Conditions((), (), ())
-    sizes = measure([{EFFECTIVE_SPACING: space.effective_spacing(side)}], [EFFECTIVE_SPACING])
-    sampler = Sampler(generator, space, sizes, none, type_of_maps("auto", torch.device("cpu")))
+    side = BASE_RESOLUTION * 2 ** (len(channels) - 1)
+    space, none = ModelSpace(side, 1.5, -1000, 1000), ConditionSchema((), (), ())
+    sizes = ConditionSchema.fit(
+        [{EFFECTIVE_SPACING: space.effective_spacing(side)}], [EFFECTIVE_SPACING]
+    )
+    sampler = Sampler(generator, space, sizes, none, activation_dtype("auto", torch.device("cpu")))
     walls, cpus = [], []
     for seed in range(1 + RUNS):
         wall, cpu = time.perf_counter(), time.process_time()
@@ -41,7 +43,7 @@ def main(channels: list[int]) -> None:
         walls.append(time.perf_counter() - wall)
         cpus.append(time.process_time() - cpu)
     found = {
-        "precision": named(sampler.dtype),
+        "precision": dtype_name(sampler.dtype),
         "first_s": walls[0],
         "wall_s": statistics.median(walls[1:]),
         "cpu_s": statistics.median(cpus[1:]),

@@ -10,6 +10,7 @@ from syda import paths
 from syda.model.generator import Generator
 from syda.sampling import weights
 from syda.stages import train
+from training_stages import stages
 
 from . import learning
 
@@ -18,8 +19,7 @@ TINY = {
     "model.channels": [6, 4],
     "model.discriminator_channels": [5, 4],
     "model.properties": ["body_width_mm", "sex"],
-    "train.images": 8,
-    "train.coarse_images": 0,
+    "train.stages": stages(8, side=8),
     "train.log_images": 8,
     "train.pictures": 1,
     "train.encoder.images": 20,

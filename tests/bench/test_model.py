@@ -7,20 +7,22 @@ import pytest
 import torch
 from torch.nn import functional
 
-from . import convolutions, model
+from . import convolutions, model, networks
+from .networks import Size
+from .race import ContenderProcess, Pair, RaceResult, Times, timed, times
 
 
 @pytest.fixture
-def raced() -> dict[str, model.Raced]:
+def raced() -> dict[str, RaceResult]:
     found = {
-        "syda": ("SYDA", model.Times(0.01, 0.03, 0.02, 0.004, 0.005)),
-        "grouped": ("grouped", model.Times(0.01, 0.03, 0.019, 0.004, 0.005)),
-        "plain": ("plain", model.Times(0.05, 0.08, 0.08, 0.01, 0.006)),
-        "convolutions": ("alone", model.Times(0.008, None, None, 0.002, None)),
+        "syda": ("SYDA", Times(0.01, 0.03, 0.02, 0.004, 0.005)),
+        "grouped": ("grouped", Times(0.01, 0.03, 0.019, 0.004, 0.005)),
+        "plain": ("plain", Times(0.05, 0.08, 0.08, 0.01, 0.006)),
+        "convolutions": ("alone", Times(0.008, None, None, 0.002, None)),
     }
-    slow = model.Times(0.01, 0.03, 0.04, 0.008, 0.01)  # a round in which SYDA alone was held up
+    slow = Times(0.01, 0.03, 0.04, 0.008, 0.01)  # a round in which SYDA alone was held up
     return {
-        name: model.Raced(title, one, (one, slow if name == "syda" else one))
+        name: RaceResult(title, one, (one, slow if name == "syda" else one))
         for name, (title, one) in found.items()
     }
 
@@ -72,9 +74,9 @@ def test_times_are_in_milliseconds_and_over_sydas(raced):
     assert rows[3][1:] == ["-", "8.0 ms (0.80)", "-", "2.0 ms (0.50)", "-"]
 
 
-def test_the_plain_one_is_also_told_with_lazy_penalties(raced):
+def test_the_plain_network_is_also_reported_with_lazy_penalties(raced):
     assert model.lazily(raced, 8).endswith(
-        "every 8 steps too, the plain one's average step would take 53.8 ms (2.69)."
+        "every 8 steps too, the plain network's average step would take 53.8 ms (2.69)."
     )
 
 
@@ -92,28 +94,28 @@ def test_an_aim_that_is_missed_is_called_so(raced):
 
 
 def test_penalties_count_once_in_their_interval():
-    size = model.Size((16, 16), batch=2, rounds=2)
+    size = Size((16, 16), batch=2, rounds=2)
     seconds = {"step": 1.0, "penalised": 5.0, "sample": 0.5, "after": 0.7}
-    found = model.times(size, 8, seconds)
-    assert found == model.Times(step=0.5, penalised=2.5, average=0.75, sample=0.5, after=0.7)
-    assert model.times(size, 1, seconds).average == 2.5
-    without = model.times(size, 8, {"step": 1.0, "sample": 0.5})
-    assert without == model.Times(step=0.5, penalised=None, average=None, sample=0.5, after=None)
+    found = times(size, 8, seconds)
+    assert found == Times(step=0.5, penalised=2.5, average=0.75, sample=0.5, after=0.7)
+    assert times(size, 1, seconds).average == 2.5
+    without = times(size, 8, {"step": 1.0, "sample": 0.5})
+    assert without == Times(step=0.5, penalised=None, average=None, sample=0.5, after=None)
 
 
 def test_a_sample_is_the_mean_of_some_in_a_row(monkeypatch):
     clock = iter([10.0, 14.0, 20.0, 21.0])
-    monkeypatch.setattr(model.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(networks.time, "perf_counter", lambda: next(clock))
     done = []
     work = {"sample": lambda: done.append("sample"), "step": lambda: done.append("step")}
-    contender = model.Contender("A", work, interval=1)
-    assert contender.seconds("sample") == 4.0 / model.IN_A_ROW
+    contender = networks.Contender("A", work, interval=1)
+    assert contender.seconds("sample") == 4.0 / networks.IN_A_ROW
     assert contender.seconds("step") == 1.0
-    assert done == ["sample"] * model.IN_A_ROW + ["step"]
+    assert done == ["sample"] * networks.IN_A_ROW + ["step"]
 
 
 class Clock:
-    """A contender that takes what it is told to."""
+    """A contender with given times."""
 
     title, interval = "A", 2
 
@@ -129,24 +131,24 @@ class Clock:
 
 
 def test_figures_are_medians_and_the_first_round_does_not_count():
-    size = model.Size((16, 16), batch=2, rounds=3)
+    size = Size((16, 16), batch=2, rounds=3)
     clock = Clock(step=[99.0, 2.0, 6.0, 4.0], sample=[99.0, 3.0, 1.0, 2.0])
-    found = model.timed(size, {"a": clock})["a"]
+    found = timed(size, {"a": clock})["a"]
     assert found.title == "A"
     assert (found.median.step, found.median.sample, found.median.average) == (2.0, 2.0, None)
     assert [(one.step, one.sample) for one in found.rounds] == [(1.0, 3.0), (3.0, 1.0), (2.0, 2.0)]
 
 
 def test_an_average_is_the_median_of_those_of_the_rounds():
-    size = model.Size((16, 16), batch=1, rounds=3)
+    size = Size((16, 16), batch=1, rounds=3)
     clock = Clock(step=[0.0, 1.0, 2.0, 9.0], penalised=[0.0, 9.0, 2.0, 1.0], sample=[1.0] * 4)
-    found = model.timed(size, {"a": clock})["a"]
+    found = timed(size, {"a": clock})["a"]
     assert [one.average for one in found.rounds] == [5.0, 2.0, 5.0]
     assert found.median.average == 5.0  # that of the medians, 2 and 2, would be 2
 
 
 def test_samples_have_a_process_that_does_nothing_else_and_one_that_has_trained():
-    pair = model.Pair(
+    pair = Pair(
         trains=Clock(step=[1.0], penalised=[2.0], sample=[4.0]),
         samples=Clock(step=[], penalised=[], sample=[3.0]),
     )
@@ -181,28 +183,28 @@ def test_convolutions_are_recorded_with_the_gradients_they_need():
 
 
 def test_the_convolutions_of_a_doubling_layer_are_among_those_alone():
-    size = model.Size((16, 16), batch=2, rounds=1)
-    ours = model.contender("syda", size, torch.device("cpu"))
+    size = Size((16, 16), batch=2, rounds=1)
+    ours = networks.contender("syda", size, torch.device("cpu"))
     forms = [call.form for call in convolutions.record(ours.work["sample"])]
     assert forms == ["conv3d", "conv_transpose3d", "conv3d"]
 
 
 def test_a_contender_that_ends_is_an_error_and_leaves_no_process(capfd):
     with pytest.raises(RuntimeError, match="ended with 1"):
-        model.Apart("nobody", model.Size((16, 16), batch=2, rounds=1))
+        ContenderProcess("nobody", Size((16, 16), batch=2, rounds=1))
     assert "no contender is called nobody" in capfd.readouterr().err
 
 
 @pytest.mark.usefixtures("one_thread")
 def test_the_grouped_contender_runs_the_grouped_form():
-    size = model.Size((16, 16), batch=2, rounds=1)
+    size = Size((16, 16), batch=2, rounds=1)
     calls = []
 
     def form(*operands: torch.Tensor) -> torch.Tensor:
         calls.append(operands[0].shape)
-        return model.plain.grouped_conv3d(*operands)
+        return networks.plain.grouped_conv3d(*operands)
 
-    contender = model.syda("grouped", form, size, torch.device("cpu"))
+    contender = networks.syda("grouped", form, size, torch.device("cpu"))
     contender.work["sample"]()
     assert [shape[0] for shape in calls] == [1, 1, 1]
     contender.work["step"]()

@@ -11,7 +11,7 @@ from syda.model.modulated_conv import modulated_conv3d, same_conv3d
 
 from . import plain_stylegan as plain
 
-SHAPE = {"latent": 6, "mapping_layers": 2, "mapping_lr_multiplier": 0.1, "channels": [4, 5, 3]}
+SHAPE = {"latent_dim": 6, "mapping_layers": 2, "mapping_lr_multiplier": 0.1, "channels": [4, 5, 3]}
 
 
 @pytest.fixture
@@ -47,16 +47,20 @@ def test_modulated_convolution_is_the_same(rng, double):
 
 
 def test_with_the_plain_doubling_the_generator_with_our_weights_draws_our_volumes(rng, monkeypatch):
-    # Beyond the sides of what it doubles, our convolution sees zeros, the plain one the last voxel.
-    # In all else the two are the same: tests/model/test_doubled_conv.py.
+    # Beyond the edge, our convolution sees zeros, the plain one the last voxel. In all else the
+    # two are the same: tests/model/test_upsample_conv.py.
     monkeypatch.setattr(
-        modulated_conv, "doubled_conv3d", lambda x, w: same_conv3d(plain.upsample(x), w)
+        modulated_conv, "upsample_conv3d", lambda x, w: same_conv3d(plain.upsample(x), w)
     )
     ours, theirs = generator.Generator(**SHAPE), plain.Generator(**SHAPE)
     shake(ours)
     found = theirs.load_state_dict(ours.state_dict(), strict=False)
     assert not found.missing_keys
-    assert set(found.unexpected_keys) == {"w_average", "synthesis.mean", "synthesis.tone.knots"}
+    assert set(found.unexpected_keys) == {
+        "w_average",
+        "synthesis.mean",
+        "synthesis.intensity_curve.knots",
+    }
     z, noise = ours.draw_latents(2, rng), ours.draw_noise(2, rng)
     assert [layer.shape[-1] for layer in noise] == theirs.sides
     # Where tones and mean are not fitted, only the tanh is ours alone.

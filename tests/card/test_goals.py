@@ -1,14 +1,14 @@
 import pytest
 
-from syda.card.goals import NO_GOAL, Judge
-from syda.card.policy import Content, Goal, Policy
-from syda.card.schema import SCHEMA, Fact
+from syda.card.facts import SCHEMA, Fact
+from syda.card.goals import NO_GOAL, GoalChecker
+from syda.card.policy import Goal, Policy, PolicyFile
 
 
 def policy(**metrics):
     return Policy(
         "policy.yaml",
-        Content(
+        PolicyFile(
             structure=SCHEMA, required={}, set_by="development team", set_when="before",
             confirmed_by=None, metrics=metrics, properties={}, privacy={},
         ),
@@ -24,7 +24,7 @@ def figures(**values):
 
 
 def verdict(one, aim="lower", **values):
-    judge = Judge(policy(kid=one))
+    judge = GoalChecker(policy(kid=one))
     return judge.columns("metrics", "kid_poly3", "KID", aim, figures(**values))["verdict"].value
 
 
@@ -72,7 +72,7 @@ def test_what_there_is_no_figure_for_is_not_measured():
 
 
 def test_a_verdict_points_to_the_goal_and_to_the_figures():
-    judge = Judge(policy(kid=goal("times real at most", 2.0)))
+    judge = GoalChecker(policy(kid=goal("times real at most", 2.0)))
     fact = judge.columns("metrics", "kid", "KID", "lower", figures(value=1.0, real=1.0))["verdict"]
     assert fact.kind == "derived"
     assert fact.sources == (
@@ -81,12 +81,12 @@ def test_a_verdict_points_to_the_goal_and_to_the_figures():
 
 
 def test_a_figure_without_a_goal_says_so():
-    found = Judge(policy()).columns("metrics", "kid", "KID", "lower", figures(value=1.0))
+    found = GoalChecker(policy()).columns("metrics", "kid", "KID", "lower", figures(value=1.0))
     assert found == {"goal": NO_GOAL, "verdict": NO_GOAL}
 
 
 def test_all_goals_are_summed_up_and_one_for_several_figures_is_met_by_all():
-    judge = Judge(
+    judge = GoalChecker(
         policy(anatomy=goal("at least", 0.9), kid=goal("at most", 1.0), hu_w1=goal("at most", 1.0))
     )
     for key, value in (("anatomy_body", 1.0), ("anatomy_spine", 0.8), ("hu_w1", 0.5)):

@@ -1,6 +1,5 @@
 """The policy: what may be asked of which figure."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -8,12 +7,8 @@ from ruamel.yaml import YAML
 
 from syda import paths
 from syda.card import policy
-from syda.card.schema import SCHEMA
+from syda.card.facts import SCHEMA
 from syda.errors import UsageError
-from syda.metrics import privacy, registry
-from syda.metrics.cohorts import Grid
-from syda.metrics.perception import Perception
-from syda.types import Properties
 
 REPOSITORY = Path(__file__).parents[2]
 FILE = Path("policy.yaml")
@@ -38,27 +33,32 @@ def read(root, **changes):
 
 def test_the_shipped_policy_is_read_and_every_goal_has_its_reason():
     shipped = policy.read(REPOSITORY, paths.POLICY, SCHEMA)
-    for part in policy.KNOWN:
+    for part in policy.PARTS:
         assert shipped.goals(part)
         for name in shipped.goals(part):
             assert len(shipped.reason(part, name).value) > 10
 
 
-def test_every_figure_that_there_can_be_has_a_name_for_a_goal():
-    grid = Grid(64, -1000, 1000)
-    keys = {
-        "metrics": [metric.about.key for metric in registry.build(grid, Perception(grid))],
-        "properties": [field.name for field in fields(Properties)],
-        "privacy": list(privacy.READINGS),
+def test_a_metric_without_a_goal_in_the_policy_has_that_of_its_spec(tmp_path):
+    metrics = {
+        "kid_poly3_x": {"goal": GOAL | {"bound": 9.0}},
+        "lungs_v1": {"goal": GOAL},
+        "hearts": {},
     }
-    for part, found in keys.items():
-        for key in found:
-            assert any(f"{key}_".startswith(f"{name}_") for name in policy.KNOWN[part]), key
-    assert set(policy.KNOWN["properties"]) == set(keys["properties"])
+    found = read(tmp_path).with_defaults("details.json", metrics)
+    assert {name: goal.bound for name, goal in found.goals("metrics").items()} == {
+        "kid": 2,
+        "lungs_v1": GOAL["bound"],
+    }
+    assert found.name_for("metrics", "lungs_v1") == "lungs_v1"
+    words, reason = found.words("metrics", "lungs_v1"), found.reason("metrics", "lungs_v1")
+    goal = "details.json#/metrics/lungs_v1/goal"
+    assert words.sources == (f"{goal}/rule", f"{goal}/bound")
+    assert (reason.value, reason.sources) == (GOAL["reason"], (f"{goal}/reason",))
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"metrics": {"kidd": GOAL}}, r"metrics\.kidd: no figure is called that; known: .*kid, "),
         ({"metrics": {"kid_poly3": GOAL}}, r"metrics\.kid_poly3: no figure is called that"),
@@ -72,8 +72,8 @@ def test_every_figure_that_there_can_be_has_a_name_for_a_goal():
         ({"structure": "syda-card-1"}, r"structure: 'syda-card-1' is not that of card\.json"),
     ],
 )
-def test_what_asks_for_nothing_that_can_be_is_refused(tmp_path, changes, told):
-    with pytest.raises(UsageError, match=told):
+def test_what_asks_for_nothing_that_can_be_is_refused(tmp_path, changes, message):
+    with pytest.raises(UsageError, match=message):
         read(tmp_path, **changes)
 
 

@@ -1,7 +1,7 @@
 import pytest
 
+from syda.card.facts import Fact, absent
 from syda.card.render import Page, escape, plain
-from syda.card.schema import Fact, absent
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_no_entry_is_none(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"section": '"4.1"'}, r"signoffs\.0\.section: '4\.1' is none of: 1, 2, "),
         ({"section": "7"}, r"signoffs\.0\.section: Input should be a valid string"),
@@ -54,8 +54,8 @@ def test_no_entry_is_none(tmp_path):
         ({"signature": "x"}, r"signoffs\.0\.signature: Extra inputs .* shows the form"),
     ],
 )
-def test_an_entry_that_says_nothing_is_refused(tmp_path, changes, told):
-    with pytest.raises(UsageError, match=told):
+def test_an_entry_that_says_nothing_is_refused(tmp_path, changes, message):
+    with pytest.raises(UsageError, match=message):
         read(tmp_path, **changes)
 
 

@@ -1,5 +1,5 @@
 from syda.card import status
-from syda.card.schema import Fact, Section, absent
+from syda.card.facts import CardSection, Fact, absent
 
 HERE = Fact("n", 1, "measured", ("file#/n",))
 OWED = absent("author", "project owner", "nobody is named")
@@ -8,13 +8,13 @@ OTHER = absent("licence", "legal counsel", "no terms")
 
 def test_a_section_with_its_parts_is_as_complete_as_all_of_them():
     sections = [
-        Section("1", "General", {"a": HERE}),
-        Section("2", "Data"),
-        Section("2.1", "Version", {"a": HERE}),
-        Section("2.2", "Protocol", {"a": OWED}),
-        Section("7", "Clinical", {"a": OWED, "b": OTHER}),
-        Section("10", "Legal", {"a": HERE}),
-        Section("A", "Checks", {"a": OWED}),
+        CardSection("1", "General", {"a": HERE}),
+        CardSection("2", "Data"),
+        CardSection("2.1", "Version", {"a": HERE}),
+        CardSection("2.2", "Protocol", {"a": OWED}),
+        CardSection("7", "Clinical", {"a": OWED, "b": OTHER}),
+        CardSection("10", "Legal", {"a": HERE}),
+        CardSection("A", "Checks", {"a": OWED}),
     ]
     found = {one.number: one for one in status.of_sections(sections)}
     assert list(found) == ["1", "2", "7", "10"]
@@ -26,6 +26,6 @@ def test_a_section_with_its_parts_is_as_complete_as_all_of_them():
 
 
 def test_debts_are_listed_by_who_owes_them():
-    sections = [Section("1", "", {"a": OWED}), Section("2", "", {"a": OTHER, "b": OWED})]
-    found = [(debt.owner, debt.section) for debt in status.debts(sections)]
+    sections = [CardSection("1", "", {"a": OWED}), CardSection("2", "", {"a": OTHER, "b": OWED})]
+    found = [(debt.owner, debt.section) for debt in status.missing_items(sections)]
     assert found == [("legal counsel", "2"), ("project owner", "1"), ("project owner", "2")]

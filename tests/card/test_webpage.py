@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syda import paths
-from syda.card import webpage
+from syda.card import build, inputs, webpage
+from syda.card.config import CardParams
+from syda.card.facts import Fact
 from syda.card.render import Page, escape
-from syda.card.schema import Fact
-from syda.stages import card
 
 EVIL = [
     "a | b", "<script>window.taken = 1</script>", "two\n\n# lines", "`code`", "](javascript:x)",
@@ -194,8 +194,8 @@ def test_a_value_is_no_markup_in_a_cell_a_heading_and_a_sentence(evil):
 def rendered(tmp_path_factory):
     """The card of the reports that are here."""
     file = tmp_path_factory.mktemp("card") / "model_card.html"
-    read, own = card.inputs(REPOSITORY), card.Params(significant_digits=4)
-    files = card.files(*card.rendered(read, [], own), read.pictures)
+    read, params = inputs.read(REPOSITORY), CardParams(significant_digits=4)
+    files = build.files(*build.build(read, [], params), read.pictures)
     file.write_bytes(files[paths.CARD_HTML])
     return file
 
@@ -218,12 +218,12 @@ def spoken(browser):
 
 def test_nothing_is_loaded_and_nothing_goes_wrong(shown, rendered):
     events = shown.seen()
-    asked = {
+    requested = {
         event["params"]["request"]["url"].split(",")[0]
         for event in events
         if event["method"] == "Network.requestWillBeSent"
     }
-    assert asked == {rendered.as_uri(), "data:image/png;base64"}
+    assert requested == {rendered.as_uri(), "data:image/png;base64"}
     assert not [e for e in events if e["method"] in ("Log.entryAdded", "Runtime.consoleAPICalled")]
     assert not [e for e in events if e["method"] == "Runtime.exceptionThrown"]
     assert shown.js("document.scripts.length") == 0
@@ -240,7 +240,7 @@ def test_headings_are_in_order_and_one_is_the_first(shown):
     assert all(name for _, name in found)
 
 
-def test_the_page_has_language_title_and_ids_of_its_own(shown):
+def test_the_page_has_language_title_and_unique_ids(shown):
     assert shown.js("document.documentElement.lang") == "en"
     assert shown.js("document.title").startswith("Model card: ")
     assert shown.js("document.title") == shown.js("document.querySelector('h1').textContent")
@@ -276,7 +276,7 @@ def test_every_picture_says_what_is_seen(shown):
         assert width > 0
 
 
-def test_every_link_has_a_target_and_words_of_its_own(shown, repository):
+def test_every_link_has_a_target_and_telling_words(shown, repository):
     links = shown.js(
         "[...document.links].map((e) => [e.getAttribute('href'), e.textContent.trim()])"
     )
@@ -376,9 +376,9 @@ def test_the_page_fits_its_window_and_what_does_not_is_scrolled_by_itself(browse
 @pytest.mark.parametrize("width", [390, 1400])
 def test_that_it_is_not_for_diagnosis_stays_in_sight(browser, rendered, width):
     browser.open(rendered, width)
-    for place in (0, 3000, 10**6):
+    for offset in (0, 3000, 10**6):
         top, text = browser.js(
-            f"(window.scrollTo(0, {place}), ["
+            f"(window.scrollTo(0, {offset}), ["
             "document.querySelector('header').getBoundingClientRect().top, "
             "document.elementFromPoint(innerWidth / 2, 8).textContent])"
         )

@@ -201,8 +201,8 @@ def test_what_is_let_through(refuse, data):
 
 
 def test_the_one_known_file_is_let_through_where_it_belongs_and_as_it_is(refuse, repository):
-    assert list(refuse.KNOWN) == ["tests/records/data/tensorflow.tfrecord"]
-    (name,) = refuse.KNOWN
+    assert list(refuse.ALLOWED) == ["tests/records/data/tensorflow.tfrecord"]
+    (name,) = refuse.ALLOWED
     data = (repository / name).read_bytes()
     assert refuse.verdict(name, len(data), data) is None
     assert refuse.verdict("tests/records/data/other.bin", len(data), data) == "TFRecords"

@@ -1,4 +1,4 @@
-"""What DVC, and what each stage, says of the pipeline: neither runs a stage."""
+"""The pipeline as dvc.yaml declares it and as the code does. No stage runs."""
 
 import contextlib
 import importlib
@@ -12,53 +12,44 @@ import pytest
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
-from syda.params import STAGES, Section
+from syda.params import STAGES
+from syda.runtime import manifest
 from syda.runtime import stage as frame
+from syda.runtime.nested import flatten
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a stage tells ``stage.running``, which writes the manifest from it."""
+class StageIO:
+    """What a stage passes to ``stage.running``, which writes the manifest from it."""
 
     reads: set[str]
     writes: set[str]
     params: set[str]
 
 
-class _Enough(Exception):  # noqa: N818  (no error: it was heard)
+class _EndOfDeclaration(Exception):  # noqa: N818  (no error)
     """Ends a stage before its work."""
 
 
-def leaves(value: Any, at: tuple[str, ...] = ()) -> list[str]:
-    """Dotted keys of the values in nested mappings."""
-    if not isinstance(value, dict) or not value:
-        return [".".join(at)]
-    return [leaf for key, item in value.items() for leaf in leaves(item, (*at, key))]
-
-
-def _listen(root: Path, name: str) -> Told:
+def _declaration(root: Path, name: str) -> StageIO:
     """Call a stage's ``run`` up to its work."""
-    heard: list[Told] = []
+    calls: list[StageIO] = []
 
-    def running(root: Path, stage: str, item: str | None = None, **told: Any) -> None:
+    def running(root: Path, stage: str, item: str | None = None, **passed: Any) -> None:
         assert name == (f"{stage}@{item}" if item else stage)
-        params = {
-            section: value.model_dump(mode="json") if isinstance(value, Section) else value
-            for section, value in told["params"].items()
-        }
-        paths = ({path.as_posix() for path in told[key]} for key in ("reads", "writes"))
-        heard.append(Told(*paths, set(leaves(params))))
-        raise _Enough
+        reads, writes = ({path.as_posix() for path in passed[key]} for key in ("reads", "writes"))
+        calls.append(StageIO(reads, writes, set(flatten(manifest.plain(passed["params"])))))
+        raise _EndOfDeclaration
 
     stage, _, item = name.partition("@")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(frame, "running", running)
-        with contextlib.suppress(_Enough):
+        with contextlib.suppress(_EndOfDeclaration):
             importlib.import_module(f"syda.stages.{stage}").run(root, *filter(None, [item]))
-    (told,) = heard
-    return told
+    (call,) = calls
+    return call
 
 
 @pytest.fixture(scope="session")
@@ -91,14 +82,16 @@ def stages(dvc: Repo) -> dict[str, PipelineStage]:
 
 
 @pytest.fixture(scope="session")
-def told(tmp_path_factory: pytest.TempPathFactory, stages: dict[str, PipelineStage]) -> dict:
-    """What each stage tells of itself, by name and item."""
-    root = tmp_path_factory.mktemp("told")
+def declared(
+    tmp_path_factory: pytest.TempPathFactory, stages: dict[str, PipelineStage]
+) -> dict[str, StageIO]:
+    """What each stage declares in its code, by name and item."""
+    root = tmp_path_factory.mktemp("declared")
     shutil.copy(REPOSITORY / "params.yaml", root)
     for path in (dep.def_path for stage in stages.values() for dep in stage.deps):
         if path.startswith("data/"):
             (root / path).mkdir(parents=True, exist_ok=True)
-    return {name: _listen(root, name) for name in stages}
+    return {name: _declaration(root, name) for name in stages}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,14 +1,17 @@
-"""The house: cli -> tuning, tools -> stages -> domain packages -> types, errors; no arrow runs up.
+"""Imports run one way: cli, stages, packages, runtime, params, paths, types and errors.
 
-Beside the stages, under the command line as they are: integrity.
+Beside the command line stands api, the functions of ``import syda``.
 """
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
 import networkx as nx
 import pytest
+
+from syda.runtime.module_dependencies import modules_of
 
 SRC = Path(__file__).parents[2] / "src"
 MODULES = {
@@ -16,34 +19,26 @@ MODULES = {
     for path in sorted((SRC / "syda").rglob("*.py"))
     if path.name != "__init__.py"
 }
-GROUND = {"types", "errors"}
-"""Everybody may know these; they know nobody."""
-NOT_DOMAIN = {
-    "cli",
-    "integrity",
-    "tuning",
-    "tools",
-    "stages",
-    "runtime",
-    "params",
-    "paths",
-    "__main__",
-    *GROUND,
+BASE = {"runtime", "params", "paths", "types", "errors"}
+"""Packages that every package may import."""
+
+BASE_IMPORTS = {
+    "types": set(),
+    "errors": set(),
+    "paths": set(),
+    "params": {"paths", "errors"},
+    "runtime": BASE,
 }
-DOMAIN_MAY_RUN = {"syda.runtime.progress", "syda.runtime.outputs"}
+"""Packages that each package of the base may import."""
 
 
-def room(module):
+def package_of(module):
     """Package below ``syda``, or the module itself where it stands alone."""
     return module.split(".")[1]
 
 
-ROOMS = {room(module) for module in MODULES}
-DOMAIN = sorted(ROOMS - NOT_DOMAIN)
-
-
 def imports(path):
-    """Names that a file imports, inside functions too: modules, and what comes from them."""
+    """Yield the names that a file imports, inside functions too: modules and their members."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -58,131 +53,111 @@ def imports(path):
 USES = {module: set(imports(path)) for module, path in MODULES.items()}
 
 
-def own(module):
-    """Modules of this project that a module imports."""
+def project_imports(module):
     return {name for name in USES[module] if name.split(".")[0] == "syda"}
 
 
-def others(module):
-    """Top-level packages from outside that a module imports."""
+def external_imports(module):
     return {name.split(".")[0] for name in USES[module]} - {"syda"} - sys.stdlib_module_names
 
 
-def in_room(name):
-    return [module for module in MODULES if room(module) == name]
+def modules_in(name):
+    return [module for module in MODULES if package_of(module) == name]
 
 
-def test_every_import_of_the_project_is_a_module():
+def packages_that_import(name):
+    return {
+        package_of(m) for m in MODULES for used in project_imports(m) if package_of(used) == name
+    } - {name}
+
+
+def test_every_import_of_the_project_names_a_module():
     """Packages hold a docstring alone, so what is imported from ``syda`` is always a module."""
-    assert not {name for module in MODULES for name in own(module)} - set(MODULES)
+    assert not {name for module in MODULES for name in project_imports(module)} - set(MODULES)
 
 
-@pytest.mark.parametrize("name", sorted(GROUND))
-def test_the_ground_knows_nobody(name):
-    assert own(f"syda.{name}") == set()
+@pytest.mark.parametrize(("name", "allowed"), BASE_IMPORTS.items())
+def test_the_base_imports_no_package_above_it(name, allowed):
+    for module in modules_in(name):
+        assert {package_of(used) for used in project_imports(module)} <= allowed, module
 
 
-@pytest.mark.parametrize("name", DOMAIN)
-def test_domain_packages_know_no_one_above(name):
-    for module in in_room(name):
-        above = {used for used in own(module) if room(used) in NOT_DOMAIN - GROUND}
-        assert above <= DOMAIN_MAY_RUN, module
+@pytest.mark.parametrize("name", ["stages", "integrity", "tuning"])
+def test_only_the_command_line_imports(name):
+    assert packages_that_import(name) == {"cli"}
 
 
-def test_stages_know_neither_the_command_line_nor_each_other():
-    for module in in_room("stages"):
-        assert not {used for used in own(module) if room(used) in {"cli", "__main__", "stages"}}
+def test_only_the_package_imports_the_command_line_and_nothing_the_public_api():
+    assert packages_that_import("cli") == {"__main__"}
+    assert packages_that_import("api") == set()
 
 
-def test_what_runs_a_stage_knows_no_stage_and_no_domain():
-    allowed = {"runtime", "params", "paths", *GROUND}
-    for module in in_room("runtime"):
-        assert {room(used) for used in own(module)} <= allowed, module
+def test_the_public_api_uses_the_packages_below_the_stages_alone():
+    above = {"cli", "stages", "integrity", "tuning"}
+    assert not {package_of(used) for used in project_imports("syda.api")} & above
 
 
-def test_what_a_domain_package_may_run_knows_nothing():
-    for module in DOMAIN_MAY_RUN:
-        assert own(module) == set()
+def test_importing_the_package_imports_no_heavy_library():
+    """The names of the API are resolved when they are used."""
+    code = "import sys, syda; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "syda" in loaded
+    assert not loaded & {"torch", "monai", "lightning", "numpy", "pydantic", "scipy"}
 
 
-def test_the_parameters_know_paths_and_errors():
-    assert own("syda.params") == {"syda.paths", "syda.errors"}
-    assert own("syda.paths") == set()
-
-
-def test_the_command_line_is_imported_by_nobody_but_the_package():
-    users = {module for module in MODULES if "syda.cli" in own(module)}
-    assert users == {"syda.__main__"}
-
-
-def test_what_checks_a_repository_is_called_by_the_command_line_alone():
-    users = {
-        room(module) for module in MODULES for used in own(module) if room(used) == "integrity"
-    }
-    assert users == {"cli", "integrity"}
-
-
-def test_what_searches_is_called_by_the_command_line_alone():
-    """It stands on the stage whose parameters it tries; no stage depends on it."""
-    users = {room(module) for module in MODULES for used in own(module) if room(used) == "tuning"}
-    assert users == {"cli", "tuning"}
-    stages = {used for module in in_room("tuning") for used in own(module)}
-    assert {used for used in stages if room(used) == "stages"} == {"syda.stages.train"}
-
-
-def test_tools_are_called_by_the_command_line_alone():
-    """They use what the pipeline made; no stage depends on them."""
-    users = {room(module) for module in MODULES for used in own(module) if room(used) == "tools"}
-    assert users <= {"cli", "tools"}
-    for module in in_room("tools"):
-        assert not {used for used in own(module) if room(used) in {"cli", "integrity", "tuning"}}
+def test_stages_do_not_import_each_other():
+    for module in modules_in("stages"):
+        assert not {used for used in project_imports(module) if package_of(used) == "stages"}, (
+            module
+        )
 
 
 def test_the_command_line_starts_without_a_stage():
-    """A stage's imports take seconds; --help must not."""
+    """The imports of a stage take seconds; --help must not wait for them."""
     tree = ast.parse(MODULES["syda.cli"].read_text(encoding="utf-8"))
     top = {node.module for node in tree.body if isinstance(node, ast.ImportFrom) and node.module}
     assert {name for name in top if name.split(".")[0] == "syda"} == {"syda.errors", "syda.runtime"}
-    assert own("syda.runtime.guard") == {"syda.paths", "syda.errors"}
-    assert others("syda.runtime.guard") == set()
+    assert project_imports("syda.runtime.guard") == {"syda.paths", "syda.errors"}
+    assert external_imports("syda.runtime.guard") == set()
 
 
 def test_the_model_imports_torch_alone():
-    for module in in_room("model"):
-        assert others(module) <= {"torch"}, module
-        assert {room(used) for used in own(module)} <= {"model"}, module
+    for module in modules_in("model"):
+        assert external_imports(module) <= {"torch"}, module
+        assert {package_of(used) for used in project_imports(module)} <= {"model"}, module
 
 
-@pytest.mark.parametrize(
-    ("package", "module"),
-    [
-        ("mlflow", "syda.training.tracking"),
-        ("great_expectations", "syda.expectations.runner"),
-        ("optuna", "syda.tuning.study"),
-    ],
-)
-def test_one_module_imports(package, module):
-    assert [name for name in MODULES if package in others(name)] == [module]
+@pytest.mark.parametrize("package", ["mlflow", "great_expectations", "optuna"])
+def test_one_package_imports(package):
+    (_,) = {package_of(module) for module in MODULES if package in external_imports(module)}
 
 
-def test_packages_form_no_circle():
+@pytest.mark.parametrize("name", [package_of, str])
+def test_packages_and_modules_form_no_circle(name):
     graph = nx.DiGraph(
-        (room(module), room(used))
+        (name(module), name(used))
         for module in MODULES
-        for used in own(module)
-        if room(module) != room(used)
+        for used in project_imports(module)
+        if name(module) != name(used)
     )
     assert list(nx.simple_cycles(graph)) == []
 
 
-def test_modules_form_no_circle():
-    graph = nx.DiGraph((module, used) for module in MODULES for used in own(module))
-    assert list(nx.simple_cycles(graph)) == []
+def test_every_module_is_used_by_a_command_or_the_public_api():
+    graph = nx.DiGraph((module, used) for module in MODULES for used in project_imports(module))
+    starts = {"syda.__main__", "syda.api"} & set(MODULES)
+    assert set(MODULES) == starts.union(*(nx.descendants(graph, start) for start in starts))
 
 
-def test_the_data_half_needs_no_torch():
-    """It takes a second or more to import, for each stage and each worker."""
-    from syda.runtime.closure import modules_of
-
-    for stage in ("phantom", "convert", "resample", "pack"):
-        assert not {m for m in modules_of(stage) if m in MODULES and "torch" in others(m)}, stage
+@pytest.mark.parametrize(
+    ("name", "packages"),
+    [
+        *((stage, {"torch", "monai"}) for stage in ("phantom", "convert", "resample", "pack")),
+        *((stage, {"monai"}) for stage in ("gallery", "validate")),
+    ],
+)
+def test_a_stage_does_not_import_what_it_does_not_need(name, packages):
+    """torch and MONAI take seconds to import, for each stage and each worker."""
+    used = {module for module in modules_of(name) if module in MODULES}
+    assert not {module for module in used if packages & external_imports(module)}

@@ -10,13 +10,18 @@ from ruamel.yaml import YAML
 
 from syda import params, paths
 from syda.cli import app
-from syda.training.tracking import KEPT_AT, MODEL
+from syda.training.tracking import MODEL
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "syda"
 WHOLE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 DVC = WHOLE["stages"]
-KEYS = params.load(ROOT).source.lines
+KEYS = {
+    path: line
+    for path, line in params.load(ROOT).source.lines.items()
+    if not any(part.isdigit() for part in path)  # members of a list
+}
+LEAVES = {".".join(path) for path in KEYS} - {".".join(path[:-1]) for path in KEYS}
 AXES = ("tune", "space")
 """Each axis below stands in one line, and ``space`` says what its keys mean."""
 
@@ -25,7 +30,7 @@ def body(stage):
     return DVC[stage].get("do", DVC[stage])
 
 
-def own(stages, stage):
+def items_of(stages, stage):
     """DVC's stages of one name: one, or one an item."""
     found = [s for name, s in stages.items() if name.split("@")[0] == stage]
     assert found, stage
@@ -39,16 +44,12 @@ def data(dependencies):
 
 
 def test_stages_have_the_same_names_everywhere():
-    modules = {p.stem for p in (SRC / "stages").glob("*.py")} - {"__init__"}
     sections = {path[0] for path in KEYS if len(path) == 1}
     bare = [g.typer_instance.registered_callback for g in app.registered_groups]
     alone = [c for c in bare if c is not None and c.invoke_without_command]
     commands = {c.callback.__name__ for c in (*app.registered_commands, *alone)}
-    assert list(DVC) == [s for s in params.STAGES if s in DVC]  # the order that dvc.yaml has
-    others = {*params.SHARED, *params.BESIDE}
-    assert set(params.STAGES) == modules == set(DVC) == sections - others
-    assert len(params.STAGES) == len(set(params.STAGES))
-    assert modules | set(params.BESIDE) <= commands
+    assert set(params.STAGES) == set(DVC) == sections - {*params.SHARED, *params.COMMANDS}
+    assert {*params.STAGES, *params.COMMANDS} <= commands
 
 
 def test_a_stage_is_one_command_without_options(stage):
@@ -63,82 +64,68 @@ def test_a_stage_is_described(stage):
     assert re.fullmatch(r"[A-Z].{10,}[^.]", body(stage)["desc"])
 
 
-def test_dvc_and_the_manifest_know_the_same_inputs(stage, stages, told):
-    for one in own(stages, stage):
-        assert data(one.deps) == told[one.name].reads
+def test_dvc_and_the_manifest_know_the_same_inputs(stage, stages, declared):
+    for one in items_of(stages, stage):
+        assert data(one.deps) == declared[one.name].reads
 
 
-def test_dvc_and_the_manifest_know_the_same_outputs(stage, stages, told):
-    for one in own(stages, stage):
+def test_dvc_and_the_manifest_know_the_same_outputs(stage, stages, declared):
+    for one in items_of(stages, stage):
         _, _, item = one.name.partition("@")
         manifest = paths.manifest(stage, item or None).as_posix()
-        assert {out.def_path for out in one.outs} == told[one.name].writes | {manifest}
+        assert {out.def_path for out in one.outs} == declared[one.name].writes | {manifest}
 
 
-def test_dvc_and_the_manifest_know_the_same_parameters(stage, stages, told):
-    every = {".".join(path) for path in KEYS} - {".".join(p[:-1]) for p in KEYS}
-    for one in own(stages, stage):
-        declared = {
+def test_dvc_and_the_manifest_know_the_same_parameters(stage, stages, declared):
+    for one in items_of(stages, stage):
+        in_dvc = {
             key
             for dep in one.deps
             if dep.def_path == "params.yaml"
             for name in dep.params
-            for key in every
+            for key in LEAVES
             if key == name or key.startswith(f"{name}.")
         }
-        assert declared == told[one.name].params
+        assert in_dvc == declared[one.name].params
 
 
-def test_every_parameter_is_some_stages(told):
-    """Or, as the keys of a section beside the pipeline, no stage's: they rerun nothing."""
-    used = set.union(*(one.params for one in told.values()))
-    every = {".".join(path) for path in KEYS} - {".".join(p[:-1]) for p in KEYS}
-    beside = {key for key in every if key.split(".")[0] in params.BESIDE}
-    assert every - beside == used
-    assert {key.split(".")[0] for key in beside} == set(params.BESIDE)
+def test_every_parameter_of_the_pipeline_is_used_by_a_stage(declared):
+    """The sections of commands outside the pipeline rerun nothing."""
+    used = set.union(*(one.params for one in declared.values()))
+    assert used == {key for key in LEAVES if key.split(".")[0] not in params.COMMANDS}
 
 
 def test_every_key_has_a_comment():
     text = (ROOT / "params.yaml").read_text(encoding="utf-8").split("\n")
-    own = {path: line for path, line in KEYS.items() if path[:2] != AXES or len(path) <= 3}
-    lines = {line: ".".join(path) for path, line in own.items()}
-    assert len(lines) == len(own)  # a line each
-    bare = [key for n, key in lines.items() if not re.search(r"\s# \w.{3,}", text[n - 1])]
-    assert not bare
-    kinds = {"shared": params.SHARED, "stage": params.STAGES, "beside": params.BESIDE}
-    for kind, sections in kinds.items():
-        for section in sections:
-            assert f"# {kind}: " in text[KEYS[(section,)] - 1]
+    keys = {path: line for path, line in KEYS.items() if path[:2] != AXES or len(path) <= 3}
+    lines = {line: ".".join(path) for path, line in keys.items()}
+    assert len(lines) == len(keys)  # a line each
+    assert not [key for n, key in lines.items() if not re.search(r"\s# \w.{3,}", text[n - 1])]
+    assert not [n for n, line in enumerate(text, 1) if len(line) > 120]
+    assert not [stage for stage in params.STAGES if "# stage: " not in text[KEYS[stage,] - 1]]
 
 
-def test_paths_are_those_of_the_code(stages):
-    """Each path of dvc.yaml is one of paths.py or lies in one, and the other way round."""
-    known = {value for value in vars(paths).values() if isinstance(value, Path)}
-    folders = {"data", "reports", "model_card"}
-    known = {
-        path for path in known if path.parts[0] in folders or path in (paths.LOCK, paths.PROJECT)
-    }
+def test_paths_of_the_pipeline_stand_in_paths_py(stages):
+    """Each path of dvc.yaml is one of paths.py, or lies in one."""
+    named = {value for value in vars(paths).values() if isinstance(value, Path)}
     used = {
         Path(path)
         for one in stages.values()
         for path in data(one.deps) | {out.def_path for out in one.outs}
     }
-    assert not {path for path in used if not known & {path, *path.parents}}
-    around = {folder for path in used for folder in path.parents}
-    assert not known - used - around
-    assert not {path for path in known - used if path.suffix}  # a file is named as it is
+    assert not {path for path in used if not named & {path, *path.parents}}
 
 
 def test_what_is_released_is_what_train_writes(stages):
     """``gto`` and ``dvc artifacts get`` go by it; so does the registered model of MLflow."""
     (name,) = WHOLE["artifacts"]
     released = WHOLE["artifacts"][name]
-    assert (name, released["path"], released["type"]) == (MODEL, KEPT_AT, "model")
-    (train,) = own(stages, "train")
+    assert (name, released["path"], released["type"]) == (MODEL, str(paths.WEIGHTS), "model")
+    (train,) = items_of(stages, "train")
     assert {out.def_path: out.use_cache for out in train.outs}[released["path"]]
 
 
-def test_checkpoints_lie_where_no_stage_reads_or_writes_and_git_is_told_not_to_look(stages):
+def test_checkpoints_lie_where_no_stage_reads_or_writes_and_git_ignores_them(stages):
     """They hold the discriminator."""
     file = (paths.CHECKPOINTS / "0" / "1.pt").as_posix()
     for one in stages.values():
@@ -161,8 +148,8 @@ def test_what_torch_loads_is_plain_data():
     ]
     assert len(loads) >= 2
     for call in loads:
-        (told,) = [word.value for word in call.keywords if word.arg == "weights_only"]
-        assert ast.unparse(told) == "True"
+        (flag,) = [word.value for word in call.keywords if word.arg == "weights_only"]
+        assert ast.unparse(flag) == "True"
 
 
 def test_what_shows_real_voxels_is_never_in_git(stages):
@@ -174,7 +161,7 @@ def test_what_shows_real_voxels_is_never_in_git(stages):
             assert "real" not in out.def_path
 
 
-@pytest.mark.parametrize("package", sorted(SRC.rglob("__init__.py")), ids=lambda p: p.parent.name)
+@pytest.mark.parametrize("package", sorted(SRC.glob("*/__init__.py")), ids=lambda p: p.parent.name)
 def test_packages_hold_a_docstring_and_nothing_else(package):
     (only,) = ast.parse(package.read_text(encoding="utf-8")).body
     assert isinstance(only, ast.Expr)

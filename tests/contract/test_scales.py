@@ -1,6 +1,5 @@
 """The named scales of the Makefile: overrides of keys that exist, and networks that they build."""
 
-import importlib
 import re
 import shlex
 import subprocess
@@ -18,11 +17,11 @@ def scaled(repository, tmp_path):
     """A workspace with the parameters of ``make run SCALE=...``."""
 
     def apply(scale):
-        told = subprocess.run(
+        message = subprocess.run(
             ["make", "-n", "-o", "setup", "run", f"SCALE={scale}"],
             cwd=repository, capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
-        (command,) = re.findall(r"^dvc exp run .*$", told.replace("\\\n", " "), flags=re.M)
+        (command,) = re.findall(r"^dvc exp run .*$", message.replace("\\\n", " "), flags=re.M)
         words = shlex.split(command)[3:]
         assert words[0::2] == ["-S"] * len(words[1::2])
         overrides = (override.split("=", 1) for override in words[1::2])
@@ -36,8 +35,7 @@ def scaled(repository, tmp_path):
 def test_gpu_128_is_the_checklists_network(scaled):
     params = scaled("gpu-128")
     for stage in STAGES:
-        module = importlib.import_module(f"syda.stages.{stage}")
-        params.section(stage, module.Params)
+        params.section(stage, changed_params.section_class(stage))
     generator = Generator(**params.model.networks(0)["generator"])
     assert [tuple(row) for row in layer_table(generator)] == checklist()
     assert params.ct.size == 128

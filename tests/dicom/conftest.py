@@ -1,4 +1,4 @@
-"""A world of known HU, scanned at any place and angle, and the way from slices to a volume."""
+"""Slices of a ramp of HU at any position and angle, and their conversion to a volume."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,7 +7,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from syda.dicom import acquisitions, pixels, regrid, stack
-from syda.dicom.plane import Slice
+from syda.dicom.plane import CTSlice
 from syda.types import Volume
 from syda.volume import geometry
 
@@ -46,10 +46,10 @@ def scan(make_slice) -> Callable[..., list[Dataset]]:
 
 @pytest.fixture
 def as_volume() -> Callable[..., Volume]:
-    """The whole way of one acquisition: data sets or slices in any order to a RAS+ volume."""
+    """Convert one acquisition: data sets or slices in any order to a RAS+ volume."""
 
-    def as_volume(slices: Sequence[Dataset | Slice], *, fill: bool = False) -> Volume:
-        wrapped = [s if isinstance(s, Slice) else Slice(s, s) for s in slices]
+    def as_volume(slices: Sequence[Dataset | CTSlice], *, fill: bool = False) -> Volume:
+        wrapped = [s if isinstance(s, CTSlice) else CTSlice(s, s) for s in slices]
         (acquisition,) = acquisitions.separate(wrapped, 3)
         found = stack.arrange(acquisition.slices, 3, fill)
         planes = pixels.Planes(found.slices, -1024, 3071)
@@ -60,7 +60,7 @@ def as_volume() -> Callable[..., Volume]:
 
 @pytest.fixture
 def off_ramp() -> Callable[[Volume], tuple[float, float]]:
-    """Largest error (HU) of the voxels that are not air against their own place; share of air."""
+    """Largest error (HU) of the voxels that are not air, by their position; share of air."""
 
     def off_ramp(volume: Volume) -> tuple[float, float]:
         index = np.stack(np.meshgrid(*map(np.arange, volume.hu.shape), indexing="ij"), axis=-1)

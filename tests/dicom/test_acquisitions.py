@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from syda.dicom import acquisitions
-from syda.dicom.plane import Slice
-from syda.dicom.reject import Irregularity, SetAside
+from syda.dicom.plane import CTSlice
+from syda.dicom.reject import InputRejected, Irregularity
 
 HEIGHTS = [40.0, 42.5, 45.0, 47.5]
 
@@ -25,7 +25,7 @@ def stack(scan):
 
 
 def separate(slices, min_slices=3):
-    return acquisitions.separate([Slice(ds, ds) for ds in slices], min_slices)
+    return acquisitions.separate([CTSlice(ds, ds) for ds in slices], min_slices)
 
 
 def members(found):
@@ -36,9 +36,11 @@ def ids(slices):
     return {id(ds) for ds in slices}
 
 
-def test_slices_at_places_of_their_own_are_one_acquisition_whatever_their_tags(stack):
+def test_slices_at_different_positions_are_one_acquisition_whatever_their_tags(stack):
     """Step and shoot: an AcquisitionNumber a table position, and one volume."""
-    slices = stack(AcquisitionNumber=[1, 1, 2, 2], AcquisitionTime=["1", "1", "2", "2"])
+    slices = stack(
+        AcquisitionNumber=[1, 1, 2, 2], AcquisitionTime=["101501", "101501", "101502", "101502"]
+    )
     (found,) = separate(slices)
     assert members([found]) == [ids(slices)]
     assert (found.name, found.copies, found.irregularities) == ("", 0, frozenset())
@@ -54,16 +56,16 @@ def test_copies_are_dropped(stack):
     assert found.irregularities == {Irregularity.COPIES_DROPPED}
 
 
-def test_the_same_place_with_other_pixels_is_no_copy(stack):
+def test_the_same_position_with_other_pixels_is_no_copy(stack):
     slices, other = stack(), stack(1)
-    with pytest.raises(SetAside, match="duplicate_slices: 5 slices at 4 places"):
+    with pytest.raises(InputRejected, match="duplicate_slices: 5 slices at 4 positions"):
         separate([*slices, other[2]])
 
 
-def test_the_same_pixels_beside_each_other_are_no_copy(stack):
+def test_the_same_pixels_at_another_position_are_no_copy(stack):
     slices, other = stack(), stack()
     other[2].ImagePositionPatient = [-5, -5, 45]
-    with pytest.raises(SetAside, match="duplicate_slices"):
+    with pytest.raises(InputRejected, match="duplicate_slices"):
         separate([*slices, other[2]])
 
 
@@ -78,7 +80,7 @@ def test_the_same_pixels_beside_each_other_are_no_copy(stack):
         ("ConvolutionKernel", "B30f", "B60f"),
     ],
 )
-def test_a_tag_tells_acquisitions_apart(stack, keyword, one, two):
+def test_a_tag_separates_acquisitions(stack, keyword, one, two):
     first, second = stack(**{keyword: one}), stack(1, **{keyword: two})
     shuffled = [ds for pair in zip(second, first, strict=True) for ds in pair]
     found = separate(shuffled)
@@ -88,7 +90,7 @@ def test_a_tag_tells_acquisitions_apart(stack, keyword, one, two):
 
 
 @pytest.mark.parametrize("keyword", ["AcquisitionTime", "ContentTime"])
-def test_a_clock_that_runs_from_slice_to_slice_tells_passes_apart(stack, keyword):
+def test_a_time_that_increases_from_slice_to_slice_separates_passes(stack, keyword):
     first = stack(**{keyword: ["101500", "101501", "101502", "101503"]})
     second = stack(1, **{keyword: ["101523", "101522", "101521", "101520"]})  # on the way back
     found = separate(second + first)
@@ -110,21 +112,27 @@ def test_copies_are_dropped_from_each_acquisition(stack):
 
 
 def test_a_scan_repeated_here_and_there_is_not_split_into_pieces(stack):
-    """Each place met twice, one after the other: no pass holds a stack."""
-    times = [["1", "3", "5", "7"], ["2", "4", "6", "8"]]
+    """Each position twice, one after the other: no pass holds a stack."""
+    times = [[f"10150{n + first}" for n in (1, 3, 5, 7)] for first in (0, 1)]
     slices = stack(ContentTime=times[0]) + stack(1, ContentTime=times[1])
-    with pytest.raises(SetAside, match="duplicate_slices: 8 slices at 4 places"):
+    with pytest.raises(InputRejected, match="duplicate_slices: 8 slices at 4 positions"):
         separate(slices)
 
 
-def test_a_tag_whose_longest_group_is_no_stack_tells_nothing(stack):
+def test_a_tag_whose_longest_group_is_no_stack_separates_nothing(stack):
     slices = stack(heights=[40.0] * 4, AcquisitionNumber=[12, 13, 14, 15])
     for number, ds in enumerate(slices):
         ds.PixelData = (ds.pixel_array + np.int16(number)).tobytes()
-    with pytest.raises(SetAside, match="duplicate_slices: 4 slices at 1 places"):
+    with pytest.raises(InputRejected, match="duplicate_slices: 4 slices at 1 positions"):
         separate(slices)
 
 
+def test_a_tag_that_separates_only_some_acquisitions_is_not_used(stack):
+    slices = stack(AcquisitionNumber=1) + stack(1, AcquisitionNumber=1)
+    with pytest.raises(InputRejected, match="duplicate_slices: 12 slices at 4 positions"):
+        separate(slices + stack(2, AcquisitionNumber=2))
+
+
 def test_too_few_slices(stack):
-    with pytest.raises(SetAside, match="too_few_slices: 4 of at least 5"):
+    with pytest.raises(InputRejected, match="too_few_slices: 4 of at least 5"):
         separate(stack(), 5)

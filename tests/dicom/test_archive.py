@@ -1,6 +1,5 @@
 """Archives that are read, and each way in which one can do harm."""
 
-import dataclasses
 import gzip
 import io
 import stat
@@ -11,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from syda.dicom import archive
-from syda.dicom.reject import Reason, SetAside
+from syda.dicom.config import ArchiveParams
+from syda.dicom.reject import InputRejected, Reason
 
 FILES = {"a/one.dcm": b"one" * 1000, "a/b/two": bytes(range(256)) * 40, "empty": b""}
-LIMITS = archive.Limits(
-    max_members=100, max_file_bytes=10_000_000, max_total_bytes=20_000_000, max_ratio=10_000.0
-)
+LIMITS = ArchiveParams(max_members=100, max_file_mb=10.0, max_total_mb=20.0, max_ratio=10_000.0)
 TARS = {"tar": "", "tar.gz": "gz", "tar.bz2": "bz2", "tar.xz": "xz"}
 KINDS = ["zip", *TARS]
 
@@ -50,7 +48,7 @@ def make(path, kind, files):
 
 
 def reason(path, folder, limits=LIMITS):
-    with pytest.raises(SetAside) as fault:
+    with pytest.raises(InputRejected) as fault:
         archive.unpack(path, folder, limits)
     return fault.value.reason
 
@@ -151,17 +149,17 @@ def test_a_sparse_file_is_refused(tmp_path, into):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    "limit", [{"max_members": 2}, {"max_file_bytes": 9_000}, {"max_total_bytes": 13_000}]
+    "limit", [{"max_members": 2}, {"max_file_mb": 0.009}, {"max_total_mb": 0.013}]
 )
 def test_too_much_is_refused(tmp_path, into, kind, limit):
     path = make(tmp_path / "large", kind, FILES)
-    assert reason(path, into, dataclasses.replace(LIMITS, **limit)) is Reason.ARCHIVE_TOO_LARGE
+    assert reason(path, into, LIMITS.model_copy(update=limit)) is Reason.ARCHIVE_TOO_LARGE
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz", "tar.bz2", "tar.xz"])
 def test_a_bomb_is_refused_before_it_is_on_the_disk(tmp_path, into, kind):
     path = make(tmp_path / "bomb", kind, {"zeros": bytes(5_000_000)})
-    limits = dataclasses.replace(LIMITS, max_ratio=100.0)
+    limits = LIMITS.model_copy(update={"max_ratio": 100.0})
     assert reason(path, into, limits) is Reason.ARCHIVE_TOO_LARGE
     assert sum(f.stat().st_size for f in into.iterdir()) <= 100 * path.stat().st_size
 
@@ -177,7 +175,7 @@ def test_overlapping_members_count_each(tmp_path, into):
                 setattr(again, key, getattr(first, key))
             opened.filelist.append(again)
         opened._didModify = True
-    limits = dataclasses.replace(LIMITS, max_ratio=500.0)
+    limits = LIMITS.model_copy(update={"max_ratio": 500.0})
     assert reason(path, into, limits) is Reason.ARCHIVE_TOO_LARGE
     assert list(into.iterdir()) == []
 
@@ -214,7 +212,7 @@ def test_an_altered_archive_never_gives_other_bytes(tmp_path, kind):
             continue
         try:
             archive.unpack(altered, into, LIMITS)
-        except SetAside:
+        except InputRejected:
             continue
         assert {f.read_bytes() for f in into.iterdir()} <= set(FILES.values()), position
 

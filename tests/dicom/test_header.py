@@ -4,7 +4,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
 from syda.dicom import header
-from syda.dicom.reject import SetAside
+from syda.dicom.reject import InputRejected
 
 
 def broken(keyword, vr, value):
@@ -18,14 +18,14 @@ def damaged(request):
     return broken("RescaleSlope", *request.param)
 
 
-def test_what_cannot_be_parsed_is_as_absent(damaged):
+def test_a_value_that_cannot_be_parsed_counts_as_missing(damaged):
     assert header.value(damaged, "RescaleSlope") is None
     assert header.text(damaged, "RescaleSlope") == ""
-    with pytest.raises(SetAside, match="missing_attribute: RescaleSlope"):
+    with pytest.raises(InputRejected, match="missing_attribute: RescaleSlope"):
         header.numbers(damaged, "RescaleSlope", 1)
 
 
-def test_what_is_there_is_told():
+def test_values_are_returned():
     ds = Dataset()
     ds.PixelSpacing, ds.AcquisitionNumber, ds.ConvolutionKernel = [0.5, 0.7], 3, ""
     assert header.numbers(ds, "PixelSpacing", 2).tolist() == [0.5, 0.7]
@@ -38,5 +38,5 @@ def test_what_is_there_is_told():
 def test_a_position_is_three_finite_numbers(value):
     ds = Dataset()
     ds.ImagePositionPatient = value
-    with pytest.raises(SetAside, match="missing_attribute: ImagePositionPatient"):
+    with pytest.raises(InputRejected, match="missing_attribute: ImagePositionPatient"):
         header.numbers(ds, "ImagePositionPatient", 3)

@@ -6,7 +6,7 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 
 from syda.dicom import acquisitions, attributes, multiframe, series
-from syda.dicom.reject import Reason, SetAside
+from syda.dicom.reject import InputRejected, Reason
 
 HEIGHTS = np.arange(6) * 2.5
 ROUNDED = (0.5, 0.0)
@@ -25,7 +25,7 @@ def enhanced(slices, *, shared=("PixelMeasuresSequence", "PlaneOrientationSequen
     file = deepcopy(slices[0])
     file.SOPClassUID = file.file_meta.MediaStorageSOPClassUID = uid.EnhancedCTImageStorage
     file.NumberOfFrames = len(slices)
-    file.AcquisitionNumber = 99  # a frame's own number counts
+    file.AcquisitionNumber = 99  # the number of the frame counts
     file.PixelData = b"".join(ds.PixelData for ds in slices)
     groups = []
     for number, ds in enumerate(slices):
@@ -108,7 +108,7 @@ def test_a_file_read_from_disk(tmp_path, slices, save_slices, as_volume, off_ram
     assert off_ramp(as_volume(series.read_slices(files))) == ROUNDED
 
 
-def test_acquisitions_of_frames_are_told_apart(slices, scan):
+def test_acquisitions_of_frames_are_separated(slices, scan):
     for ds in slices:
         ds.AcquisitionNumber = 2
         ds.PixelData = (ds.pixel_array + np.int16(1)).tobytes()
@@ -138,12 +138,12 @@ def test_attributes_are_those_of_a_slice(slices):
 
 
 @pytest.mark.parametrize("frames", [None, 5])
-def test_frames_without_a_description_are_set_aside(slices, frames):
+def test_frames_without_a_description_are_rejected(slices, frames):
     file = enhanced(slices)
     if frames:
         file.NumberOfFrames = frames
     else:
         del file.PerFrameFunctionalGroupsSequence
-    with pytest.raises(SetAside, match="PerFrameFunctionalGroupsSequence") as fault:
+    with pytest.raises(InputRejected, match="PerFrameFunctionalGroupsSequence") as fault:
         multiframe.slices(file)
     assert fault.value.reason is Reason.MISSING_ATTRIBUTE

@@ -8,18 +8,18 @@ import pytest
 from pydicom import uid
 
 from syda.dicom import pixels
-from syda.dicom.plane import Slice
-from syda.dicom.reject import Reason, SetAside
+from syda.dicom.plane import CTSlice
+from syda.dicom.reject import InputRejected, Reason
 
 
 def hu_of(*slices):
-    planes = pixels.Planes([Slice(ds, ds) for ds in slices], -1024, 3071)
+    planes = pixels.Planes([CTSlice(ds, ds) for ds in slices], -1024, 3071)
     hu = np.stack(list(planes), axis=-1)
     return SimpleNamespace(hu=hu, clamped_share=planes.clamped_share)
 
 
 def reason_of(ds):
-    with pytest.raises(SetAside) as fault:
+    with pytest.raises(InputRejected) as fault:
         hu_of(ds)
     return fault.value.reason, fault.value.detail
 
@@ -73,7 +73,7 @@ def test_padding_becomes_air_and_is_not_counted_as_clamped(ds):
     assert found.clamped_share == pytest.approx(1 / 5)
 
 
-def test_untagged_padding_is_known_by_its_value(ds):
+def test_untagged_padding_is_recognised_by_its_value(ds):
     ds.PixelData = np.array([[-1976, 24, 24], [24, -976, 24]], np.int16).tobytes()  # -3000, -2000
     found = hu_of(ds)
     assert found.hu[:, :, 0].tolist() == [[-1000, -1000]] * 3
@@ -102,7 +102,7 @@ def test_a_padding_value_written_with_the_other_sign_is_read_as_pixels_are(
     assert found.clamped_share == 0
 
 
-def test_truncated_pixels_are_set_aside(ds):
+def test_truncated_pixels_are_rejected(ds):
     ds.PixelData = ds.PixelData[:-4]
     assert reason_of(ds) == (Reason.UNDECODABLE_PIXELS, "ValueError")
 
@@ -120,12 +120,12 @@ def test_what_a_value_needs_must_be_there(make_slice, keyword, reason):
     good = make_slice(np.zeros((2, 3)), (0, 0, 0))
     bad = make_slice(np.zeros((2, 3)), (0, 0, 5))
     delattr(bad, keyword)
-    with pytest.raises(SetAside) as fault:
+    with pytest.raises(InputRejected) as fault:
         hu_of(good, bad)
     assert fault.value.reason is reason
 
 
-def test_colour_is_set_aside(ds):
+def test_colour_is_rejected(ds):
     ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PlanarConfiguration = 3, "RGB", 0
     ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 8, 8, 7, 0
     ds.PixelData = bytes(18)
@@ -186,7 +186,7 @@ def test_packed_pixels_are_the_plain_ones(make_slice, tmp_path, syntax, signed):
 
 @pytest.mark.parametrize("share", [0.01, 0.2, 0.5, 0.9, 0.97, 0.995])
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda s: s.keyword)
-def test_packed_pixels_that_are_cut_are_set_aside(make_slice, tmp_path, syntax, share):
+def test_packed_pixels_that_are_cut_are_rejected(make_slice, tmp_path, syntax, share):
     ds, _ = noisy(make_slice, 1)
     ds = packed(ds, syntax, tmp_path)
     (frame,) = pydicom.encaps.generate_frames(ds.PixelData, number_of_frames=1)
@@ -207,13 +207,13 @@ def test_a_damaged_head_of_packed_pixels_never_ends_the_process(make_slice, tmp_
         damaged = bytearray(frame)
         damaged[random.integers(48)] = random.integers(256)
         ds.PixelData = pydicom.encaps.encapsulate([bytes(damaged)])
-        with contextlib.suppress(SetAside):
-            assert pixels.decode(Slice(ds, ds)).shape == values.shape
+        with contextlib.suppress(InputRejected):
+            assert pixels.decode(CTSlice(ds, ds)).shape == values.shape
             decoded += 1
     assert 0 < decoded < 150
 
 
-def test_a_transfer_syntax_that_nobody_knows_is_set_aside(ds):
+def test_a_transfer_syntax_that_nobody_knows_is_rejected(ds):
     ds.file_meta.TransferSyntaxUID = "1.2.3.4"
     assert reason_of(ds)[0] is Reason.UNDECODABLE_PIXELS
 
@@ -222,7 +222,7 @@ def test_same_pixels_are_the_same_hu(ds, make_slice):
     other = make_slice(np.arange(6).reshape(2, 3) * 10, (0, 0, 9))
     other.RescaleIntercept = 0
     other.PixelData = (np.arange(6) * 10).astype("<i2").tobytes()
-    one, two = Slice(ds, ds), Slice(other, other)
+    one, two = CTSlice(ds, ds), CTSlice(other, other)
     assert pixels.same_pixels(one, two)
     other.RescaleIntercept = 1
     assert not pixels.same_pixels(one, two)

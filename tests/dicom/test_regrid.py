@@ -1,4 +1,4 @@
-"""Voxels of a ramp in space, HU = 3x + 5y + 7z, through whatever puts a stack right."""
+"""Voxels of a ramp, HU = 3x + 5y + 7z, after every correction of a stack."""
 
 import numpy as np
 import pytest
@@ -82,16 +82,16 @@ def with_padding_outside_the_field(slices):
         (with_padding_outside_the_field, 0.5, 3 / 63),
     ],
 )
-@pytest.mark.parametrize("lean", [0, 0.6])
+@pytest.mark.parametrize("shear", [0, 0.6])
 def test_the_way_values_are_written_moves_no_voxel(
-    scan, as_volume, off_ramp, write, error, air, lean
+    scan, as_volume, off_ramp, write, error, air, shear
 ):
     """Upright, and leaning by a whole row of 1.5 mm each 2.5 mm, which needs no interpolation."""
-    slices = scan([(-6, -5 + lean * h, 40 + h) for h in EVEN])
+    slices = scan([(-6, -5 + shear * h, 40 + h) for h in EVEN])
     write(slices)
     found, share = off_ramp(as_volume(slices))
     assert found <= error
-    covered = 1 if lean == 0 else 9 / 16  # of the rows: seven more
+    covered = 1 if shear == 0 else 9 / 16  # of the rows: seven more
     assert share == pytest.approx(1 - covered * (1 - air))
 
 
@@ -104,7 +104,8 @@ def test_positions_rounded_to_two_decimals(scan, as_volume, off_ramp, degrees, r
     volume = as_volume(slices)
     assert volume.hu.shape[2] == 30
     error, air = off_ramp(volume)
-    assert error <= 0.5 * roundings + 2 * 0.005 * (3 + 5 + 7)  # of the grid's place and its step's
+    tolerance = 2 * 0.005 * (3 + 5 + 7)  # of the position and of the step of the grid
+    assert error <= 0.5 * roundings + tolerance
     assert (air == 0) == (degrees == 0)
 
 
@@ -161,7 +162,7 @@ def test_irregular_slices_become_regular(scan, as_volume, off_ramp, gaps, degree
     assert last[2] == pytest.approx(40 + sum(gaps))
 
 
-def test_slices_that_lie_on_the_new_grid_are_kept_as_they_are(scan, as_volume):
+def test_slices_on_the_new_grid_do_not_change(scan, as_volume):
     heights = [0, 2, 4, 4.5, 6, 8, 10, 12, 14, 16]
     slices = scan(tilted(heights, 0))
     random = np.random.default_rng(0)
@@ -169,8 +170,8 @@ def test_slices_that_lie_on_the_new_grid_are_kept_as_they_are(scan, as_volume):
         ds.PixelData = random.integers(24, 2000, (9, 7), np.int16).tobytes()
     stored = [ds.pixel_array - 1024 for ds in slices]
     volume = as_volume(slices)
-    kept = [stored[i] for i in (0, 1, 2, 4, 5, 6, 7, 8, 9)]
-    np.testing.assert_array_equal(volume.hu[::-1, ::-1].transpose(2, 1, 0), kept)
+    expected = [stored[i] for i in (0, 1, 2, 4, 5, 6, 7, 8, 9)]
+    np.testing.assert_array_equal(volume.hu[::-1, ::-1].transpose(2, 1, 0), expected)
 
 
 def test_a_filled_slice_is_the_mean_of_its_neighbours(scan, as_volume, off_ramp):

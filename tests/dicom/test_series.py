@@ -5,8 +5,8 @@ import pytest
 from pydicom.uid import MRImageStorage
 
 from syda.dicom import series
-from syda.dicom.plane import Slice
-from syda.dicom.reject import Reason, SetAside
+from syda.dicom.plane import CTSlice
+from syda.dicom.reject import InputRejected, Reason
 
 
 def test_shuffled_slices_come_back_as_the_volume_they_were(ramp, as_slices, as_volume):
@@ -39,7 +39,7 @@ def test_files_that_are_no_ct_slice_say_why(tmp_path, ramp, as_slices, save_slic
         "cut": Reason.NOT_DICOM,
     }
     for name, reason in expected.items():
-        with pytest.raises(SetAside) as fault:
+        with pytest.raises(InputRejected) as fault:
             series.series_uid(folder / name)
         assert fault.value.reason is reason, name
 
@@ -50,43 +50,36 @@ def test_read_slices_reads_pixels(tmp_path, ramp, as_slices, save_slices):
     assert found.source.pixel_array.shape == (ramp.hu.shape[1], ramp.hu.shape[0])
 
 
-def test_several_frames_without_functional_groups_are_set_aside(
+def test_several_frames_without_functional_groups_are_rejected(
     tmp_path, ramp, as_slices, save_slices
 ):
     ds = as_slices(ramp)[0]
     ds.NumberOfFrames, ds.PixelData = 2, ds.PixelData * 2
-    with pytest.raises(SetAside, match="undecodable_pixels: more than one frame"):
+    with pytest.raises(InputRejected, match="undecodable_pixels: more than one frame"):
         series.read_slices([save_slices(tmp_path, [ds]) / "0000"])
 
 
-def test_a_series_has_one_patient(ramp, as_slices):
-    slices = as_slices(ramp)
-    wrapped = [Slice(ds, ds) for ds in slices]
-    assert series.patient_id(wrapped) == "patient-1"
-    slices[2].PatientID = "patient-2"
-    with pytest.raises(SetAside, match="mixed_identity: PatientID"):
-        series.patient_id(wrapped)
-    slices[2].PatientID, slices[2].StudyInstanceUID = "patient-1", "1.9"
-    with pytest.raises(SetAside, match="mixed_identity: StudyInstanceUID"):
-        series.patient_id(wrapped)
-    slices[2].StudyInstanceUID = "1.2"
-    for ds in slices:
-        ds.PatientID = ""
-    assert series.patient_id(wrapped) == "1.2"
-    slices[0].StudyInstanceUID = "1.9"
-    with pytest.raises(SetAside, match="mixed_identity: StudyInstanceUID"):
-        series.patient_id(wrapped)
-    for ds in slices:
-        del ds.StudyInstanceUID
-    with pytest.raises(SetAside, match="missing_attribute: PatientID and StudyInstanceUID"):
-        series.patient_id(wrapped)
-
-
-def test_a_series_of_scout_frames_alone_has_nothing_to_convert():
-    with pytest.raises(SetAside):
-        series.patient_id([])
-    with pytest.raises(SetAside, match="missing_attribute: PatientID and StudyInstanceUID"):
-        series.patient_id([])
+@pytest.mark.parametrize(
+    ("patients", "studies", "result"),
+    [
+        (["p1", "p1"], ["1", "1"], "p1"),
+        (["", ""], ["1", "1"], "1"),
+        (["p1", "p2"], ["1", "1"], "mixed_identity: PatientID"),
+        (["p1", "p1"], ["1", "2"], "mixed_identity: StudyInstanceUID"),
+        (["", ""], ["1", "2"], "mixed_identity: StudyInstanceUID"),
+        (["", ""], ["", ""], "missing_attribute: PatientID and StudyInstanceUID"),
+        ([], [], "missing_attribute: PatientID and StudyInstanceUID"),  # scout frames alone
+    ],
+)
+def test_a_series_has_one_patient(ramp, as_slices, patients, studies, result):
+    slices = [CTSlice(ds, ds) for ds in as_slices(ramp)[: len(patients)]]
+    for one, patient, study in zip(slices, patients, studies, strict=True):
+        one.header.PatientID, one.header.StudyInstanceUID = patient, study
+    if ":" not in result:
+        assert series.patient_id(slices) == result
+    else:
+        with pytest.raises(InputRejected, match=result):
+            series.patient_id(slices)
 
 
 def test_a_disk_that_fails_is_not_taken_for_a_damaged_file(tmp_path, monkeypatch):

@@ -1,23 +1,20 @@
 import dataclasses
 import hashlib
-import shutil
-import subprocess
 
 import numpy as np
 import pydicom
 import pytest
 
-from syda.dicom.writer import (
-    Acquisition,
+from syda.dicom.description import (
+    AcquisitionParameters,
     Equipment,
-    Origin,
     Patient,
     SeriesDescription,
     Storage,
     Study,
-    uid,
-    write_series,
+    SynthesizingEquipment,
 )
+from syda.dicom.writer import uid, write_series
 from syda.types import Volume
 
 ORIENTATIONS = {
@@ -29,7 +26,7 @@ ORIENTATIONS = {
 """What scanners write: the image stands still in the gantry, the patient is turned."""
 
 
-def describe(position="HFS", storage=None, origin=None):
+def describe(position="HFS", storage=None, synthesized_by=None):
     return SeriesDescription(
         seed="series",
         number=3,
@@ -38,9 +35,9 @@ def describe(position="HFS", storage=None, origin=None):
         patient=Patient("TEST^ARTIFICIAL", "TEST-1", "F", 61),
         study=Study("study", "1", "TEST", "20000101"),
         equipment=Equipment("SYDA", "TEST", "1"),
-        acquisition=Acquisition(position, thickness=5.0),
+        acquisition=AcquisitionParameters(position, thickness=5.0),
         storage=storage or Storage(intercept=-1024, signed=False, bits=12),
-        origin=origin,
+        synthesized_by=synthesized_by,
     )
 
 
@@ -74,13 +71,13 @@ def voxels(files):
 @pytest.mark.parametrize(
     "storage", [Storage(-1024, signed=False, bits=12), Storage(0, signed=True, bits=16)]
 )
-def test_every_voxel_keeps_its_place_and_value(tmp_path, position, storage, turn):
+def test_every_voxel_has_its_position_and_value(tmp_path, position, storage, turn):
     source = volume(turn)
     found = voxels(write_series(tmp_path, source, describe(position, storage)))
     assert len(found) == source.hu.size
     for index in np.ndindex(source.hu.shape):
-        place = source.affine @ [*index, 1]
-        assert found[tuple(np.round(place[:3], 6) + 0.0)] == source.hu[index]
+        position_mm = source.affine @ [*index, 1]
+        assert found[tuple(np.round(position_mm[:3], 6) + 0.0)] == source.hu[index]
 
 
 @pytest.mark.parametrize(("position", "orientation"), ORIENTATIONS.items())
@@ -119,8 +116,10 @@ def test_the_same_call_writes_the_same_bytes(tmp_path):
 def test_only_artificial_content_is_marked(tmp_path):
     plain = pydicom.dcmread(write_series(tmp_path / "a", volume(), describe())[0])
     assert "SyntheticData" not in plain
-    origin = Origin("SYDA", "Test", "1", "Made up.")
-    marked = pydicom.dcmread(write_series(tmp_path / "b", volume(), describe(origin=origin))[0])
+    maker = SynthesizingEquipment(Equipment("SYDA", "Test", "1"), "Made up.")
+    marked = pydicom.dcmread(
+        write_series(tmp_path / "b", volume(), describe(synthesized_by=maker))[0]
+    )
     assert marked.SyntheticData == "YES"
     assert marked.DerivationDescription == "Made up."
     maker = marked.ContributingEquipmentSequence[0]
@@ -148,12 +147,11 @@ def test_other_axes_are_refused(tmp_path, axes):
         write_series(tmp_path, dataclasses.replace(volume(), affine=axes), describe())
 
 
-@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (dicom3tools) not installed")
 @pytest.mark.parametrize("position", ORIENTATIONS)
-def test_sparse_description_is_still_a_valid_ct_image(tmp_path, position):
+def test_sparse_description_is_still_a_valid_ct_image(tmp_path, position, dicom3tools):
     source = describe(position)
     source = dataclasses.replace(source, patient=Patient("", ""))
     for file in write_series(tmp_path, volume(), source):
-        done = subprocess.run(["dciodvfy", str(file)], capture_output=True, check=False)
+        done = dicom3tools("dciodvfy", file)
         assert done.returncode == 0, done.stderr.decode()
         assert b"Error" not in done.stderr

@@ -2,7 +2,7 @@ import json
 
 from syda.expectations import report
 from syda.expectations.report import Part
-from syda.expectations.runner import Failure, Result
+from syda.expectations.results import Failure, Result
 from syda.expectations.tables import Row
 
 
@@ -36,7 +36,7 @@ def test_nothing_failed_is_success():
     assert report.document("resampled", [part(result())])["success"] is True
 
 
-def test_a_warning_is_told_and_is_no_failure():
+def test_a_warning_is_reported_and_is_no_failure():
     failing = [Failure("b", {"air_share": 0.0051})]
     parts = [part(result(), result("failed", failing, "Air.", "warning"), result("not checked"))]
     assert report.first_failure(parts) is None

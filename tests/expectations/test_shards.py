@@ -5,11 +5,12 @@ import pytest
 
 from syda.expectations import shards
 from syda.records import writer
+from syda.records.config import PackParams
 from syda.records.schema import Record
 from syda.types import Case, Volume
 
 WINDOW = (-1000, 1000)
-ASKED = ("kvp", "sex")
+REQUIRED = ("kvp", "sex")
 
 
 @pytest.fixture
@@ -24,14 +25,14 @@ def folder(tmp_path):
         )
         for n in range(8)
     ]
-    writer.write(tmp_path, records, holdout_share=0.5, shards=1)
+    writer.write(tmp_path, records, PackParams(holdout_share=0.5, shards=1, compression="none"))
     return tmp_path
 
 
 def read(folder):
     entries, rows = shards.record_index(folder)
     for shard in shards.shard_files(folder, entries):
-        rows += shards.shard_rows(shard, entries, WINDOW, ASKED)
+        rows += shards.shard_rows(shard, entries, WINDOW, REQUIRED)
     return {row.case: row for row in rows}
 
 
@@ -82,7 +83,7 @@ def test_a_missing_index_is_a_fault(folder):
     ("key", "value", "fault"),
     [("patient", "other", "another patient"), ("sha256", "0" * 64, "sha256")],
 )
-def test_a_record_that_the_index_tells_otherwise_of_is_a_fault(folder, key, value, fault):
+def test_a_record_that_differs_from_the_index_is_a_fault(folder, key, value, fault):
     edit_index(folder, lambda lines: lines[0].update({key: value}))
     rows = read(folder)
     assert fault in rows["case0"].fault

@@ -1,4 +1,5 @@
 import gzip
+import json
 
 import nibabel as nib
 import numpy as np
@@ -15,7 +16,7 @@ def save(path, voxels, spacing=1.5, affine=None, dtype=None):
     return path
 
 
-def test_a_row_holds_the_known_figures_of_a_small_volume(tmp_path):
+def test_a_row_holds_the_measurements_of_a_small_volume(tmp_path):
     voxels = np.array([-1024, -1000, -901, 0, 1000, 3071], dtype=np.int16).reshape(1, 2, 3)
     affine = np.diag([1.5, 2.0, 3.0, 1.0])
 
@@ -37,7 +38,7 @@ def test_a_row_holds_the_known_figures_of_a_small_volume(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.int32, np.float32, np.float64])
-def test_figures_are_numpys_whatever_the_type(tmp_path, dtype):
+def test_measurements_equal_numpys_for_every_type(tmp_path, dtype):
     voxels = np.random.default_rng(0).normal(-300, 400, (13, 17, 11)).astype(dtype)
     row = tables.nifti_row(save(tmp_path / "a.nii.gz", voxels, dtype=dtype), WINDOW)
     as_stored = voxels.astype(np.float64)
@@ -92,7 +93,7 @@ def test_a_volume_of_nan_alone_has_no_hu(tmp_path):
     assert row.fault is None
 
 
-def test_the_digest_knows_the_voxels_and_nothing_else(tmp_path):
+def test_the_digest_depends_on_the_voxels_alone(tmp_path):
     rng = np.random.default_rng(0)
     voxels = rng.integers(-1000, 1000, (3, 4, 5), dtype=np.int16)
     other = voxels.copy()
@@ -150,3 +151,50 @@ def test_the_table_counts_the_splits_of_each_patient():
     assert list(table["case"]) == ["a", "b", "c", "d"]
     assert list(table["splits_of_patient"][:3]) == [1, 2, 2]
     assert np.isnan(table["splits_of_patient"][3])
+
+
+DESCRIPTION = {
+    "case": "a",
+    "patient": "p",
+    "attributes": {"kvp": 120.0, "sex": None, "contrast": False},
+}
+
+
+def described(folder, text, required=("kvp", "contrast")):
+    """Row of a scan with this text in its JSON file, or without the file."""
+    path = save(folder / "a.nii.gz", np.zeros((2, 2, 2), np.int16))
+    if text is not None:
+        (folder / "a.json").write_text(text)
+    return tables.scan_row(path, WINDOW, required)
+
+
+def test_a_described_scan_has_no_fault_and_is_measured(tmp_path):
+    row = described(tmp_path, json.dumps(DESCRIPTION))
+    assert (row.fault, row.description_fault, row.attributes_missing) == (None, None, None)
+    assert row.spacing_i == 1.5
+
+
+def test_an_attribute_may_be_false_but_not_null(tmp_path):
+    row = described(tmp_path, json.dumps(DESCRIPTION), ("sex", "contrast", "kvp", "kernel"))
+    assert (row.description_fault, row.attributes_missing) == (None, "sex, kernel")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (None, "does not exist"),
+        *((text, "is no description (") for text in ("", "{", "[]", '"text"', "{}")),
+        (json.dumps(DESCRIPTION | {"attributes": 3}), "is no description (TypeError)"),
+        ('{"case": "a"}', "is no description (KeyError)"),
+    ],
+)
+def test_without_a_description_every_attribute_is_missing(tmp_path, text, fault):
+    """The fault quotes nothing of the file."""
+    row = described(tmp_path, text)
+    assert row.description_fault.startswith(f"a.json {fault}")
+    assert row.attributes_missing == "kvp, contrast"
+
+
+def test_the_description_of_another_case_is_a_fault_that_does_not_name_it(tmp_path):
+    row = described(tmp_path, json.dumps(DESCRIPTION | {"case": "Jane Roe"}))
+    assert row.description_fault == "a.json is of another case"

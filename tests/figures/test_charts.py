@@ -60,7 +60,7 @@ def test_running_median_drops_a_spike() -> None:
     np.testing.assert_array_equal(running_median(np.array([1.0, 1, 9, 1, 2]), 3), [1, 1, 1, 2, 1.5])
 
 
-def test_a_run_shorter_than_the_window_is_its_own_median() -> None:
+def test_a_run_shorter_than_the_window_is_not_smoothed() -> None:
     np.testing.assert_array_equal(running_median(np.array([3.0, 1.0]), 0), [3, 1])
 
 
@@ -73,7 +73,7 @@ def test_training_curves_draw_the_columns_that_hold_numbers(curves: Path, tmp_pa
     assert not has_colour(first, style.PURPLE)  # the path length was never computed
 
 
-def test_curves_without_a_known_column_are_an_empty_chart(tmp_path: Path) -> None:
+def test_curves_without_any_drawn_column_give_an_empty_chart(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     training_curves({"images": np.array([1.0, 2.0])}, path)
     assert not has_colour(path, style.BLUE)

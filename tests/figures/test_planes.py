@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from syda.figures.planes import PLANES, section, side_by_side, three_planes
+from syda.figures.planes import PLANES, grid, section, side_by_side, three_planes
 from syda.types import Volume
 
 BODY, BRIGHT = -60, 1000  # HU: a dark grey and white in the window
@@ -134,3 +134,16 @@ def test_a_volume_of_air_is_drawn(tmp_path: Path) -> None:
     air = Volume(np.full((8, 8, 8), -1000, np.int16), np.diag([3.0, 3.0, 3.0, 1.0]))
     three_planes([air], path, caption=None, synthetic=True)
     assert orange(imread(path)[..., :3]).any()
+
+
+def test_a_grid_marks_a_coronal_and_a_sagittal_panel_of_each_volume(tmp_path: Path) -> None:
+    path = tmp_path / "grid.png"
+    rows = [[volume_with_block("axial")] * 3, [volume_with_block("coronal")] * 3]
+    grid(rows, path, labels=["sex F", "sex M"], caption="Two rows")
+    marked = orange(imread(path)[..., :3])
+    lines = marked.any(axis=1)
+    starts = np.flatnonzero(lines & ~np.roll(lines, 1))
+    assert len(starts) == 2
+    for start in starts:
+        columns = np.flatnonzero(marked[start : start + 12].any(axis=0))
+        assert np.count_nonzero(np.diff(columns) > 20) == 2 * 3 - 1

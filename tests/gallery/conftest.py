@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from chromium import Chromium
-from syda.gallery import exhibit
-from syda.gallery.exhibit import Exhibit, Scale
+from syda.gallery import item
+from syda.gallery.item import DisplayScale, GalleryItem
 from syda.types import Volume
 
-SCALE = Scale(-1000, 1000, 1)
-TOLD = {
+SCALE = DisplayScale(-1000, 1000, 1)
+DESCRIPTION = {
     "seed": 3,
     "truncation": 0.7,
     "weights_sha256": "0123456789abcdef" * 4,
@@ -33,15 +33,15 @@ def octants(shape: tuple[int, int, int], spacing: float) -> Volume:
 
 
 @pytest.fixture
-def scale() -> Scale:
+def scale() -> DisplayScale:
     """Exact HU."""
     return SCALE
 
 
 @pytest.fixture
-def told() -> dict[str, Any]:
+def description() -> dict[str, Any]:
     """The JSON beside a synthetic volume."""
-    return json.loads(json.dumps(TOLD))
+    return json.loads(json.dumps(DESCRIPTION))
 
 
 @pytest.fixture
@@ -51,14 +51,14 @@ def blocks() -> Volume:
 
 
 @pytest.fixture
-def exhibits(blocks: Volume, told: dict[str, Any]) -> list[Exhibit]:
+def items(blocks: Volume, description: dict[str, Any]) -> list[GalleryItem]:
     """Two synthetic volumes of 320 x 160 x 80 mm, and a real one of 200 x 100 x 60 mm."""
     other = Volume(blocks.hu + np.int16(50), blocks.affine)
     facts = {"body_width_mm": 200.0, "noise_hu": None, "sex": "M"}
     return [
-        exhibit.synthetic(blocks, told, SCALE),
-        exhibit.synthetic(other, told | {"seed": 4}, SCALE),
-        exhibit.real(octants((100, 50, 30), 2.0), "c0", "holdout", facts, SCALE),
+        item.synthetic(blocks, description, SCALE),
+        item.synthetic(other, description | {"seed": 4}, SCALE),
+        item.real(octants((100, 50, 30), 2.0), "c0", "holdout", facts, SCALE),
     ]
 
 

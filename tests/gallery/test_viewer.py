@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from syda.gallery import exhibit, page
+from syda.gallery import item, page
 
 SIDES = ("synthetic", "real")
 PLANES = ("axial", "coronal", "sagittal")
@@ -22,9 +22,9 @@ FIELD = {"axial": (340, 180), "coronal": (340, 100), "sagittal": (180, 100)}
 
 
 @pytest.fixture
-def path(exhibits, scale, tmp_path):
+def path(items, scale, tmp_path):
     file = tmp_path / "gallery.html"
-    file.write_text(page.render(exhibits, scale, note="Made for a test."), encoding="utf-8")
+    file.write_text(page.render(items, scale, note="Made for a test."), encoding="utf-8")
     return file
 
 
@@ -84,7 +84,7 @@ def choose(viewer, window):
     viewer.js(f"document.querySelector('input[value=\"{window}\"]').click()")
 
 
-def place(viewer, side, plane, x, y):
+def window_position(viewer, side, plane, x, y):
     """Where a share of an image's width and height is in the window, CSS pixels."""
     left, top, width, height = viewer.js(
         f"""(() => {{
@@ -177,16 +177,16 @@ def test_a_screenshot_shows_both_sides_with_their_marks(viewer):
     for side, half in zip(SIDES, (shot[:, :700], shot[:, 700:]), strict=True):
         assert (np.abs(half - MARK_COLOURS[side]).sum(-1) < 30).sum() > 600
     light = grey(10 + HEAD + FRONT + RIGHT, *page.WINDOWS["abdomen"])
-    x, y = (int(value) for value in place(viewer, "synthetic", "axial", 0.25, 0.3))
+    x, y = (int(value) for value in window_position(viewer, "synthetic", "axial", 0.25, 0.3))
     assert set(shot[y, x]) == {light}
 
 
-def test_beside_a_volume_stands_what_it_is(viewer):
+def test_facts_and_properties_of_a_volume_are_listed(viewer):
     facts = "[...document.querySelectorAll('[data-kind={} ] .facts li')].map((e) => e.textContent)"
     assert viewer.js(facts.format("synthetic"))[0] == "Seed 3, truncation 0.7"
     assert viewer.js(facts.format("real"))[:2] == ["Case c0", "Split holdout"]
     rows = "[...document.querySelectorAll('[data-kind=synthetic] tr')].map((e) => e.innerText)"
-    assert viewer.js(rows)[:2] == ["Property\tAsked\tMeasured", "body width\t330 mm\t318.2 mm"]
+    assert viewer.js(rows)[:2] == ["Property\tRequested\tMeasured", "body width\t330 mm\t318.2 mm"]
 
 
 # --- what the controls do
@@ -219,7 +219,7 @@ def test_the_wheel_turns_slices_and_stops_at_the_last(viewer, path):
     number = f"document.querySelector('{selector('synthetic', 'axial', 'output')}').value"
     for turns, by, last in ((8, 120, "1 / 10"), (11, -120, "10 / 10")):
         for _ in range(turns):
-            viewer.scroll(*place(viewer, "synthetic", "axial", 0.5, 0.5), by)
+            viewer.scroll(*window_position(viewer, "synthetic", "axial", 0.5, 0.5), by)
         viewer.wait(f"{number} === '{last}'")
         viewer.js("new Promise((done) => setTimeout(done, 300))")  # a page scrolls in its own time
         assert viewer.js("window.scrollY") == 0
@@ -228,7 +228,7 @@ def test_the_wheel_turns_slices_and_stops_at_the_last(viewer, path):
 def test_a_click_moves_the_cross(viewer):
     x = 0.5 - 72 / 340  # 72 mm to the patient's right of the middle
     y = 0.5 + 36 / 180  # 36 mm behind it
-    viewer.click(*place(viewer, "synthetic", "axial", x, y))
+    viewer.click(*window_position(viewer, "synthetic", "axial", x, y))
     assert state(viewer, "synthetic") == ["6 / 10", "6 / 20", "30 / 40"]
     assert state(viewer, "real") == ["18 / 30", "8 / 50", "89 / 100"]
 
@@ -298,16 +298,16 @@ def test_its_policy_forbids_requests(viewer, attempt):
     viewer.wait("window.forbidden === 1")
 
 
-def test_values_are_text_and_never_markup(browser, blocks, told, scale, tmp_path):
+def test_values_are_text_and_never_markup(browser, blocks, description, scale, tmp_path):
     evil = "</script><img src=x onerror='window.taken = 1'><b>bold</b>"
-    told["properties"]["asked"] = {evil: evil}
-    told["seed"] = evil
-    exhibits = [
-        exhibit.synthetic(blocks, told, scale),
-        exhibit.real(blocks, evil, "holdout", {"sex": evil}, scale),
+    description["properties"]["asked"] = {evil: evil}
+    description["seed"] = evil
+    items = [
+        item.synthetic(blocks, description, scale),
+        item.real(blocks, evil, "holdout", {"sex": evil}, scale),
     ]
     file = tmp_path / "evil.html"
-    file.write_text(page.render(exhibits, scale, note=evil), encoding="utf-8")
+    file.write_text(page.render(items, scale, note=evil), encoding="utf-8")
     browser.open(file)
     assert browser.js("document.querySelectorAll('img, b').length") == 0
     assert browser.js("window.taken") is None
@@ -318,16 +318,16 @@ def test_values_are_text_and_never_markup(browser, blocks, told, scale, tmp_path
     assert evil in browser.js("document.querySelector('[data-kind=synthetic] tbody').textContent")
 
 
-def test_a_damaged_page_says_so(browser, exhibits, scale, tmp_path):
-    exhibits[1] = replace(exhibits[1], voxels=exhibits[1].voxels[:40])
+def test_a_damaged_page_says_so(browser, items, scale, tmp_path):
+    items[1] = replace(items[1], voxels=items[1].voxels[:40])
     file = tmp_path / "damaged.html"
-    file.write_text(page.render(exhibits, scale), encoding="utf-8")
+    file.write_text(page.render(items, scale), encoding="utf-8")
     browser.open(file)
     assert browser.js("document.querySelector('#alert').hidden")
     browser.js("document.querySelector('[data-kind=synthetic] [data-step=\"1\"]').click()")
     browser.wait("!document.querySelector('#alert').hidden")
-    told = browser.js("document.querySelector('#alert').textContent")
-    assert told.startswith("A volume cannot be shown")
+    alert = browser.js("document.querySelector('#alert').textContent")
+    assert alert.startswith("A volume cannot be shown")
 
 
 def test_every_control_and_image_has_a_name(viewer):

@@ -2,15 +2,16 @@ import hashlib
 
 import pytest
 
-from syda.integrity import digests
-from syda.integrity.digests import Digests, digest_of
+from syda.integrity.digests import Digests
+from syda.runtime import digest
+from syda.runtime.digest import digest_file
 
 
-@pytest.mark.parametrize("size", [0, 1, digests._CHUNK, digests._CHUNK + 1])
+@pytest.mark.parametrize("size", [0, 1, digest._CHUNK, digest._CHUNK + 1])
 def test_both_digests_are_those_of_the_library(tmp_path, size):
     content = bytes(range(256)) * (size // 256 + 1)
     (tmp_path / "file").write_bytes(content[:size])
-    found = digest_of(tmp_path / "file")
+    found = digest_file(tmp_path / "file")
     assert found.md5 == hashlib.md5(content[:size]).hexdigest()
     assert found.sha256 == hashlib.sha256(content[:size]).hexdigest()
     assert (found.size, found.error) == (size, "")

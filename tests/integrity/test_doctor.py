@@ -11,22 +11,22 @@ import time
 import pytest
 
 from syda.errors import UsageError
-from syda.integrity import doctor, processes, symptoms, verify
-from syda.integrity.recorded import Repository
+from syda.integrity import crash_checks, doctor, processes, verify
+from syda.integrity.dvc_repository import DvcRepository
 from syda.runtime import guard
 
 
 def look(small, symptom=None):
-    repository = Repository(small.root)
+    repository = DvcRepository(small.root)
     try:
-        chosen = (symptom,) if symptom else doctor.WHILE_NOTHING_RUNS
+        chosen = (symptom,) if symptom else doctor.CRASH_CHECKS
         return [str(found) for each in chosen for found in each(repository)]
     finally:
         repository.close()
 
 
 def repair(small, symptom):
-    repository = Repository(small.root)
+    repository = DvcRepository(small.root)
     try:
         return [found.repair() for found in symptom(repository)]
     finally:
@@ -37,18 +37,18 @@ def test_a_sound_repository_has_no_symptom(small):
     assert look(small) == []
 
 
-@pytest.mark.parametrize("kept", [0, 1, 200, -1, -40])
-def test_a_cut_off_lock_is_restored_and_dvc_goes_on(small, kept):
+@pytest.mark.parametrize("length", [0, 1, 200, -1, -40])
+def test_a_cut_off_lock_is_restored_and_dvc_goes_on(small, length):
     lock = small.root / "dvc.lock"
     whole = lock.read_bytes()
-    lock.write_bytes(whole[:kept])
-    (found,) = look(small, symptoms.damaged_lock)
+    lock.write_bytes(whole[:length])
+    (found,) = look(small, crash_checks.damaged_lock)
     assert found.startswith("dvc.lock: ")
-    assert repair(small, symptoms.damaged_lock) == [
+    assert repair(small, crash_checks.damaged_lock) == [
         "restored dvc.lock from git's HEAD; the damaged one is .work/doctor/dvc.lock.1"
     ]
     assert lock.read_bytes() == whole
-    assert (small.root / ".work/doctor/dvc.lock.1").read_bytes() == whole[:kept]
+    assert (small.root / ".work/doctor/dvc.lock.1").read_bytes() == whole[:length]
     small.run("dvc", "status", "-q")
     assert look(small) == []
 
@@ -57,7 +57,7 @@ def test_a_lock_cut_between_two_stages_reads_well_and_is_noticed(small):
     lock = small.root / "dvc.lock"
     text = lock.read_text()
     lock.write_text(text[: text.index("  whole@left")])
-    (found,) = look(small, symptoms.damaged_lock)
+    (found,) = look(small, crash_checks.damaged_lock)
     assert found.startswith("dvc.lock: stage whole@left is gone, which git's HEAD has: ")
 
 
@@ -66,18 +66,18 @@ def test_a_stage_taken_out_of_dvc_yaml_is_no_damage(small):
     pipeline.write_text(pipeline.read_text().partition("  whole:")[0])
     lock = small.root / "dvc.lock"
     lock.write_text(lock.read_text().partition("  whole@left")[0])
-    assert look(small, symptoms.damaged_lock) == []
+    assert look(small, crash_checks.damaged_lock) == []
 
 
 def test_a_lost_lock_that_git_has_not_is_moved_away(small):
     small.run("git", "rm", "-q", "--cached", "dvc.lock")
     small.run("git", "commit", "-q", "-m", "no lock")
     (small.root / "dvc.lock").write_bytes(b"")
-    assert repair(small, symptoms.damaged_lock) == [
+    assert repair(small, crash_checks.damaged_lock) == [
         "moved dvc.lock away; the damaged one is .work/doctor/dvc.lock.1"
     ]
     assert not (small.root / "dvc.lock").exists()
-    assert look(small, symptoms.damaged_lock) == []
+    assert look(small, crash_checks.damaged_lock) == []
 
 
 @pytest.mark.slow
@@ -87,7 +87,7 @@ def test_finished_stages_that_a_lost_lock_named_are_kept_by_a_commit(small):
     small.run("dvc", "repro", "-q")
     finished = (small.root / "dvc.lock").read_bytes()
     (small.root / "dvc.lock").write_bytes(b"")
-    repair(small, symptoms.damaged_lock)
+    repair(small, crash_checks.damaged_lock)
     assert (small.root / "dvc.lock").read_bytes() != finished
     small.run("dvc", "commit", "-q", "-f")
     assert (small.root / "dvc.lock").read_bytes() == finished
@@ -99,7 +99,7 @@ def test_a_damaged_object_is_replaced_from_a_sound_copy(small, flip):
     flip(stored)
     (found,) = look(small)
     assert "damaged cache object of data/halves/one: replaces it from the workspace" in found
-    repair(small, symptoms.damaged_objects)
+    repair(small, crash_checks.damaged_objects)
     assert stored.read_text() == "one\n"
     assert stored.stat().st_mode & 0o777 == 0o444
     assert verify.run(small.root).faults == []
@@ -113,7 +113,7 @@ def test_a_damaged_object_and_its_link_go_and_dvc_makes_them_again(small, flip):
     small.run("dvc", "status", "-q")  # exit 0: DVC does not see it
     (found,) = look(small)
     assert found.endswith("removes it, so that `dvc pull` or `dvc repro` brings it back")
-    repair(small, symptoms.damaged_objects)
+    repair(small, crash_checks.damaged_objects)
     assert not stored.exists()
     assert not (small.root / "data/left").exists()
     small.run("dvc", "repro", "-q")
@@ -130,8 +130,8 @@ def test_a_half_written_object_is_named_and_removed(small):
     unfinished = stored.with_name(".AAAAAAAAAAAAAAAAAAAAAA.tmp")
     unfinished.write_bytes(b"o")
     assert len(look(small)) == 2
-    repair(small, symptoms.damaged_objects)
-    repair(small, symptoms.unfinished_outputs)
+    repair(small, crash_checks.damaged_objects)
+    repair(small, crash_checks.unfinished_outputs)
     assert list(stored.parent.iterdir()) == []
     assert look(small) == []
 
@@ -141,7 +141,7 @@ def test_unfinished_outputs_are_removed(small):
     small.write("reports/.metrics.json.partial", "{")
     (found,) = look(small)
     assert found.startswith("2 unfinished files or folders, such as data/.weights.partial: ")
-    repair(small, symptoms.unfinished_outputs)
+    repair(small, crash_checks.unfinished_outputs)
     assert not (small.root / "data/.weights.partial").exists()
     assert not (small.root / "reports/.metrics.json.partial").exists()
     assert look(small) == []
@@ -153,7 +153,7 @@ def test_an_unreadable_rwlock_is_removed(small):
         rwlock.write_text(content)
         (found,) = look(small)
         assert found.startswith(".dvc/tmp/rwlock: not readable: ")
-        repair(small, symptoms.stale_dvc_locks)
+        repair(small, crash_checks.stale_dvc_locks)
         assert not rwlock.exists()
 
 
@@ -164,7 +164,7 @@ def test_what_processes_that_are_no_dvc_hold_is_freed(small):
     rwlock.write_text(json.dumps({"write": {"a": other}, "read": {"b": [other]}}))
     (found,) = look(small)
     assert f"still names process {os.getpid()} (dvc repro)" in found
-    repair(small, symptoms.stale_dvc_locks)
+    repair(small, crash_checks.stale_dvc_locks)
     assert json.loads(rwlock.read_text()) == {"read": {}, "write": {}}
     assert look(small) == []
 
@@ -173,7 +173,7 @@ def test_nothing_is_repaired_while_a_stage_runs(small):
     with guard.exclusive(small.root, "train"):
         with pytest.raises(UsageError, match="stage train runs here"):
             list(doctor.run(small.root, repair=True))
-        assert (True, "stage train runs here: what it works on was not looked at") in list(
+        assert (True, "stage train runs here: its files were not checked") in list(
             doctor.run(small.root, repair=False)
         )
 
@@ -211,8 +211,8 @@ def test_a_stage_that_lost_its_dvc_is_ended(small, tmp_path):
         deadline = time.monotonic() + 10
         while not (found := processes.orphans(small.root.resolve())):
             assert time.monotonic() < deadline
-        assert [process.pid for process in found] == [pid]
-        assert repair(small, symptoms.orphaned_stages) == [f"ended process {pid}"]
+        assert [number for number, _ in found] == [pid]
+        assert repair(small, crash_checks.orphaned_stages) == [f"ended process {pid}"]
     finally:
         if processes.is_alive(pid):
             os.kill(pid, signal.SIGKILL)
@@ -239,8 +239,8 @@ def test_a_stage_below_a_living_dvc_is_no_orphan(small, tmp_path):
 def test_the_command_says_what_it_did(small):
     shutil.rmtree(small.root / "data/halves")
     (small.root / "dvc.lock").write_bytes(b"")
-    told = list(doctor.run(small.root, repair=True))
-    assert told[0] == (
+    message = list(doctor.run(small.root, repair=True))
+    assert message[0] == (
         False,
         "dvc.lock: not readable (it is empty): restored dvc.lock from git's HEAD; "
         "the damaged one is .work/doctor/dvc.lock.1",

@@ -24,8 +24,8 @@ def test_a_finished_run_is_as_recorded(small):
 )
 def test_a_flipped_byte_in_the_workspace_is_named(small, flip, path):
     flip(small.root / path)
-    (place,) = places(small.root)
-    assert place == ("src" if path.startswith("src/") else path)
+    (where,) = places(small.root)
+    assert where == ("src" if path.startswith("src/") else path)
 
 
 def test_a_flipped_byte_in_a_read_only_object_is_named(small, flip):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from syda.metrics.cohorts import Cohort
+from syda.metrics.cohorts import Cohort, Cohorts
 
 
 @pytest.fixture
@@ -36,3 +36,23 @@ def as_cohort() -> Callable[..., Cohort]:
         return Cohort(label, images, names, tuple(patients) if patients else names)
 
     return make
+
+
+@pytest.fixture
+def as_cohorts(as_cohort: Callable[..., Cohort]) -> Callable[..., Cohorts]:
+    """Cohorts of images: (synthetic, train, holdout or None for train again)."""
+
+    def make(
+        synthetic: np.ndarray, train: np.ndarray, holdout: np.ndarray | None = None
+    ) -> Cohorts:
+        splits = {"train": train, "holdout": train if holdout is None else holdout}
+        real = {label: as_cohort(label, images) for label, images in splits.items()}
+        return Cohorts(as_cohort("synthetic", synthetic), real)
+
+    return make
+
+
+@pytest.fixture
+def empty() -> Callable[[int], np.ndarray]:
+    """So many volumes whose voxels do not matter."""
+    return lambda count: np.zeros((count, 1, 1, 1), np.float32)

@@ -2,13 +2,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from syda.metrics.cohorts import Cohort, Grid, Sampling
+from syda.metrics.cohorts import Cohort, Sampling, VoxelGrid
 
 EMPTY = np.zeros((4, 2, 2, 2), np.float32)
 
 
 def test_grid_spans_the_window() -> None:
-    assert Grid(32, -1000, 1000).hu_per_unit == 1000
+    assert VoxelGrid(32, -1000, 1000).hu_per_unit == 1000
 
 
 def test_volumes_of_one_patient_share_their_bootstrap_weight(

@@ -6,7 +6,7 @@ import pytest
 from syda.metrics.cohorts import Cohort, Sampling
 from syda.metrics.estimate import (
     Estimate,
-    Figure,
+    MetricResult,
     choose,
     interval,
     mean_over_pairs,
@@ -44,7 +44,7 @@ def test_chosen_pairs_are_distinct_and_follow_the_seed(as_cohort: MakeCohort) ->
     assert not np.array_equal(chosen.first, other.first)
 
 
-def test_fewer_pairs_than_asked_are_all_taken(as_cohort: MakeCohort) -> None:
+def test_fewer_pairs_than_requested_are_all_taken(as_cohort: MakeCohort) -> None:
     pairs = pairs_within(as_cohort("train", empty(4)))
     assert choose(pairs, 6, np.random.default_rng(0)) is pairs
 
@@ -86,7 +86,7 @@ def test_interval_is_196_errors_to_each_side() -> None:
 
 def test_difference_of_two_figures_pairs_their_replicates() -> None:
     noise = np.random.default_rng(0).standard_normal(100)
-    figure = Figure(Estimate(2.0, 2 + noise, 8), Estimate(0.5, 0.5 + noise, 6))
+    figure = MetricResult(Estimate(2.0, 2 + noise, 8), Estimate(0.5, 0.5 + noise, 6))
     assert figure.summary() == {
         "synthetic": 2.0,
         "real": 0.5,

@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from syda.dicom import synthetic
 from syda.dicom.writer import write_series
 from syda.metrics import exports
-from syda.metrics.exports import Fault
+from syda.metrics.exports import ExportFault
 from syda.runtime.outputs import write_json
 from syda.types import Volume
 from syda.volume import nifti
@@ -32,16 +32,16 @@ def volume() -> Volume:
     return SPACE.decode(image, LONGEST)
 
 
-def write_json_beside(folder: Path, **changes: float) -> None:
+def write_description(folder: Path, **changes: float) -> None:
     length = SPACE.physical(volume()).hu.shape[2] * 1.5
-    told = {"effective_spacing_mm": 2.25, "nominal_spacing_mm": 1.5, "length": length} | changes
-    measured = {"scan_length_mm": told.pop("length")}
-    write_json(folder / f"{NAME}.json", told | {"properties": {"measured": measured}})
+    facts = {"effective_spacing_mm": 2.25, "nominal_spacing_mm": 1.5, "length": length} | changes
+    measured = {"scan_length_mm": facts.pop("length")}
+    write_json(folder / f"{NAME}.json", facts | {"properties": {"measured": measured}})
 
 
 def write_dicom(folder: Path, physical: Volume) -> None:
     series = synthetic.describe(
-        name="seed 7", number=1, what="CT ABDOMEN", weights_sha256="ab" * 32, derivation="Drawn.",
+        name="seed 7", weights_sha256="ab" * 32, derivation="Drawn.",
         thickness_mm=1.5,
     )  # fmt: skip
     shutil.rmtree(folder / "dicom" / NAME, ignore_errors=True)
@@ -61,12 +61,12 @@ def write_both(folder: Path, physical: Volume) -> None:
 def folder(tmp_path: Path) -> Path:
     """Cube, JSON and exports of a sound volume."""
     nifti.write(tmp_path / f"{NAME}.nii.gz", volume())
-    write_json_beside(tmp_path)
+    write_description(tmp_path)
     write_both(tmp_path, SPACE.physical(volume()))
     return tmp_path
 
 
-def found(folder: Path) -> list[Fault]:
+def found(folder: Path) -> list[ExportFault]:
     return list(exports.check(folder, SPACE).faults[NAME])
 
 
@@ -123,7 +123,7 @@ def test_a_sound_export_has_no_fault(folder: Path) -> None:
     checked = exports.check(folder, SPACE)
     assert checked.faults == {NAME: []}
     assert checked.summary() == {"checked": 1, "faulty": 0}
-    assert checked.detail() == {"faulty": {}, "by_kind": dict.fromkeys(map(str, Fault), 0)}
+    assert checked.detail() == {"faulty": {}, "by_kind": dict.fromkeys(map(str, ExportFault), 0)}
 
 
 def test_where_nothing_is_exported_nothing_is_checked(tmp_path: Path) -> None:
@@ -133,51 +133,54 @@ def test_where_nothing_is_exported_nothing_is_checked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("plant", "expected"),
     [
-        (lambda f: (f / f"{NAME}.nii.gz").unlink(), [Fault.MISSING]),
-        (lambda f: (f / f"{NAME}.json").unlink(), [Fault.MISSING]),
-        (lambda f: (f / "physical" / f"{NAME}.nii.gz").unlink(), [Fault.MISSING]),
-        (lambda f: shutil.rmtree(f / "dicom" / NAME), [Fault.MISSING]),
-        (lambda f: (f / f"{NAME}.json").write_text("{}"), [Fault.UNREADABLE]),
-        (lambda f: slices(f)[0].write_bytes(b"no DICOM"), [Fault.UNREADABLE]),
-        (lambda f: slices(f)[0].write_bytes(b""), [Fault.UNREADABLE]),
-        (lambda f: slices(f)[0].write_bytes(slices(f)[0].read_bytes()[:-9]), [Fault.UNREADABLE]),
-        (lambda f: edit(f, lambda one: delattr(one, "RescaleSlope")), [Fault.UNREADABLE]),
-        (lambda f: (f / "physical" / f"{NAME}.nii.gz").write_bytes(b""), [Fault.UNREADABLE]),
-        (lambda f: write_json_beside(f, nominal_spacing_mm=1.4), [Fault.SPACING]),
-        (lambda f: write_json_beside(f, effective_spacing_mm=2.2), [Fault.SPACING]),
-        (lambda f: write_json_beside(f, length=21.0), [Fault.EXTENT]),
+        (lambda f: (f / f"{NAME}.nii.gz").unlink(), [ExportFault.MISSING]),
+        (lambda f: (f / f"{NAME}.json").unlink(), [ExportFault.MISSING]),
+        (lambda f: (f / "physical" / f"{NAME}.nii.gz").unlink(), [ExportFault.MISSING]),
+        (lambda f: shutil.rmtree(f / "dicom" / NAME), [ExportFault.MISSING]),
+        (lambda f: (f / f"{NAME}.json").write_text("{}"), [ExportFault.UNREADABLE]),
+        (lambda f: slices(f)[0].write_bytes(b"no DICOM"), [ExportFault.UNREADABLE]),
+        (lambda f: slices(f)[0].write_bytes(b""), [ExportFault.UNREADABLE]),
+        (
+            lambda f: slices(f)[0].write_bytes(slices(f)[0].read_bytes()[:-9]),
+            [ExportFault.UNREADABLE],
+        ),
+        (lambda f: edit(f, lambda one: delattr(one, "RescaleSlope")), [ExportFault.UNREADABLE]),
+        (lambda f: (f / "physical" / f"{NAME}.nii.gz").write_bytes(b""), [ExportFault.UNREADABLE]),
+        (lambda f: write_description(f, nominal_spacing_mm=1.4), [ExportFault.SPACING]),
+        (lambda f: write_description(f, effective_spacing_mm=2.2), [ExportFault.SPACING]),
+        (lambda f: write_description(f, length=21.0), [ExportFault.EXTENT]),
         (
             lambda f: write_both(f, physical(same, np.diag([1.01, 1, 1, 1]))),
-            [Fault.SPACING, Fault.EXTENT],
+            [ExportFault.SPACING, ExportFault.EXTENT],
         ),
-        (lambda f: write_both(f, physical(same, translation(0, 0, 0.2))), [Fault.EXTENT]),
+        (lambda f: write_both(f, physical(same, translation(0, 0, 0.2))), [ExportFault.EXTENT]),
         (
             lambda f: write_both(f, physical(lambda hu: hu[:, :, :-2])),
-            [Fault.EXTENT, Fault.HU],
+            [ExportFault.EXTENT, ExportFault.HU],
         ),
-        (lambda f: write_both(f, physical(lambda hu: hu[::-1])), [Fault.HU]),
-        (lambda f: write_both(f, physical(with_one_voxel_off)), [Fault.HU]),
-        (lambda f: write_dicom(f, physical(lambda hu: hu[::-1])), [Fault.DICOM_HU]),
-        (lambda f: edit(f, one_pixel_off), [Fault.DICOM_HU]),
-        (lambda f: edit(f, moved), [Fault.DICOM_GEOMETRY]),
-        (lambda f: edit(f, moved, slice(None)), [Fault.DICOM_GEOMETRY]),
-        (lambda f: edit(f, turned, slice(None)), [Fault.DICOM_GEOMETRY]),
-        (lambda f: slices(f)[4].unlink(), [Fault.DICOM_GEOMETRY]),
-        (lambda f: slices(f)[-1].unlink(), [Fault.DICOM_GEOMETRY]),
-        (lambda f: [path.unlink() for path in slices(f)], [Fault.DICOM_GEOMETRY]),
+        (lambda f: write_both(f, physical(lambda hu: hu[::-1])), [ExportFault.HU]),
+        (lambda f: write_both(f, physical(with_one_voxel_off)), [ExportFault.HU]),
+        (lambda f: write_dicom(f, physical(lambda hu: hu[::-1])), [ExportFault.DICOM_HU]),
+        (lambda f: edit(f, one_pixel_off), [ExportFault.DICOM_HU]),
+        (lambda f: edit(f, moved), [ExportFault.DICOM_GEOMETRY]),
+        (lambda f: edit(f, moved, slice(None)), [ExportFault.DICOM_GEOMETRY]),
+        (lambda f: edit(f, turned, slice(None)), [ExportFault.DICOM_GEOMETRY]),
+        (lambda f: slices(f)[4].unlink(), [ExportFault.DICOM_GEOMETRY]),
+        (lambda f: slices(f)[-1].unlink(), [ExportFault.DICOM_GEOMETRY]),
+        (lambda f: [path.unlink() for path in slices(f)], [ExportFault.DICOM_GEOMETRY]),
         (
             lambda f: edit(f, lambda one: setattr(one, "SeriesInstanceUID", "1.2.3")),
-            [Fault.DICOM_GEOMETRY],
+            [ExportFault.DICOM_GEOMETRY],
         ),
         (
             lambda f: edit(f, lambda one: setattr(one, "PixelSpacing", [1.6, 1.5]), slice(None)),
-            [Fault.DICOM_GEOMETRY],
+            [ExportFault.DICOM_GEOMETRY],
         ),
-        (lambda f: edit(f, lambda one: delattr(one, "SyntheticData")), [Fault.UNMARKED]),
+        (lambda f: edit(f, lambda one: delattr(one, "SyntheticData")), [ExportFault.UNMARKED]),
     ],
 )
-def test_a_planted_fault_is_told(
-    plant: Callable[[Path], object], expected: list[Fault], folder: Path
+def test_a_planted_fault_is_found(
+    plant: Callable[[Path], object], expected: list[ExportFault], folder: Path
 ) -> None:
     plant(folder)
     assert found(folder) == expected
@@ -188,17 +191,17 @@ def test_a_planted_fault_is_told(
     assert sum(detail["by_kind"].values()) == len(expected)
 
 
-def test_axes_the_other_way_round_are_told_though_each_voxel_is_in_place(folder: Path) -> None:
+def test_flipped_axes_are_found_though_each_voxel_is_in_position(folder: Path) -> None:
     sound = SPACE.physical(volume())
     affine = sound.affine.copy()
     affine[0, 3] += (sound.hu.shape[0] - 1) * affine[0, 0]
     affine[0, 0] *= -1
     write_nifti(folder, Volume(np.ascontiguousarray(sound.hu[::-1]), affine))
-    assert found(folder) == [Fault.ORIENTATION, Fault.DICOM_GEOMETRY]
+    assert found(folder) == [ExportFault.ORIENTATION, ExportFault.DICOM_GEOMETRY]
 
 
-def test_the_export_of_another_volume_is_told(folder: Path) -> None:
+def test_the_export_of_another_volume_is_found(folder: Path) -> None:
     other = np.random.default_rng(1).integers(-200, 300, volume().hu.shape)
     hu = np.where(volume().hu > -900, other, -1000).astype(np.int16)
     write_both(folder, SPACE.physical(Volume(hu, volume().affine)))
-    assert found(folder) == [Fault.HU]
+    assert found(folder) == [ExportFault.HU]

@@ -4,17 +4,11 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
+from fixed_features import fixed
+from syda.metrics.cohorts import Cohorts, Sampling
 from syda.metrics.frechet import FrechetRatio, coordinates, frechet
-from syda.metrics.perception import Impression, Perception
 
-MakeCohort = Callable[..., Cohort]
 SAMPLING = Sampling(0, 10, 100)
-
-
-@pytest.fixture(scope="module")
-def perception() -> Perception:
-    return Perception(Grid(16, -1000, 1000))
 
 
 def test_equals_the_formula_with_a_root_of_matrices() -> None:
@@ -42,18 +36,8 @@ def test_coordinates_keep_the_distance() -> None:
     assert frechet(turned[:4], turned[4:]) == pytest.approx(frechet(vectors[:4], vectors[4:]))
 
 
-def ratio(
-    perception: Perception, as_cohort: MakeCohort, vectors: np.ndarray, patch: pytest.MonkeyPatch
-) -> dict[str, float | int]:
-    patch.setattr(perception, "of", lambda _: Impression(np.zeros((48, 48)), vectors))
-    empty = np.zeros((16, 1, 1, 1), np.float32)
-    real = {label: as_cohort(label, empty) for label in ("train", "holdout")}
-    cohorts = Cohorts(as_cohort("synthetic", empty), real)
-    return FrechetRatio(perception).measure(cohorts, SAMPLING)["holdout"].summary()
-
-
 def test_one_for_one_distribution_and_more_for_faults(
-    perception: Perception, as_cohort: MakeCohort, monkeypatch: pytest.MonkeyPatch
+    as_cohorts: Callable[..., Cohorts], empty: Callable[[int], np.ndarray]
 ) -> None:
     rng = np.random.default_rng(2)
     sound = rng.normal(size=(48, 30)) / np.arange(1, 31)
@@ -63,21 +47,24 @@ def test_one_for_one_distribution_and_more_for_faults(
         "noise": sound[:16] + rng.normal(0, 0.5, (16, 30)),
         "mode loss": sound[[0] * 16],
     }
+    cohorts = as_cohorts(empty(16), empty(16))
     found = {
-        fault: ratio(perception, as_cohort, np.concatenate([spoilt, sound[16:]]), monkeypatch)
+        fault: FrechetRatio(fixed(np.concatenate([spoilt, sound[16:]])))
+        .measure(cohorts, SAMPLING)["holdout"]
+        .summary()
         for fault, spoilt in faults.items()
     }
     none = found.pop("none")
     assert none["real"] == 1
     assert none["difference_low"] < 0 < none["difference_high"]
     assert (none["n_synthetic"], none["n_real"]) == (16, 16)
-    for fault, figures in found.items():
-        assert figures["synthetic"] > 1.5 * none["synthetic"], fault
-        assert figures["difference_low"] > 0, fault
+    for fault, result in found.items():
+        assert result["synthetic"] > 1.5 * none["synthetic"], fault
+        assert result["difference_low"] > 0, fault
 
 
-def test_few_patients_have_no_ratio(perception: Perception, as_cohort: MakeCohort) -> None:
-    empty = np.zeros((16, 1, 1, 1), np.float32)
-    real = {label: as_cohort(label, empty[:11]) for label in ("train", "holdout")}
-    cohorts = Cohorts(as_cohort("synthetic", empty), real)
-    assert FrechetRatio(perception).measure(cohorts, SAMPLING) == {}
+def test_few_patients_have_no_ratio(
+    as_cohorts: Callable[..., Cohorts], empty: Callable[[int], np.ndarray]
+) -> None:
+    metric = FrechetRatio(fixed(np.zeros((38, 3))))
+    assert metric.measure(as_cohorts(empty(16), empty(11)), SAMPLING) == {}

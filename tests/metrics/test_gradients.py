@@ -3,11 +3,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
+from syda.metrics.cohorts import Cohorts, Sampling, VoxelGrid
 from syda.metrics.gradients import GradientWasserstein
-from syda.metrics.interior import Interior
+from syda.metrics.metric import MetricContext
 
-GRID = Grid(16, -1000, 1000)
+GRID = VoxelGrid(16, -1000, 1000)
 
 
 def ramps(slope: float, count: int = 4) -> np.ndarray:
@@ -17,14 +17,12 @@ def ramps(slope: float, count: int = 4) -> np.ndarray:
     return (hu / 1000).astype(np.float32)
 
 
-def test_ramps_lie_apart_by_their_slopes(as_cohort: Callable[..., Cohort]) -> None:
-    """Of 16 voxels in a row two are at a face, where the slope seen is half the ramp's."""
-    real = {split: as_cohort(split, ramps(20)) for split in ("train", "holdout")}
-    metric = GradientWasserstein(Interior(GRID))
-    cohorts = Cohorts(as_cohort("synthetic", ramps(30)), real)
-    figure = metric.measure(cohorts, Sampling(0, 10, 100))["holdout"]
-    assert figure.synthetic.value == pytest.approx((14 * 10 + 2 * 5) / 16)
-    assert 0 < figure.real.value < 6  # slopes of 20 to 26
-    assert figure.summary()["difference_low"] > 0
-    same = metric.measure(Cohorts(as_cohort("synthetic", ramps(20)), real), Sampling(0, 10, 100))
+def test_ramps_lie_apart_by_their_slopes(as_cohorts: Callable[..., Cohorts]) -> None:
+    """Of 16 voxels in a row two are at a face, where the measured slope is half the ramp's."""
+    metric, sampling = GradientWasserstein(MetricContext(GRID)), Sampling(0, 10, 100)
+    result = metric.measure(as_cohorts(ramps(30), ramps(20)), sampling)["holdout"]
+    assert result.synthetic.value == pytest.approx((14 * 10 + 2 * 5) / 16)
+    assert 0 < result.real.value < 6  # slopes of 20 to 26
+    assert result.summary()["difference_low"] > 0
+    same = metric.measure(as_cohorts(ramps(20), ramps(20)), sampling)
     assert same["holdout"].synthetic.value == 0

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import wasserstein_distance
 
-from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
-from syda.metrics.hu_histogram import HuWasserstein, coarse, histograms, wasserstein1
+from syda.metrics.cohorts import Cohort, Cohorts, Sampling, VoxelGrid
+from syda.metrics.histograms import coarse, hu_histograms, wasserstein1
+from syda.metrics.hu_histogram import HuWasserstein
+from syda.metrics.metric import MetricContext
 
-GRID = Grid(16, -1000, 1000)
+GRID = VoxelGrid(16, -1000, 1000)
 
 
 def in_model_range(hu: np.ndarray) -> np.ndarray:
@@ -16,7 +18,7 @@ def in_model_range(hu: np.ndarray) -> np.ndarray:
 
 def test_every_whole_hu_is_a_bin() -> None:
     hu = np.array([-1000, -1000, 0, 37, 1000, 1000, 1000, -1]).reshape(1, 2, 2, 2)
-    shares = histograms(in_model_range(hu), GRID)
+    shares = hu_histograms(in_model_range(hu), GRID)
     assert shares.shape == (1, 2001)
     expected = {0: 2, 999: 1, 1000: 1, 1037: 1, 2000: 3}
     assert {int(n): shares[0, n] * 8 for n in np.flatnonzero(shares[0])} == expected
@@ -25,7 +27,7 @@ def test_every_whole_hu_is_a_bin() -> None:
 @pytest.mark.parametrize("shift", [1, 40, -250])
 def test_w1_of_a_shift_is_the_shift(shift: int) -> None:
     hu = np.random.default_rng(0).integers(-500, 500, (1, 8, 8, 8))
-    shares, moved = (histograms(in_model_range(x), GRID) for x in (hu, hu + shift))
+    shares, moved = (hu_histograms(in_model_range(x), GRID) for x in (hu, hu + shift))
     assert wasserstein1(shares, moved) == pytest.approx([abs(shift)])
 
 
@@ -33,7 +35,9 @@ def test_w1_equals_scipy() -> None:
     rng = np.random.default_rng(1)
     a, b = rng.normal(40, 60, 4096), rng.normal(-20, 90, 4096)
     a, b = (np.rint(np.clip(x, -1000, 1000)).reshape(1, 16, 16, 16) for x in (a, b))
-    ours = wasserstein1(histograms(in_model_range(a), GRID), histograms(in_model_range(b), GRID))
+    ours = wasserstein1(
+        hu_histograms(in_model_range(a), GRID), hu_histograms(in_model_range(b), GRID)
+    )
     assert ours == pytest.approx([wasserstein_distance(a.ravel(), b.ravel())])
 
 
@@ -46,14 +50,14 @@ def test_coarse_bins_are_centred_and_keep_every_voxel() -> None:
     assert joined.sum() == pytest.approx(1)
 
 
-def test_a_shift_of_the_synthetic_volumes_shows_beside_the_floor(
+def test_a_shift_of_the_synthetic_volumes_is_above_the_floor(
     as_cohort: Callable[..., Cohort],
 ) -> None:
     rng = np.random.default_rng(0)
     hu = rng.normal(0, 50, (30, 8, 8, 8)) + rng.normal(0, 5, (30, 1, 1, 1))
     real = {"holdout": as_cohort("holdout", in_model_range(hu[:15]))}
     sampling = Sampling(0, 10, 200)
-    metric = HuWasserstein(GRID)
+    metric = HuWasserstein(MetricContext(GRID))
 
     def measure(shift: float) -> dict[str, float | int]:
         synthetic = as_cohort("synthetic", in_model_range(hu[15:] + shift))
@@ -71,7 +75,7 @@ def test_the_floor_never_splits_a_patient(as_cohort: Callable[..., Cohort]) -> N
     level = np.array([-100.0, -100, 100, 100])[:, None, None, None]
     images = in_model_range(np.broadcast_to(level, (4, 8, 8, 8)))
     real = {"train": as_cohort("train", images, ["a", "a", "b", "b"])}
-    figures = HuWasserstein(GRID).measure(
+    figures = HuWasserstein(MetricContext(GRID)).measure(
         Cohorts(as_cohort("synthetic", images), real), Sampling(0, 10, 100)
     )
     assert figures["train"].summary()["real"] == pytest.approx(200)

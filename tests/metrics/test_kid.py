@@ -5,21 +5,21 @@ import pytest
 import torch
 
 from degraded import blurred, noisy
-from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
+from syda.metrics.cohorts import Cohort, Cohorts, Sampling, VoxelGrid
 from syda.metrics.estimate import Estimate
-from syda.metrics.kid import Draws, KernelDistance, mmd2
-from syda.metrics.perception import Perception, look
+from syda.metrics.kid import KernelDistance, WeightedFeatures, mmd2
+from syda.metrics.metric import MetricContext
 
-GRID = Grid(16, -1000, 1000)
+GRID = VoxelGrid(16, -1000, 1000)
 SAMPLING = Sampling(0, 10, 200)
 MakeVolumes = Callable[..., np.ndarray]
 MakeCohort = Callable[..., Cohort]
 
 
-def draws(vectors: np.ndarray, patients: list[int] | None = None) -> Draws:
+def draws(vectors: np.ndarray, patients: list[int] | None = None) -> WeightedFeatures:
     """Vectors that count alike, each its own patient's unless it is said whose."""
     owners = np.arange(len(vectors)) if patients is None else np.array(patients)
-    return Draws(vectors, owners, np.ones((1, len(vectors))))
+    return WeightedFeatures(vectors, owners, np.ones((1, len(vectors))))
 
 
 def loop(x: np.ndarray, y: np.ndarray) -> float:
@@ -70,7 +70,7 @@ def test_a_whole_weight_is_so_many_patients() -> None:
     """A pair of a vector with its own copy does not count, as it is one patient's."""
     rng = np.random.default_rng(3)
     x, y = rng.normal(0, 1, (3, 4)), draws(rng.normal(1, 1, (5, 4)))
-    weighted = Draws(x, np.arange(3), np.array([[1.0, 2.0, 3.0]]))
+    weighted = WeightedFeatures(x, np.arange(3), np.array([[1.0, 2.0, 3.0]]))
     repeated = draws(x[[0, 1, 1, 2, 2, 2]], [0, 1, 1, 2, 2, 2])
     assert mmd2(weighted, y)[0] == pytest.approx(mmd2(repeated, y)[0], abs=1e-12)
 
@@ -82,7 +82,7 @@ def figure(first: np.ndarray, second: np.ndarray, seed: int) -> tuple[float, flo
     for vectors in (first, second):
         weights = rng.standard_exponential((200, len(vectors)))
         both = np.vstack([np.ones(len(vectors)), weights])
-        sets.append(Draws(vectors, np.arange(len(vectors)), both))
+        sets.append(WeightedFeatures(vectors, np.arange(len(vectors)), both))
     value, *replicates = mmd2(*sets)
     detail = Estimate(float(value), np.array(replicates), len(first)).detail()
     return detail["value"], detail["low"], detail["high"]
@@ -99,10 +99,7 @@ def test_one_distribution_straddles_zero_and_another_does_not() -> None:
     assert all(low > 0 for _, low, _ in moved)
 
 
-@pytest.fixture(scope="module")
-def perception() -> Perception:
-    return Perception(GRID)
-
+CONTEXT = MetricContext(GRID)
 
 FAULTS = {
     "noise": [lambda x: noisy(x, 0.01), lambda x: noisy(x, 0.05)],
@@ -113,22 +110,20 @@ FAULTS = {
 """Each fault, and worse of it."""
 
 
-def test_faults_move_it_up(perception: Perception, smooth: MakeVolumes) -> None:
+def test_faults_move_it_up(smooth: MakeVolumes) -> None:
     images = noisy(smooth(18, 16), 0.005)
-    sound, real = look(perception.space, images).vectors.reshape(2, 9, -1)
+    sound, real = CONTEXT.efficientnet.extract(images).vectors.reshape(2, 9, -1)
     clean, low, high = figure(sound, real, 0)
     assert low < 0 < high
     for fault, spoilt in FAULTS.items():
         together = np.concatenate([spoil(images[:9]) for spoil in spoilt]).astype(np.float32)
-        some, worse = look(perception.space, together).vectors.reshape(2, 9, -1)
+        some, worse = CONTEXT.efficientnet.extract(together).vectors.reshape(2, 9, -1)
         figures = [clean, figure(some, real, 0)[0], figure(worse, real, 0)[0]]
         assert figures == sorted(figures), fault
         assert figures[-1] > high, fault
 
 
-def test_the_floor_is_the_two_real_splits(
-    perception: Perception, smooth: MakeVolumes, as_cohort: MakeCohort
-) -> None:
+def test_the_floor_is_the_two_real_splits(smooth: MakeVolumes, as_cohort: MakeCohort) -> None:
     images = smooth(12, 16)
     patients = ["a", "a", "b", "c"]
     real = {
@@ -136,9 +131,9 @@ def test_the_floor_is_the_two_real_splits(
         "holdout": as_cohort("holdout", images[8:], patients),
     }
     cohorts = Cohorts(as_cohort("synthetic", images[:3]), real)
-    metric = KernelDistance(perception)
+    metric = KernelDistance(CONTEXT)
     figures = metric.measure(cohorts, SAMPLING)
-    vectors = perception.of(cohorts).vectors
+    vectors = CONTEXT.efficientnet.extract(*cohorts.images).vectors
     train, holdout = draws(vectors[3:8], [0, 1, 2, 3, 3]), draws(vectors[8:], [0, 0, 1, 2])
     assert figures["holdout"].real.value == pytest.approx(mmd2(train, holdout)[0], abs=1e-12)
     assert figures["train"].real.value == pytest.approx(figures["holdout"].real.value, abs=1e-12)
@@ -146,4 +141,4 @@ def test_the_floor_is_the_two_real_splits(
         mmd2(draws(vectors[:3]), train)[0], abs=1e-12
     )
     assert (figures["holdout"].real.n, figures["train"].real.n) == (5, 4)
-    assert metric.about.key == f"kid_poly3_{perception.space.vector_id}"
+    assert metric.key == f"kid_poly3_{CONTEXT.efficientnet.space}"

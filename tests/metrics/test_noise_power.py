@@ -3,7 +3,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
+from syda.metrics.cohorts import Cohort, Cohorts, Sampling, VoxelGrid
+from syda.metrics.metric import MetricContext
 from syda.metrics.noise_power import (
     ROUNDING,
     NoisePower,
@@ -16,7 +17,7 @@ from syda.metrics.noise_power import (
 )
 
 MakeCohort = Callable[..., Cohort]
-GRID = Grid(16, -1000, 1000)
+GRID = VoxelGrid(16, -1000, 1000)
 SAMPLING = Sampling(0, 10, 200)
 
 
@@ -82,7 +83,7 @@ def test_a_distance_by_hand() -> None:
     assert log_spectral_distance(first, second) == pytest.approx([np.sqrt((9 + 16) / 2), 0])
 
 
-def test_noise_and_blur_show_beside_the_floor_and_in_their_direction(
+def test_noise_and_blur_are_above_the_floor_and_in_their_direction(
     as_cohort: MakeCohort,
 ) -> None:
     real = {
@@ -92,7 +93,7 @@ def test_noise_and_blur_show_beside_the_floor_and_in_their_direction(
 
     def measure(images: np.ndarray) -> tuple[dict[str, float | int], dict[str, float]]:
         cohorts = Cohorts(as_cohort("synthetic", images), real)
-        figure = NoisePower(GRID).measure(cohorts, SAMPLING)["holdout"]
+        figure = NoisePower(MetricContext(GRID)).measure(cohorts, SAMPLING)["holdout"]
         return figure.summary(), figure.synthetic.spread
 
     same, _ = measure(tissue(6, 3, 8))
@@ -113,10 +114,15 @@ def test_without_soft_tissue_there_is_no_figure(as_cohort: MakeCohort) -> None:
     air = np.full((3, 16, 16, 16), -1, np.float32)
     real = {split: as_cohort(split, tissue(3, 1, 8)) for split in ("train", "holdout")}
     assert np.isnan(decibels(air, GRID, 4, "test")).all()
-    assert NoisePower(GRID).measure(Cohorts(as_cohort("synthetic", air), real), SAMPLING) == {}
+    assert (
+        NoisePower(MetricContext(GRID)).measure(
+            Cohorts(as_cohort("synthetic", air), real), SAMPLING
+        )
+        == {}
+    )
 
 
 @pytest.mark.parametrize(("size", "side"), [(16, 4), (32, 4), (64, 8), (128, 8)])
 def test_the_block_is_in_the_key(size: int, side: int) -> None:
-    about = NoisePower(Grid(size, -1000, 1000)).about
-    assert about.key == f"noise_power_lsd_b{side}"
+    metric = NoisePower(MetricContext(VoxelGrid(size, -1000, 1000)))
+    assert metric.key == f"noise_power_lsd_b{side}"

@@ -31,7 +31,7 @@ def test_a_figure_is_that_of_the_mean_row(as_cohort: MakeCohort) -> None:
         "train": np.array([[0.0], [0], [0], [4]]),
         "holdout": np.array([[5.0]] * 4),
     }
-    figures = pools.side_by_side(cohorts(as_cohort), rows, lambda r: first(r) ** 2, SAMPLING)
+    figures = pools.pooled_values(cohorts(as_cohort), rows, lambda r: first(r) ** 2, SAMPLING)
     assert figures["train"].synthetic.value == 9
     assert figures["train"].real.value == 1
     assert figures["train"].synthetic.spread["max"] == 36
@@ -45,18 +45,18 @@ def test_a_row_of_nan_shows_nothing_and_two_patients_must_show_something(
 ) -> None:
     rows = {label: np.array([[1.0], [2], [3], [4]]) for label in ("synthetic", "train", "holdout")}
     rows["synthetic"][[0, 2]] = np.nan
-    figures = pools.side_by_side(cohorts(as_cohort), rows, first, SAMPLING)
+    figures = pools.pooled_values(cohorts(as_cohort), rows, first, SAMPLING)
     assert (figures["train"].synthetic.value, figures["train"].synthetic.n) == (3, 2)
     assert (figures["train"].real.value, figures["train"].real.n) == (2.5, 4)
     rows["synthetic"][1] = np.nan
-    assert pools.side_by_side(cohorts(as_cohort), rows, first, SAMPLING) == {}
+    assert pools.pooled_values(cohorts(as_cohort), rows, first, SAMPLING) == {}
     assert pools.distances(cohorts(as_cohort), rows, apart, SAMPLING) == {}
 
 
 def test_one_patient_is_too_few_however_many_volumes(as_cohort: MakeCohort) -> None:
     rows = {label: np.ones((4, 1)) for label in ("synthetic", "train", "holdout")}
     alone = cohorts(as_cohort, ["a"] * 4)
-    assert pools.side_by_side(alone, rows, first, SAMPLING) == {}
+    assert pools.pooled_values(alone, rows, first, SAMPLING) == {}
 
 
 def test_the_floor_is_between_halves_that_split_no_patient(as_cohort: MakeCohort) -> None:

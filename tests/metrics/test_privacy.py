@@ -5,18 +5,17 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from syda.metrics import privacy, verdict
-from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
-from syda.metrics.perception import Perception
-from syda.metrics.privacy import (
+from syda.metrics.cohorts import Cohort, Cohorts, Sampling, SeedGrid, VoxelGrid
+from syda.metrics.metric import MetricContext
+from syda.metrics.privacy import audit, authentic, share_nearer
+from syda.metrics.privacy_results import (
     AUTHENTIC,
     COPIES,
     MEMBERSHIP,
     NEARER,
-    READINGS,
+    RATIO,
+    TESTS,
     Audit,
-    audit,
-    authentic,
-    share_nearer,
 )
 
 MakeCohort = Callable[..., Cohort]
@@ -71,11 +70,11 @@ def test_nothing_is_found_where_nothing_is_repeated(as_cohort: MakeCohort) -> No
         findings = [one.findings[name] for one in found]
         assert np.mean([finding.value for finding in findings]) == pytest.approx(expected, abs=0.06)
         assert all(finding.low < 0.5 < finding.high for finding in findings)
-        assert all(abs(finding.beside["control"] - 0.5) < 0.03 for finding in findings)
+        assert all(abs(finding.reference["control"] - 0.5) < 0.03 for finding in findings)
     for name in (AUTHENTIC, COPIES):
-        gap = [one.findings[name].value - one.findings[name].beside["real"] for one in found]
+        gap = [one.findings[name].value - one.findings[name].reference["real"] for one in found]
         assert abs(np.mean(gap)) < 0.06
-    assert [one.findings[COPIES].beside["real"] for one in found] == [0.05] * 12
+    assert [one.findings[COPIES].reference["real"] for one in found] == [0.05] * 12
     assert sum(bool(verdict.signs_of_copying(one)) for one in found) <= 3
 
 
@@ -97,8 +96,60 @@ def test_planted_copies_are_found_the_more_the_surer(as_cohort: MakeCohort) -> N
     assert worst[MEMBERSHIP].value > 0.8
     # a draw holds half of the training scans; where it lacks the original, a copy is like any other
     assert worst[NEARER].value == pytest.approx(0.75, abs=0.06)
-    assert all(0.4 < one.findings[MEMBERSHIP].beside["control"] < 0.6 for one in found)
-    assert len(verdict.signs_of_copying(found[-1])) == 5
+    assert all(0.4 < one.findings[MEMBERSHIP].reference["control"] < 0.6 for one in found)
+    assert len(verdict.signs_of_copying(found[-1])) == 6
+
+
+def test_the_ratio_by_hand(as_cohort: MakeCohort) -> None:
+    """Training scans at 0 on a line, volumes at 1, held-out scans at 2: a ratio of a half."""
+    real = np.concatenate([np.zeros(TRAIN), np.full(HOLDOUT, 2.0)])[:, None]
+    found = audited(as_cohort, np.full((SYNTHETIC, 1), 1.0), real)
+    ratio = found.findings[RATIO]
+    assert (ratio.value, ratio.low, ratio.high) == (0.5, 0.5, 0.5)
+    assert ratio.reference == {"control": 1, "control_low": 1, "control_high": 1}
+    assert "volumes nearer to training scans than held-out scans are" in verdict.signs_of_copying(
+        found
+    )
+
+
+def test_the_interval_of_the_ratio_is_that_of_other_volumes(as_cohort: MakeCohort) -> None:
+    found = [audited(as_cohort, *draws(seed)).findings[RATIO] for seed in range(12)]
+    assert np.mean([one.value for one in found]) == pytest.approx(1, abs=0.1)
+    assert sum(one.low < 1 < one.high for one in found) >= 10
+    assert all(one.reference["control_low"] < 1 < one.reference["control_high"] for one in found)
+
+
+def test_volumes_of_one_property_vector_are_resampled_together(as_cohort: MakeCohort) -> None:
+    """Six volumes alike for each of five vectors tell as much as five volumes."""
+    synthetic, real = draws(26)
+    alike = np.repeat(synthetic[::6], 6, axis=0)
+    splits = {"train": real[:TRAIN], "holdout": real[TRAIN:]}
+    empty = {name: np.zeros((len(of), 1, 1, 1), np.float32) for name, of in splits.items()}
+    cohorts = Cohorts(
+        as_cohort("synthetic", np.zeros((SYNTHETIC, 1, 1, 1), np.float32)),
+        {name: as_cohort(name, images) for name, images in empty.items()},
+    )
+    vectors = np.concatenate([alike, real])
+    line = ("line", "on a line", "1", cdist(vectors, vectors), cohorts, SAMPLING)
+    alone, together = audit(*line), audit(*line, np.arange(SYNTHETIC) // 6)
+    widths = [one.findings[RATIO].high - one.findings[RATIO].low for one in (alone, together)]
+    assert widths[1] > 1.2 * widths[0]
+
+
+def test_volumes_farther_than_any_held_out_scan_are_not_testable(as_cohort: MakeCohort) -> None:
+    _, real = draws(24)
+    far = audited(as_cohort, np.full((SYNTHETIC, 4), 50.0), real)
+    outcomes = {name: finding.detail()["outcome"] for name, finding in far.findings.items()}
+    assert outcomes == {
+        RATIO: "not testable",
+        NEARER: "tested",
+        MEMBERSHIP: "tested",
+        AUTHENTIC: "not testable",
+        COPIES: "not testable",
+    }
+    near = audited(as_cohort, *draws(24))
+    assert near.testable
+    assert not far.testable
 
 
 def test_volumes_far_from_all_scans_hide_copies_from_the_absolute_tests_alone(
@@ -150,16 +201,16 @@ def test_p_is_the_share_of_orders(as_cohort: MakeCohort) -> None:
     synthetic, real = draws(25)
     found = audited(as_cohort, synthetic, real).findings[COPIES]
     count = round(found.value * SYNTHETIC)
-    assert found.beside["real"] == 1 / HOLDOUT
+    assert found.reference["real"] == 1 / HOLDOUT
     rng = np.random.default_rng(0)
     orders = rng.permuted(np.tile(np.arange(50) < HOLDOUT, (20000, 1)), axis=1)
     second = np.argmax(orders.cumsum(axis=1) == 2, axis=1)  # volumes before it: all but one scan
-    assert found.beside["p"] == pytest.approx(np.mean(second - 1 >= count), abs=0.01)
+    assert found.reference["p"] == pytest.approx(np.mean(second - 1 >= count), abs=0.01)
 
 
 def test_both_spaces_on_volumes(smooth: Callable[..., np.ndarray], as_cohort: MakeCohort) -> None:
-    grid = Grid(16, -1000, 1000)
-    perception = Perception(grid)
+    grid = VoxelGrid(16, -1000, 1000)
+    context = MetricContext(grid)
     images = smooth(36, 16)
     real = {
         "train": as_cohort("train", images[:12]),
@@ -169,8 +220,11 @@ def test_both_spaces_on_volumes(smooth: Callable[..., np.ndarray], as_cohort: Ma
     planted = np.clip(images[:12] + noise, -1, 1).astype(np.float32)
     copied = Cohorts(as_cohort("synthetic", planted), real)
     fresh = Cohorts(as_cohort("synthetic", images[24:]), real)
-    audits = privacy.measure(perception, grid, copied, SAMPLING)
-    assert [one.space for one in audits] == [f"perceptual_{perception.space.id}", "rms_hu"]
+    audits = privacy.measure(context, copied, SAMPLING)
+    assert [one.space for one in audits] == [
+        f"perceptual_{context.efficientnet.map_space}",
+        "rms_hu",
+    ]
     by_voxel = audits[1].findings
     assert by_voxel[NEARER].value > 0.9
     assert by_voxel[MEMBERSHIP].value > 0.9
@@ -178,8 +232,27 @@ def test_both_spaces_on_volumes(smooth: Callable[..., np.ndarray], as_cohort: Ma
     assert by_voxel[AUTHENTIC].value == 0
     assert audits[1].median["synthetic"] == pytest.approx(20, abs=6)  # HU: the noise
     assert "There are signs" in verdict.sentence(audits)
-    (_, clean) = privacy.measure(perception, grid, fresh, SAMPLING)
+    (_, clean) = privacy.measure(context, fresh, SAMPLING)
     assert clean.findings[COPIES].low < 0.2
-    assert set(clean.findings) == set(READINGS)
+    assert set(clean.findings) == set(TESTS)
+    assert clean.volumes == "12 synthetic volumes (a gate may have refused others)"
     few = Cohorts(as_cohort("synthetic", planted[:11]), real)
-    assert privacy.measure(perception, grid, few, SAMPLING) == []
+    assert privacy.measure(context, few, SAMPLING) == []
+
+
+def test_the_seed_grid_is_tested_where_there_is_one(
+    smooth: Callable[..., np.ndarray], as_cohort: MakeCohort
+) -> None:
+    """A gate may have refused the copies, so the volumes that it let through show nothing."""
+    images = smooth(36, 16)
+    real = {
+        "train": as_cohort("train", images[:12]),
+        "holdout": as_cohort("holdout", images[12:24]),
+    }
+    copies = as_cohort("seeds", images[:12], ["a", "b"] * 6)
+    gated = Cohorts(as_cohort("synthetic", images[24:]), real, SeedGrid(copies, {}))
+    context = MetricContext(VoxelGrid(16, -1000, 1000))
+    for one in privacy.measure(context, gated, SAMPLING):
+        assert one.volumes == "12 draws that no gate has seen"
+        assert one.findings[RATIO].value < 0.01
+        assert one.findings[COPIES].value == 1

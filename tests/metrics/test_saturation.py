@@ -3,11 +3,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from syda.metrics.cohorts import Cohort, Cohorts, Grid, Sampling
-from syda.metrics.interior import Interior
-from syda.metrics.saturation import ENDS, Saturated
+from syda.metrics.cohorts import Cohorts, Sampling, VoxelGrid
+from syda.metrics.metric import MetricContext
+from syda.metrics.saturation import Saturated
 
-GRID = Grid(10, -1000, 1000)
+GRID = VoxelGrid(10, -1000, 1000)
 
 
 def volumes(count: int, gas: int, metal: int) -> np.ndarray:
@@ -22,15 +22,16 @@ def volumes(count: int, gas: int, metal: int) -> np.ndarray:
     return (hu / 1000).astype(np.float32)
 
 
-def test_known_shares_inside_the_body(as_cohort: Callable[..., Cohort]) -> None:
-    """Of the air around the body nothing counts, although it is most of the cube."""
-    real = {
-        "train": as_cohort("train", volumes(3, 0, 0)),
-        "holdout": as_cohort("holdout", np.concatenate([volumes(2, 8, 0), volumes(2, 0, 0)])),
-    }
-    cohorts = Cohorts(as_cohort("synthetic", volumes(3, 32, 16)), real)
-    within = Interior(GRID)
-    low, high = (Saturated(within, end).measure(cohorts, Sampling(0, 10, 100)) for end in ENDS)
+def test_shares_are_those_inside_the_body(as_cohorts: Callable[..., Cohorts]) -> None:
+    """The air around the body is most of the cube and does not count."""
+    holdout = np.concatenate([volumes(2, 8, 0), volumes(2, 0, 0)])
+    cohorts, context = (
+        as_cohorts(volumes(3, 32, 16), volumes(3, 0, 0), holdout),
+        MetricContext(GRID),
+    )
+    low, high = (
+        Saturated(context, spec).measure(cohorts, Sampling(0, 10, 100)) for spec in Saturated.SPECS
+    )
     assert low["train"].synthetic.value == pytest.approx(32 / 8**3)
     assert high["train"].synthetic.value == pytest.approx(16 / 8**3)
     assert (low["train"].real.value, high["train"].real.value) == (0, 0)

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from syda.model import device
-from syda.model.device import named, present, type_of_maps
+from syda.model.device import activation_dtype, default_device, dtype_name
 
 CPU = torch.device("cpu")
 
@@ -23,34 +23,39 @@ def test_auto_is_bfloat16_only_where_the_device_computes_in_it(
     monkeypatch, precision, native, dtype
 ):
     monkeypatch.setattr(device, "computes_in_bfloat16", lambda _: native)
-    assert type_of_maps(precision, CPU) is dtype
+    assert activation_dtype(precision, CPU) is dtype
 
 
 @pytest.mark.parametrize("onednn", [False, True])
-def test_without_onednn_a_cpu_does_not(monkeypatch, onednn):
+def test_a_cpu_without_onednn_does_not_compute_in_bfloat16(monkeypatch, onednn):
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: onednn)
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
     assert device.computes_in_bfloat16(CPU) is onednn
 
 
-def test_an_old_gpu_emulates_it_and_so_does_not(monkeypatch):
-    asked = {}
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **how: asked.update(how) or False)
+def test_emulated_bfloat16_does_not_count(monkeypatch):
+    requested = {}
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda **how: requested.update(how) or False
+    )
     assert not device.computes_in_bfloat16(torch.device("cuda"))
-    assert asked == {"including_emulation": False}
+    assert requested == {"including_emulation": False}
 
 
-def test_the_present_device_is_the_gpu_where_there_is_one(monkeypatch):
+def test_the_default_device_is_the_gpu_if_there_is_one(monkeypatch):
     for there, kind in ((True, "cuda"), (False, "cpu")):
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
-        assert present() == torch.device(kind)
+        assert default_device() == torch.device(kind)
 
 
 def test_types_are_named_as_in_params():
-    assert [named(dtype) for dtype in (torch.float32, torch.bfloat16)] == ["float32", "bfloat16"]
+    assert [dtype_name(dtype) for dtype in (torch.float32, torch.bfloat16)] == [
+        "float32",
+        "bfloat16",
+    ]
 
 
-def test_what_auto_takes_on_this_cpu_is_never_the_slow_one():
+def test_auto_is_fast_on_this_cpu():
     """Emulated, a convolution takes some 200 times as long as in float32."""
 
     def seconds(dtype):
@@ -63,4 +68,4 @@ def test_what_auto_takes_on_this_cpu_is_never_the_slow_one():
             times.append(time.perf_counter() - begun)
         return min(times[1:])
 
-    assert seconds(type_of_maps("auto", CPU)) < 10 * seconds(torch.float32)
+    assert seconds(activation_dtype("auto", CPU)) < 10 * seconds(torch.float32)

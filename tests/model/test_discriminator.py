@@ -8,11 +8,10 @@ import torch
 from syda.model.discriminator import Discriminator, minibatch_deviation
 from syda.model.layers import downsample
 
-NONE = torch.empty(0)
-"""The properties of a discriminator that is told none."""
+NO_CONDITIONS = torch.empty(0)
 
 
-def test_minibatch_deviation_of_known_values():
+def test_minibatch_deviation_of_two_pairs():
     """Two pairs: values 0 and 2 have a standard deviation of 1, equal values one of 0."""
     x = torch.tensor([0.0, 2.0, 5.0, 5.0]).reshape(4, 1, 1, 1, 1).expand(4, 3, 2, 2, 2)
     pairs = [minibatch_deviation(x[i : i + 2]) for i in (0, 2)]
@@ -27,7 +26,7 @@ GROUPS = {2: 2, 3: 3, 4: 4, 5: 5, 6: 3, 7: 7, 8: 4, 9: 3, 10: 2, 11: 11, 12: 4, 
 
 
 @pytest.mark.parametrize(("n", "group"), GROUPS.items())
-def test_groups_of_any_batch_say_something_of_spread(n, group):
+def test_groups_have_at_least_two_samples(n, group):
     x = torch.randn(n, 2, 2, 2, 2, generator=torch.Generator().manual_seed(0))
     expected = x.reshape(n // group, group, 2, 2, 2, 2).std(dim=1, correction=0)
     deviation = minibatch_deviation(x)[:, 2:]
@@ -55,7 +54,7 @@ distributed.destroy_process_group()
 
 
 @pytest.mark.slow
-def test_two_processes_with_a_volume_each_see_the_spread_of_both(tmp_path):
+def test_minibatch_deviation_is_over_the_volumes_of_two_processes(tmp_path):
     """Derivatives cross the processes, those of R1 too."""
     rng = torch.Generator().manual_seed(0)
     x = torch.randn(2, 2, 2, 2, 2, generator=rng, dtype=torch.float64)
@@ -86,32 +85,32 @@ def discriminator() -> Discriminator:
 
 def test_one_logit_a_volume(discriminator):
     x = torch.randn(3, 2, 16, 16, 16)
-    assert discriminator(x, NONE).shape == (3,)
-    half = discriminator(x, NONE, torch.bfloat16)
+    assert discriminator(x, NO_CONDITIONS).shape == (3,)
+    half = discriminator(x, NO_CONDITIONS, torch.bfloat16)
     assert half.dtype == torch.float32
-    torch.testing.assert_close(half, discriminator(x, NONE), rtol=0.1, atol=0.1)
+    torch.testing.assert_close(half, discriminator(x, NO_CONDITIONS), rtol=0.1, atol=0.1)
 
 
-def test_a_joining_block_fades_in_from_the_look_at_half_the_side(discriminator):
+def test_a_joining_block_fades_in_from_half_the_resolution(discriminator):
     x = torch.randn(2, 2, 16, 16, 16)
-    coarse, fine = discriminator(downsample(x), NONE), discriminator(x, NONE)
-    torch.testing.assert_close(discriminator(x, NONE, fade=0.0), coarse)
-    torch.testing.assert_close(discriminator(x, NONE, fade=1 - 1e-7), fine)
+    coarse, fine = discriminator(downsample(x), NO_CONDITIONS), discriminator(x, NO_CONDITIONS)
+    torch.testing.assert_close(discriminator(x, NO_CONDITIONS, fade=0.0), coarse)
+    torch.testing.assert_close(discriminator(x, NO_CONDITIONS, fade=1 - 1e-7), fine)
     assert not torch.allclose(coarse, fine)
 
 
 @pytest.mark.parametrize("side", [4, 8, 16])
 def test_coarser_volumes_enter_at_a_later_block(discriminator, side):
-    assert discriminator(torch.randn(2, 2, side, side, side), NONE).shape == (2,)
+    assert discriminator(torch.randn(2, 2, side, side, side), NO_CONDITIONS).shape == (2,)
 
 
 def test_logits_start_near_unit_scale(discriminator):
-    logits = discriminator(torch.randn(32, 2, 16, 16, 16).clamp(-1, 1), NONE)
+    logits = discriminator(torch.randn(32, 2, 16, 16, 16).clamp(-1, 1), NO_CONDITIONS)
     assert 0.01 < logits.abs().mean() < 3
 
 
 def test_every_weight_gets_a_gradient(discriminator):
-    discriminator(torch.randn(2, 2, 16, 16, 16), NONE).sum().backward()
+    discriminator(torch.randn(2, 2, 16, 16, 16), NO_CONDITIONS).sum().backward()
     for name, parameter in discriminator.named_parameters():
         entered = not name.startswith(
             ("from_windows.0", "from_windows.1")
@@ -119,24 +118,24 @@ def test_every_weight_gets_a_gradient(discriminator):
         assert (parameter.grad is not None and bool(parameter.grad.any())) == entered, name
 
 
-def test_it_sees_the_image_and_its_tones(discriminator):
+def test_windows_are_the_image_and_its_equalised_values(discriminator):
     levels = torch.tensor([-1.0, -0.09, 0.05, 0.05]).reshape(4, 1, 1, 1, 1)
-    discriminator.tone.fit(levels)
+    discriminator.intensity_curve.fit(levels)
     image, tones = discriminator.windows(levels).reshape(4, 2).T
     assert torch.equal(image, levels.flatten())
-    assert torch.equal(tones, discriminator.tone(levels).flatten())
+    assert torch.equal(tones, discriminator.intensity_curve(levels).flatten())
     assert not torch.allclose(tones, image)
 
 
 def test_properties_add_a_projection(discriminator):
-    """The logit is linear in them: the plain one, and for each its own share."""
+    """The logit is linear in the conditions."""
     torch.manual_seed(0)
-    told = Discriminator([6, 5, 4], conditions=3)
-    plain = told.load_state_dict(discriminator.state_dict(), strict=False)
+    conditional = Discriminator([6, 5, 4], conditions=3)
+    plain = conditional.load_state_dict(discriminator.state_dict(), strict=False)
     assert plain.missing_keys == ["embed.weight", "embed.bias"]
     x = torch.randn(4, 2, 16, 16, 16)
-    nothing = told(x, torch.zeros(4, 3))
-    torch.testing.assert_close(nothing, discriminator(x, NONE))
-    step = told(x, torch.ones(4, 3)) - nothing
+    nothing = conditional(x, torch.zeros(4, 3))
+    torch.testing.assert_close(nothing, discriminator(x, NO_CONDITIONS))
+    step = conditional(x, torch.ones(4, 3)) - nothing
     assert step.abs().min() > 0
-    torch.testing.assert_close(told(x, 2 * torch.ones(4, 3)) - nothing, 2 * step)
+    torch.testing.assert_close(conditional(x, 2 * torch.ones(4, 3)) - nothing, 2 * step)

@@ -7,8 +7,8 @@ from unittest import mock
 import pytest
 
 from syda.model import memory
-from syda.sampling.export import produce
-from syda.tools import shadow
+from syda.sampling.generation import generate
+from syda.shadow.create import create_shadow
 from syda.training.fit import fit
 
 FAULTS = """
@@ -19,8 +19,8 @@ def step():
     for megabytes in (16, 48, 31, 64, 33):
         torch.ones(megabytes, 256, 1024)
 
-if sys.argv[1] == "keep":
-    memory.keep()
+if sys.argv[1] == "disable_malloc_trim":
+    memory.disable_malloc_trim()
 for _ in range(10):
     step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -40,15 +40,15 @@ def faults(what):
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="needs glibc")
 def test_freed_memory_is_used_again():
     """Pages of 4 kB that the system had to clear: 490,000 where none is kept."""
-    assert faults("keep") < 0.1 * faults("leave")
+    assert faults("disable_malloc_trim") < 0.1 * faults("leave")
 
 
 @pytest.mark.parametrize(
-    ("run", "arguments"), [(fit, 6), (partial(produce, exported=0), 4), (shadow.make, 4)]
+    ("run", "arguments"), [(fit, 6), (partial(generate, exported=0), 4), (create_shadow, 4)]
 )
-def test_training_sampling_and_shadows_begin_with_it(run, arguments):
+def test_training_sampling_and_shadows_disable_malloc_trim(run, arguments):
     with (
-        mock.patch.object(memory, "keep", side_effect=InterruptedError),
+        mock.patch.object(memory, "disable_malloc_trim", side_effect=InterruptedError),
         pytest.raises(InterruptedError),
     ):
         run(*[mock.MagicMock()] * arguments)

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch.nn import functional
 
-from syda.model.doubled_conv import doubled_conv3d
 from syda.model.layers import RELU_GAIN
 from syda.model.modulated_conv import (
     EPSILON,
@@ -13,6 +12,7 @@ from syda.model.modulated_conv import (
     modulated_conv3d,
     same_conv3d,
 )
+from syda.model.upsample_conv import upsample_conv3d
 
 Operands = tuple[torch.Tensor, torch.Tensor, torch.Tensor, bool]
 
@@ -34,7 +34,7 @@ def operands(request, samples) -> Operands:
 
 
 def reference(x, weight, style, double):
-    """Equations 1 to 3 of StyleGAN2, written as loops; what is doubled, by torch's own means."""
+    """Equations 1 to 3 of StyleGAN2 as loops; upsampling with torch's operations."""
     if double:
         zeros = functional.pad(x, (1,) * 6)
         x = functional.interpolate(zeros, scale_factor=2.0, mode="trilinear")
@@ -61,7 +61,7 @@ def grouped(x, weight, style, double):
     norm = torch.rsqrt(filters.square().sum((2, 3, 4, 5), keepdim=True) + EPSILON)
     filters = (filters * (norm * RELU_GAIN)).flatten(0, 1)
     x = x.reshape(1, n * inputs, *x.shape[2:])
-    y = (doubled_conv3d if double else same_conv3d)(x, filters, groups=n)
+    y = (upsample_conv3d if double else same_conv3d)(x, filters, groups=n)
     return y.reshape(n, -1, *y.shape[2:])
 
 
@@ -97,8 +97,8 @@ def test_demodulation_gives_he_variance_whatever_the_style():
 @pytest.mark.parametrize(
     ("dtype", "n"), [(torch.float32, 2), (torch.bfloat16, 2), (torch.bfloat16, 1)]
 )
-def test_features_stay_channels_last(dtype, n, double):
-    layer = ModulatedConv3d(6, 3, 4, doubles=double)
+def test_features_are_channels_last(dtype, n, double):
+    layer = ModulatedConv3d(6, 3, 4, upsamples=double)
     x = torch.randn(n, 3, 4, 4, 4, dtype=dtype).to(memory_format=torch.channels_last_3d)
     side = 8 if double else 4
     y = layer(x, torch.randn(n, 6), torch.randn(n, 1, side, side, side))
@@ -112,7 +112,7 @@ def test_features_stay_channels_last(dtype, n, double):
 @pytest.mark.parametrize("n", [1, 2])
 def test_a_layer_is_convolution_noise_bias_and_leaky_relu(n, double, layout):
     torch.manual_seed(0)
-    layer = ModulatedConv3d(6, 3, 4, doubles=double)
+    layer = ModulatedConv3d(6, 3, 4, upsamples=double)
     with torch.no_grad():
         layer.noise_strength.copy_(torch.randn(4))
         layer.bias.copy_(torch.randn(4))
@@ -127,7 +127,7 @@ def test_a_layer_is_convolution_noise_bias_and_leaky_relu(n, double, layout):
         torch.testing.assert_close(layer(x, w, noise), expected)
 
 
-def test_noise_enters_by_its_strength_alone():
+def test_noise_is_scaled_by_its_strength():
     torch.manual_seed(0)
     layer = ModulatedConv3d(6, 3, 4)
     x, w = torch.randn(2, 3, 4, 4, 4), torch.randn(2, 6)

@@ -3,7 +3,7 @@ from functools import cache
 import pytest
 
 from syda.phantom import cohort, scanner
-from syda.phantom.subject import Subject, draw
+from syda.phantom.subject import Subject, sample_subject
 from syda.types import Volume
 
 SEED = 20261122
@@ -14,7 +14,7 @@ def scan(group, index, position):
     """A scan of a cohort member in a position of the test's choice."""
     member = cohort.Member(SEED, group, index)
     rng = member.generator()
-    subject = draw(rng, position)
+    subject = sample_subject(rng, position)
     volume = scanner.scan(subject, cohort.SCANNERS[group].protocol, 40, rng)
     return subject, volume
 

@@ -84,10 +84,10 @@ def test_gas_rises_against_gravity(scanned):
     """Around the stomach, gas lies higher above the table than content and wall."""
     subject, volume = scanned
     x, y, z = coordinates(volume)
-    beside = (x < -0.15 * subject.cavity_width) & (x > -0.7 * subject.cavity_width)
+    side = (x < -0.15 * subject.cavity_width) & (x > -0.7 * subject.cavity_width)
     level = (z > subject.level + 10) & (z < subject.level + 85)
     depth = (y > subject.spine + 18) & (y < subject.cavity_front - 6)
-    block = volume.hu[np.ix_(beside, depth, level)]
+    block = volume.hu[np.ix_(side, depth, level)]
     height = np.broadcast_to((subject.up * y[depth])[None, :, None], block.shape)
     gas, content = block < -700, (block > 0) & (block < 80)
     assert gas.sum() * np.prod(volume.spacing) > 2000  # mm3

@@ -74,7 +74,7 @@ def test_the_body_fills_the_field(supine):
 
 def test_same_generator_same_bytes_and_another_differs():
     tiny = dataclasses.replace(PROTOCOL, matrix=48, spacing=30.0)
-    drawn = cohort.draw(np.random.default_rng(1), "HFS")
+    drawn = cohort.sample_subject(np.random.default_rng(1), "HFS")
     once, again, other = (
         scanner.scan(drawn, tiny, 6, np.random.default_rng(seed)).hu for seed in (1, 1, 2)
     )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from syda.phantom.shapes import Canvas, Noise, Shape, curve, ellipsoid, tube
+from syda.phantom.shapes import Canvas, Noise, Solid, curve, ellipsoid, tube
 
 
 def canvas(size=41, step=1.0):
@@ -105,5 +105,5 @@ def test_a_shape_beyond_the_canvas_paints_nothing():
 
 def test_a_boundless_shape_paints_everything():
     picture = canvas(11)
-    picture.paint(Shape(lambda x, y, z: x + y + z - 900), 0.0)
+    picture.paint(Solid(lambda x, y, z: x + y + z - 900), 0.0)
     assert (picture.hu == 0).all()

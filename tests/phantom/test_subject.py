@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from syda.phantom.subject import draw
+from syda.phantom.subject import sample_subject
 
-CROWD = [draw(np.random.default_rng(seed), "HFS") for seed in range(200)]
+CROWD = [sample_subject(np.random.default_rng(seed), "HFS") for seed in range(200)]
 
 
 def test_widths_and_tissues_span_what_they_should():
@@ -27,7 +27,7 @@ def test_both_sexes_and_more_fat_in_the_wide():
 
 @pytest.mark.parametrize(("position", "up"), [("HFS", 1), ("FFS", 1), ("HFP", -1), ("FFP", -1)])
 def test_up(position, up):
-    assert draw(np.random.default_rng(0), position).up == up
+    assert sample_subject(np.random.default_rng(0), position).up == up
 
 
 def test_the_spine_is_foremost_near_the_third_lumbar():

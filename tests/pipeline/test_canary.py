@@ -27,6 +27,7 @@ from pydicom.uid import ComprehensiveSRStorage
 from open_gate import OPEN_GATE
 from syda import paths
 from syda.types import Volume
+from training_stages import stages
 
 REPOSITORY = Path(__file__).parents[2]
 NAME = "Canarymüller"
@@ -55,15 +56,16 @@ TINY = {
 }
 TINIER = {
     "ct.size": 32,
+    "model.start": "none",  # the cohort is not declared artificial, and has few patients
     "model.channels": [4, 4, 4, 4],
     "model.discriminator_channels": [4, 4, 4, 4],
-    "train.images": 16,
-    "train.coarse_images": 8,
-    "train.fade_images": 4,
+    "train.stages": stages(16, side=32, coarse=4, fade=4, first=4),
     "train.log_images": 8,
     "train.pictures": 1,
     "evaluate.pairs": 10,
     "evaluate.bootstrap": 100,
+    "evaluate.property_vectors": 4,
+    "evaluate.seeds": 2,
     "generate.count": 4,
     "generate.export": 1,
     "generate.gate": OPEN_GATE,
@@ -276,12 +278,12 @@ def test_the_search_finds_what_is_there(root, tmp_path):
 def data_half(root):
     """Convert to the packed records, both with and without ``--debug``."""
     syda(root, "--debug", "convert", workers=2)
-    told = (root / "reports" / "convert.json").read_text()
-    assert '"converted": 6' in told
+    report = (root / "reports" / "convert.json").read_text()
+    assert '"converted": 6' in report
     for reason in ("undecodable_pixels", "mixed_geometry", "mixed_identity", "archive_path"):
-        assert f'"{reason}"' in told
-    assert '"archive_nested"' in told
-    assert len([*(root / ".work" / "memo" / "convert").iterdir()]) > 6  # searched as well
+        assert f'"{reason}"' in report
+    assert '"archive_nested"' in report
+    assert len([*(root / ".work" / "cases" / "convert").iterdir()]) > 6  # searched as well
     for stage in (("resample",), ("validate", "resampled"), ("pack",), ("validate", "records")):
         syda(root, "--debug", *stage)
         syda(root, *stage)

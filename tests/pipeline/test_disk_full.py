@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import changed_params
+from training_stages import stages
 
 MB = 1_000_000
 BAR = re.compile(r"\[\d\d:\d\d")  # the clock of a progress bar
@@ -25,13 +26,12 @@ pytestmark = [
 ]
 
 TINY = {
-    "phantom.base_subjects": 2,
-    "pack.holdout_share": 0.5,
+    "phantom.base_subjects": 3,
+    "pack.holdout_share": 0.3,
     "ct.size": 8,
     "model.channels": [6, 4],
     "model.discriminator_channels": [5, 4],
-    "train.images": 10,
-    "train.coarse_images": 4,
+    "train.stages": stages(12, side=8, coarse=4, first=4),
     "train.log_images": 8,
 }
 
@@ -85,7 +85,7 @@ def test_no_space_is_one_line_and_leaves_nothing_behind(disk):
     disk.leave(2 * MB)
     (line,) = disk.syda("phantom", "v0", code=1)
     assert line == (
-        "syda: phantom: needs about 6 MB in data/raw, 2 MB are free there: "
+        "syda: phantom: needs about 10 MB in data/raw, 2 MB are free there: "
         "free some space and run it again"
     )
     assert disk.files("data") == ["raw"]
@@ -102,7 +102,7 @@ def test_no_space_is_one_line_and_leaves_nothing_behind(disk):
     disk.syda("convert")
     disk.leave(10 * MB)
     (line,) = disk.syda("resample", code=1)
-    assert line.startswith("syda: resample: needs about 2")
+    assert line.startswith("syda: resample: needs about 3")
     assert "in data, 10 MB are free there" in line
 
     disk.leave(100 * MB)
@@ -112,13 +112,13 @@ def test_no_space_is_one_line_and_leaves_nothing_behind(disk):
         (disk.root / f"reports/validation/{gate}.json").write_text("{}")
     disk.leave(30 * MB)
     (line,) = disk.syda("pack", code=1)
-    assert line.startswith("syda: pack: needs about 4")
+    assert line.startswith("syda: pack: needs about 6")
 
     disk.leave(100 * MB)
     disk.syda("pack")
     disk.leave(0)
-    warned, told, line = disk.syda("train", code=1)  # MLflow's store is on the same disk
-    assert warned.startswith("warning: training goes on without MLflow")
-    assert told.startswith("train: the encoder explains ")
+    warned, message, line = disk.syda("train", code=1)  # MLflow's store is on the same disk
+    assert warned.startswith("warning: training continues without MLflow")
+    assert message.startswith("train: the encoder explains ")
     assert line.startswith("syda: train: No space left on device: data/.weights.partial")
     assert "weights" not in disk.files("data")

@@ -30,8 +30,6 @@ def run(root):
 FAULTS = {
     "affine[:3, :3] = 2 * np.eye(3)": r"case \w+ .*voxels measure 2 x 2 x 2 mm",
     "voxels[0, 0, 0] = 5000": r"case \w+ .*highest voxel is 5000 HU",
-    "voxels = voxels.astype(np.float32); voxels[0, 0, 0] = np.nan": r"NaN or infinite voxels is 1",
-    "[file.unlink() for file in files]; return": r"observed: 0 volumes",
 }
 
 

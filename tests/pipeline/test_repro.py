@@ -8,14 +8,6 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-NARROW = {
-    "model.channels": [8, 8, 8, 8],
-    "model.discriminator_channels": [8, 8, 8, 8],
-    "evaluate.bootstrap": 100,
-}
-"""Less to compute in each of the many stages that run here."""
-
-
 def stages_run(output: str) -> list[str]:
     return re.findall(r"Running stage '([^']+)'", output)
 
@@ -34,7 +26,6 @@ def push_and_pull(clone, folder):
 
 def test_the_whole_pipeline(clone, tmp_path):
     """One test, since each step needs the one before: the first takes a minute or more."""
-    clone.set_params(NARROW)
     first = clone.run("dvc", "repro")
     assert stages_run(first)[-1] == "card"
 
@@ -53,9 +44,8 @@ def test_the_whole_pipeline(clone, tmp_path):
     assert "reports/evaluation/synthetic.png" in tracked
     assert (clone.root / "reports/gallery.html").stat().st_size < 25e6
     images = {n for n in tracked if re.search(r"real_.*png$|\.(dcm|nii|gz|tfrecord|html)$", n)}
-    cards = {name for name in images if name.endswith("model_card/model_card.html")}
-    assert len(cards) == 3  # this one and two releases: synthetic pictures alone
-    assert images - cards == {"tests/records/data/tensorflow.tfrecord"}  # artificial: the hook's
+    artificial = {"tests/records/data/tensorflow.tfrecord", "model_card/model_card.html"}
+    assert images == artificial
 
     # nothing to do
     lock = (clone.root / "dvc.lock").read_bytes()
@@ -80,15 +70,8 @@ def test_the_whole_pipeline(clone, tmp_path):
     assert (tmp_path / "plots" / "index.html").is_file()
     clone.commit("truncation")
 
-    push_and_pull(clone, tmp_path)
-
-
-@pytest.mark.exhaustive
-def test_the_next_data_version_with_the_same_commands(clone, tmp_path):
-    clone.set_params(NARROW)
-    clone.run("dvc", "repro")
-    clone.commit("v0")
-    clone.run("dvc", "exp", "run", "-S", "data.version=v1", "-S", "train.images=32")
+    # the next data version, with the same commands
+    clone.run("dvc", "exp", "run", "-S", "data.version=v1", "-S", "train.reconstruction.weight=1.0")
     changed = clone.run("dvc", "metrics", "diff", "HEAD", "--md")
     assert re.search(r"n\.train|n\.holdout", changed)
     clone.commit("v1")

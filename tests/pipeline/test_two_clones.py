@@ -5,18 +5,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from training_stages import stages
+
 pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 
 SMALLEST = {
     "phantom.base_subjects": 4,
     "phantom.added_subjects": 1,
     "pack.holdout_share": 0.3,  # two of these four
-    "train.images": 8,
-    "train.coarse_images": 4,
+    "train.stages": stages(12, side=32, coarse=4, first=4),
     "train.log_images": 4,
     "train.pictures": 1,
     "validate.min_cases": 2,
-    "evaluate.bootstrap": 100,
     "generate.count": 2,
 }
 

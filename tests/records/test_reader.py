@@ -6,6 +6,8 @@ import pytest
 
 from syda.errors import CheckFailed, CorruptData
 from syda.records import reader, schema, tfrecord, writer
+from syda.records.config import PackParams
+from syda.records.index import read_index
 from syda.types import Case, Volume
 from syda.volume.resample import to_spacing
 
@@ -20,12 +22,12 @@ def records(ramp: Volume) -> list[schema.Record]:
 
 @pytest.fixture
 def folder(tmp_path, records):
-    writer.write(tmp_path, records, holdout_share=0.5, shards=3)
+    writer.write(tmp_path, records, PackParams(holdout_share=0.5, shards=3, compression="none"))
     return tmp_path
 
 
 def test_every_record_comes_back_in_its_split(folder, records):
-    index = reader.read_index(folder)
+    index = read_index(folder)
     assert [entry.case for entry in index] == [r.case.case for r in records]
     sides = {}
     for side in ("train", "holdout"):
@@ -39,14 +41,20 @@ def test_every_record_comes_back_in_its_split(folder, records):
 def test_same_records_same_bytes(tmp_path, folder, records):
     again = tmp_path / "again"
     again.mkdir()
-    writer.write(again, records, holdout_share=0.5, shards=3)
+    writer.write(again, records, PackParams(holdout_share=0.5, shards=3, compression="none"))
     for file in again.iterdir():
         assert file.read_bytes() == (folder / file.name).read_bytes()
 
 
 def test_one_more_case_leaves_the_other_records_where_they_are(tmp_path, records, ramp):
-    before = writer.write(_new(tmp_path / "a"), records[:-1], holdout_share=0.5, shards=3)
-    after = writer.write(_new(tmp_path / "b"), records, holdout_share=0.5, shards=3)
+    before = writer.write(
+        _new(tmp_path / "a"),
+        records[:-1],
+        PackParams(holdout_share=0.5, shards=3, compression="none"),
+    )
+    after = writer.write(
+        _new(tmp_path / "b"), records, PackParams(holdout_share=0.5, shards=3, compression="none")
+    )
     assert after[:-1] == before
 
 
@@ -57,7 +65,7 @@ def test_another_spacing_is_refused_as_the_record_is_extracted(folder):
 
 
 def test_a_lost_shard_a_lost_record_and_a_foreign_one_are_named(folder):
-    index = reader.read_index(folder)
+    index = read_index(folder)
     shard = next(entry.shard for entry in index if entry.split == "train")
     whole = (folder / shard).read_bytes()
     lines = json.loads((folder / "index.json").read_text())
@@ -78,8 +86,8 @@ def test_a_lost_shard_a_lost_record_and_a_foreign_one_are_named(folder):
 
 
 def test_a_record_of_other_content_under_right_checksums_is_named(folder, records):
-    entry = reader.read_index(folder)[0]
-    names = [e.case for e in reader.read_index(folder) if e.shard == entry.shard]
+    entry = read_index(folder)[0]
+    names = [e.case for e in read_index(folder) if e.shard == entry.shard]
     others = [
         schema.Record(replace(r.case, attributes={"kvp": 100.0}), r.volume)
         if r.case.case == names[-1]
@@ -101,7 +109,7 @@ def small(request, tmp_path):
     volume = Volume(hu, np.diag([1.5, 1.5, 1.5, 1.0]))
     records = [schema.Record(Case(f"c{i}", "p", {"sex": "F"}), volume) for i in range(2)]
     first, _ = writer.write(
-        tmp_path, records, holdout_share=0.5, shards=1, compression=request.param
+        tmp_path, records, PackParams(holdout_share=0.5, shards=1, compression=request.param)
     )
     assert len(list(reader.read_split(tmp_path, first.split, 1.5))) == 2
     return tmp_path, first.split, first.shard
@@ -129,7 +137,7 @@ def test_a_shard_altered_anywhere_names_shard_and_record(small):
 
 def test_no_index_is_one_line(tmp_path):
     with pytest.raises(CorruptData, match=r"index\.json: not a readable index"):
-        reader.read_index(tmp_path)
+        read_index(tmp_path)
 
 
 def _new(folder):

@@ -33,13 +33,17 @@ def test_every_attribute_that_leaves_convert_is_carried_and_missing_ones_are_abs
         "B30f",
         "IOHEXOL",
     )
-    told = attributes.describe(slices, 5.0, 40.0)
-    back = schema.decode(schema.encode(schema.Record(Case("c1", "p1", told), ramp))).case.attributes
-    assert back.keys() == {name for name, value in told.items() if value is not None}
+    facts = attributes.describe(slices, 5.0, 40.0)
+    back = schema.decode(
+        schema.encode(schema.Record(Case("c1", "p1", facts), ramp))
+    ).case.attributes
+    assert back.keys() == {name for name, value in facts.items() if value is not None}
     assert {"body_part", "manufacturer", "tube_current_ma"} & back.keys() == set()
     for name, value in back.items():
-        assert type(value) is type(told[name])
-        assert value == (pytest.approx(told[name], rel=1e-6) if name.endswith("mm") else told[name])
+        assert type(value) is type(facts[name])
+        assert value == (
+            pytest.approx(facts[name], rel=1e-6) if name.endswith("mm") else facts[name]
+        )
 
 
 def test_same_record_same_bytes_whatever_the_memory_order(ramp):
@@ -69,7 +73,7 @@ def test_missing_features_are_named():
         ({"property/shoe_size": [43.0]}, "unknown properties: shoe_size"),
     ],
 )
-def test_features_that_do_not_fit_are_told(ramp, features, said):
+def test_features_that_do_not_fit_are_named(ramp, features, said):
     record = schema.Record(Case("c1", "p1", {}), ramp)
     assert schema.decode(altered(record)).volume.spacing == ramp.spacing
     with pytest.raises(ValueError, match=said):

@@ -1,4 +1,4 @@
-"""TensorFlow reads what this room writes, and this room what TensorFlow writes.
+"""TensorFlow reads what this package writes, and this package what TensorFlow writes.
 
 ``data/tensorflow.tfrecord`` was written by TensorFlow 2.21.0 and can be written again by any:
 ``test_tensorflow_still_writes_the_golden_file``. Tests that need TensorFlow skip without it.
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from syda.records import example, schema, tfrecord, writer
+from syda.records.config import PackParams
 from syda.types import Case, Properties, Volume
 
 GOLDEN = Path(__file__).parent / "data" / "tensorflow.tfrecord"
@@ -109,7 +110,9 @@ def test_tensorflow_reads_our_shards_exactly(tf, tmp_path, compression):
         schema.Record(Case(f"c{n}", f"p{n}", {"sex": "F", "kvp": 120.0}), volume, properties)
         for n in range(6)
     ]
-    index = writer.write(tmp_path, records, holdout_share=0.5, shards=2, compression=compression)
+    index = writer.write(
+        tmp_path, records, PackParams(holdout_share=0.5, shards=2, compression=compression)
+    )
     text, number = tf.io.FixedLenFeature([], tf.string), tf.io.FixedLenFeature([], tf.float32)
     features = {
         "image": text,

@@ -24,7 +24,7 @@ def test_crc32c_is_castagnoli():
     assert google_crc32c.value(b"123456789") == 0xE3069283  # RFC 3720 check value
 
 
-def test_an_empty_record_is_the_known_sixteen_bytes():
+def test_an_empty_record_has_sixteen_fixed_bytes():
     # length 0, masked CRC of eight zero bytes, no data, masked CRC of nothing
     assert tfrecord.frame(b"").hex() == "000000000000000029039807d8ea82a2"
 
@@ -55,7 +55,7 @@ def test_a_length_like_the_gzip_magic_is_no_gzip(tmp_path):
     assert list(tfrecord.read(tmp_path / "a.tfrecord")) == [data]
 
 
-def test_every_other_byte_at_every_place_is_noticed(path):
+def test_each_changed_byte_at_each_position_is_refused(path):
     good = path.read_bytes()
     silent, named = set(), []
     for position in range(len(good)):

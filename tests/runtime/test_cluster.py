@@ -84,10 +84,10 @@ def running(tmp_path, monkeypatch):
 def test_results_come_in_order_from_the_cluster(running):
     running.worker()
     running.worker()
-    assert list(engine.each(partial(pow, 2), range(20), "power", "numbers")) == [
+    assert list(engine.parallel_map(partial(pow, 2), range(20), "power", "numbers")) == [
         2**n for n in range(20)
     ]
-    pids = set(engine.each(eval, ["__import__('os').getpid()"] * 8, "pid", "numbers"))
+    pids = set(engine.parallel_map(eval, ["__import__('os').getpid()"] * 8, "pid", "numbers"))
     assert pids <= {process.pid for process in running.processes[1:]}
 
 
@@ -95,7 +95,7 @@ def test_a_killed_worker_costs_nothing_but_its_case(running):
     victim = running.worker()
     running.worker()
     slow = "(__import__('time').sleep(0.1), {n} ** 2)[1]"
-    results = engine.each(eval, [slow.format(n=n) for n in range(30)], "square", "numbers")
+    results = engine.parallel_map(eval, [slow.format(n=n) for n in range(30)], "square", "numbers")
     found = [next(results), next(results)]
     victim.send_signal(signal.SIGKILL)
     assert found + list(results) == [n**2 for n in range(30)]
@@ -106,7 +106,7 @@ def syda(root, *words, **environment):
     return subprocess.Popen(
         [sys.executable, "-m", "syda", *words],
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(cluster.closure.SOURCE), **environment},
+        env={**os.environ, "PYTHONPATH": str(cluster.module_dependencies.SOURCE), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -143,7 +143,7 @@ def test_a_stage_that_loses_a_worker_writes_the_bytes_of_a_local_run(running, wo
     victim = running.worker()
     running.worker()
     stage = syda(root, "resample")
-    store = root / ".work" / "memo" / "resample"
+    store = root / ".work" / "cases" / "resample"
     while (done := len([*store.glob("[0-9a-f]*")])) < count // 2:
         assert stage.poll() is None, stage.communicate()[0]
         time.sleep(0.01)
@@ -172,20 +172,22 @@ def test_no_log_tells_what_a_task_that_fails_was_given(running, tmp_path):
         client.submit(warnings.warn, CANARY).result()
         with pytest.raises(ValueError, match="invalid literal"):
             client.submit(int, CANARY).result()
-    told = traces(running)
-    assert {"Exception", "UserWarning"} <= {word for line in told for word in re.split(r"\W", line)}
+    lines = traces(running)
+    assert {"Exception", "UserWarning"} <= {
+        word for line in lines for word in re.split(r"\W", line)
+    }
 
     with pytest.raises(ValueError, match=re.escape(CANARY)) as error:
-        list(engine.each(int, [CANARY], "read", "numbers"))
+        list(engine.parallel_map(int, [CANARY], "read", "numbers"))
     (note,) = error.value.__notes__
     assert note.startswith("On the worker:\n")
     assert CANARY not in note
     gone = tmp_path / f"{CANARY}.dcm"
     with pytest.raises(FileNotFoundError) as missing:
-        list(engine.each(Path.read_bytes, [gone], "read", "files"))
+        list(engine.parallel_map(Path.read_bytes, [gone], "read", "files"))
     assert missing.value.filename == str(gone)
-    list(engine.each(warnings.warn, [f"{CANARY} {n}" for n in range(4)], "warn", "times"))
-    assert traces(running) == told
+    list(engine.parallel_map(warnings.warn, [f"{CANARY} {n}" for n in range(4)], "warn", "times"))
+    assert traces(running) == lines
 
 
 def test_no_log_tells_a_name_of_raw_data(
@@ -211,8 +213,8 @@ def test_no_log_tells_a_name_of_raw_data(
         assert f'"{reason}"' in report
     assert traces(running) == []
 
-    listed = intake.files(raw)
-    monkeypatch.setattr(intake, "files", lambda folder: listed)
+    listed = intake.list_files(raw)
+    monkeypatch.setattr(intake, "list_files", lambda folder: listed)
     monkeypatch.setattr(archive, "is_archive", lambda file: False)
     listed[0].unlink()
     with pytest.raises(SydaError, match=r"a file or folder in data/raw/v0 cannot be read"):
@@ -224,25 +226,25 @@ def test_no_scheduler_is_one_line(monkeypatch):
     monkeypatch.setattr(cluster, "_PATIENCE", 1)
     monkeypatch.setenv("SYDA_SCHEDULER", "tcp://127.0.0.1:9")
     with pytest.raises(SydaError, match="no scheduler answers at SYDA_SCHEDULER=tcp://127"):
-        list(engine.each(abs, [1], "abs", "numbers"))
+        list(engine.parallel_map(abs, [1], "abs", "numbers"))
 
 
 def test_no_worker_is_one_line(running):
     with pytest.raises(SydaError, match="has no worker: start some"):
-        list(engine.each(abs, [1], "abs", "numbers"))
+        list(engine.parallel_map(abs, [1], "abs", "numbers"))
 
 
 def test_other_code_on_a_worker_is_refused(running, tmp_path):
     other = tmp_path / "other"
-    subprocess.run(["cp", "-r", cluster.closure.SOURCE, other], check=True)
+    subprocess.run(["cp", "-r", cluster.module_dependencies.SOURCE, other], check=True)
     (other / "syda" / "errors.py").write_text((other / "syda" / "errors.py").read_text() + "# x\n")
     running.worker(PYTHONPATH=str(other))
     with pytest.raises(UsageError, match="run other code, libraries or Python"):
-        list(engine.each(abs, [1], "abs", "numbers"))
+        list(engine.parallel_map(abs, [1], "abs", "numbers"))
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.setenv("SYDA_SCHEDULER", "tcp://127.0.0.1:9")
-    with pytest.raises(UsageError, match=r"pip install -e '\.\[cluster\]'"):
-        list(engine.each(abs, [1], "abs", "numbers"))
+    with pytest.raises(UsageError, match=r"pip install -r requirements\.lock"):
+        list(engine.parallel_map(abs, [1], "abs", "numbers"))

@@ -74,7 +74,7 @@ def test_workers_die_with_their_killed_parent(moment):
         "import time",
         "from concurrent.futures import ProcessPoolExecutor",
         "from syda.runtime import engine",
-        "list(engine.each(time.sleep, [300, 300], 'sleep', 'naps'))",
+        "list(engine.parallel_map(time.sleep, [300, 300], 'sleep', 'naps'))",
     )
     with python(*script, env=os.environ | {"SYDA_WORKERS": "2"}) as parent:
         wait_for(lambda: len(children(parent.pid)) == 3)  # two workers, one resource tracker
@@ -112,7 +112,7 @@ def test_a_stage_dies_with_its_killed_dvc_whatever_shell_lies_between(tmp_path, 
 
 @LINUX
 @pytest.mark.parametrize(
-    ("book", "told"),
+    ("book", "message"),
     [
         (json.dumps({"write": {"out": {"pid": os.getpid(), "cmd": "dvc repro"}}}), ""),
         (json.dumps({"write": {"out": {"pid": 2**22 + 1, "cmd": "dvc repro"}}}), "has ended"),
@@ -121,16 +121,16 @@ def test_a_stage_dies_with_its_killed_dvc_whatever_shell_lies_between(tmp_path, 
     ],
     ids=["held by this process", "held by one that is gone", "held by none", "empty"],
 )
-def test_a_stage_whose_dvc_is_gone_already_ends(tmp_path, monkeypatch, book, told):
+def test_a_stage_whose_dvc_is_gone_already_ends(tmp_path, monkeypatch, book, message):
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
     (tmp_path / ".dvc/tmp/rwlock").write_text(book)
     environment = os.environ | {"DVC_STAGE": "train", "DVC_ROOT": str(tmp_path)}
     script = ("from syda import cli", "cli.app = lambda: print('on')", "cli.main()")
     with python(*script, env=environment, cwd=tmp_path) as stage:
         said, line = stage.communicate()
-    assert (said == "on\n") is (told == "")
-    assert line.count("\n") == bool(told)
-    assert told in line
+    assert (said == "on\n") is (message == "")
+    assert line.count("\n") == bool(message)
+    assert message in line
 
 
 @LINUX
@@ -159,11 +159,11 @@ def test_a_signal_is_one_line_and_the_status_of_that_signal(signum):
     with python("from syda import cli", f"cli.app = lambda: exec({SLEEP!r})", "cli.main()") as run:
         assert first_line(run) == "asleep"
         run.send_signal(signum)
-        _, told = run.communicate()
+        _, message = run.communicate()
     assert run.returncode == -signum
-    assert told.count("\n") == 1
-    assert told.startswith("syda: ")
-    assert f"stopped by {signum.name}" in told
+    assert message.count("\n") == 1
+    assert message.startswith("syda: ")
+    assert f"stopped by {signum.name}" in message
 
 
 IN_A_CALLBACK = (  # of a weak reference, a finaliser: Python drops what is raised there
@@ -182,9 +182,9 @@ IN_A_CALLBACK = (  # of a weak reference, a finaliser: Python drops what is rais
 def test_a_signal_that_a_callback_swallows_stops_all_the_same(signum):
     work = ("def work():", f"    dropped({int(signum)})", "    time.sleep(300)")
     with python(*IN_A_CALLBACK, *work, "cli.app = work", "cli.main()") as run:
-        _, told = run.communicate(timeout=60)
+        _, message = run.communicate(timeout=60)
     assert run.returncode == -signum
-    assert told == f"syda: train: stopped by {signum.name}, nothing half-written: run it again\n"
+    assert message == f"syda: train: stopped by {signum.name}, nothing half-written: run it again\n"
 
 
 @pytest.mark.parametrize("end", ["raise SystemExit", "raise RuntimeError('cut short')", "return"])
@@ -192,18 +192,18 @@ def test_a_library_that_takes_the_signal_for_an_end_does_not_make_it_a_success(e
     """Lightning leaves the loop by SystemExit, of code 0, where it is told of SIGTERM."""
     work = ("def work():", "    dropped(15)", f"    {end}")
     with python(*IN_A_CALLBACK, *work, "cli.app = work", "cli.main()") as run:
-        _, told = run.communicate(timeout=60)
+        _, message = run.communicate(timeout=60)
     assert run.returncode == -signal.SIGTERM
-    assert told == "syda: train: stopped by SIGTERM, nothing half-written: run it again\n"
+    assert message == "syda: train: stopped by SIGTERM, nothing half-written: run it again\n"
 
 
 def test_another_error_in_a_callback_is_told_as_ever():
     work = ("def work():", "    thing = Thing()", "    held = weakref.ref(thing, lambda _: 1 / 0)")
     with python(*IN_A_CALLBACK, *work, "    del thing", "cli.app = work", "cli.main()") as run:
-        _, told = run.communicate(timeout=60)
+        _, message = run.communicate(timeout=60)
     assert run.returncode == 0
-    assert told.startswith("Exception ignored in")
-    assert "ZeroDivisionError" in told
+    assert message.startswith("Exception ignored in")
+    assert "ZeroDivisionError" in message
 
 
 @LINUX
@@ -216,7 +216,7 @@ def test_a_signal_ends_the_workers_and_leaves_no_partial_folder(tmp_path, signum
         "from syda.runtime import engine, outputs",
         "def work():",
         f"    with outputs.replace_folder(Path({str(tmp_path / 'out')!r})):",
-        "        for _ in engine.each(time.sleep, [300, 300], 'sleep', 'naps'):",
+        "        for _ in engine.parallel_map(time.sleep, [300, 300], 'sleep', 'naps'):",
         "            pass",
         "cli.app = work",
         "cli.main()",
@@ -225,12 +225,12 @@ def test_a_signal_ends_the_workers_and_leaves_no_partial_folder(tmp_path, signum
         wait_for(lambda: len(children(run.pid)) == 3)  # two workers, one resource tracker
         begun = children(run.pid)
         os.killpg(run.pid, signum)  # as Ctrl-C does
-        _, told = run.communicate()
+        _, message = run.communicate()
         wait_for(lambda: not any(alive(pid) for pid in begun))
     assert run.returncode == -signum
     assert list(tmp_path.iterdir()) == []
-    assert told.count("syda: ") == 1
-    assert "Traceback" not in told
+    assert message.count("syda: ") == 1
+    assert "Traceback" not in message
 
 
 def test_a_cleanup_that_hangs_is_cut_short(monkeypatch):

@@ -41,17 +41,17 @@ def test_a_failure_leaves_what_was_there(tmp_path):
 @pytest.mark.parametrize("name", [None, "elsewhere"])
 def test_a_full_disk_is_said_with_the_place(tmp_path, name):
     target = tmp_path / "out"
-    with pytest.raises(OSError, match="No space") as told, outputs.replace_folder(target):
+    with pytest.raises(OSError, match="No space") as message, outputs.replace_folder(target):
         raise OSError(errno.ENOSPC, "No space left on device", name)
-    assert told.value.filename == (name or target)
+    assert message.value.filename == (name or target)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(type(tmp_path), "write_bytes", full_disk)
-    with pytest.raises(OSError, match="No space") as told:
+    with pytest.raises(OSError, match="No space") as message:
         outputs.write_bytes(tmp_path / "a.json", b"{}")
-    assert told.value.filename == tmp_path / "a.json"
+    assert message.value.filename == tmp_path / "a.json"
     assert list(tmp_path.iterdir()) == []
 
 

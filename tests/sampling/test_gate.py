@@ -1,12 +1,12 @@
-import dataclasses
-
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 
 from syda.errors import CheckFailed
+from syda.params import load
 from syda.sampling import gate
-from syda.sampling.gate import Fault, Gate, Rules
+from syda.sampling.config import GenerateParams
+from syda.sampling.gate import QualityGate
+from syda.sampling.gate import RejectionReason as Reason
 from syda.sampling.sampler import Sample
 from syda.types import Volume
 
@@ -17,10 +17,7 @@ X, Y, Z = np.meshgrid(*[np.linspace(-1, 1, SIDE)] * 3, indexing="ij")
 @pytest.fixture
 def rules(repository):
     """Those of the repository's params.yaml."""
-    document = YAML(typ="safe").load((repository / "params.yaml").read_text(encoding="utf-8"))
-    told = document["generate"]["gate"]
-    told.pop("max_rejected_share")
-    return Rules(**told)
+    return load(repository).section("generate", GenerateParams).gate
 
 
 def body(width=0.8, depth=0.6):
@@ -36,7 +33,7 @@ def body(width=0.8, depth=0.6):
 
 def test_a_body_in_air_passes(rules):
     hu = body()
-    assert gate.faults(hu, rules) == []
+    assert gate.check(hu, rules) == []
     found = gate.measure(hu)
     assert (found.loose_share, found.open_share, found.air_border_share) == (0, 0, 1)
     assert found.body_share == np.mean(hu > -500)
@@ -82,24 +79,24 @@ def filled(value):
 @pytest.mark.parametrize(
     ("hu", "expected"),
     [
-        (two_bodies(), {Fault.PIECES}),
-        (crumbs(), {Fault.PIECES}),
-        (hole_to_the_outside(), {Fault.OPEN}),
-        (against_the_rim(), {Fault.BORDER}),
-        (saturated(), {Fault.HU_RANGE}),
-        (no_air(), {Fault.HU_RANGE, Fault.BORDER}),
-        (filled(-1000), {Fault.HU_RANGE, Fault.CONSTANT, Fault.NO_BODY}),
-        (filled(0), {Fault.HU_RANGE, Fault.CONSTANT, Fault.BORDER}),
-        (body(0.2, 0.2), {Fault.NO_BODY}),
-        (np.random.default_rng(0).integers(-1000, 1000, (SIDE,) * 3, np.int16), {Fault.HU_RANGE}),
+        (two_bodies(), {Reason.PIECES}),
+        (crumbs(), {Reason.PIECES}),
+        (hole_to_the_outside(), {Reason.OPEN}),
+        (against_the_rim(), {Reason.BORDER}),
+        (saturated(), {Reason.HU_RANGE}),
+        (no_air(), {Reason.HU_RANGE, Reason.BORDER}),
+        (filled(-1000), {Reason.HU_RANGE, Reason.CONSTANT, Reason.NO_BODY}),
+        (filled(0), {Reason.HU_RANGE, Reason.CONSTANT, Reason.BORDER}),
+        (body(0.2, 0.2), {Reason.NO_BODY}),
+        (np.random.default_rng(0).integers(-1000, 1000, (SIDE,) * 3, np.int16), {Reason.HU_RANGE}),
     ],
     ids=["two bodies", "crumbs", "hole", "rim", "saturated", "no air", "air", "water", "small",
          "noise"],
 )  # fmt: skip
 def test_faults_are_named(hu, expected, rules):
-    found = set(gate.faults(hu, rules))
+    found = set(gate.check(hu, rules))
     assert expected <= found
-    if expected != {Fault.HU_RANGE} or hu.std() < 500:  # noise breaks others, too
+    if expected != {Reason.HU_RANGE} or hu.std() < 500:  # noise breaks others, too
         assert found == expected
 
 
@@ -107,7 +104,7 @@ def test_gas_and_lungs_inside_are_no_way_out(rules):
     hu = body()
     hu[12:20, 14:18, 10:20] = -1000
     assert gate.measure(hu).open_share == 0
-    assert gate.faults(hu, rules) == []
+    assert gate.check(hu, rules) == []
 
 
 def test_a_hole_is_measured_by_what_the_body_spans():
@@ -121,28 +118,28 @@ def test_a_hole_is_measured_by_what_the_body_spans():
 def test_a_volume_cropped_to_the_body_needs_other_rules(rules):
     hu = body(1.3, 1.3)[6:-6, 6:-6]
     hu[:2] = -300  # skin
-    loose = dataclasses.replace(rules, min_air_border_share=0, p0_5_hu=[-1000, 0])
-    assert Fault.BORDER in gate.faults(hu, rules)
-    assert gate.faults(hu, loose) == []
+    loose = rules.model_copy(update={"min_air_border_share": 0, "p0_5_hu": [-1000, 0]})
+    assert Reason.BORDER in gate.check(hu, rules)
+    assert gate.check(hu, loose) == []
 
 
 def draws(bad):
-    """A generator whose volumes of some seeds are faulty, and the seeds that it was asked for."""
-    asked = []
+    """A generator whose volumes of some seeds are faulty, and the seeds that it was seeds for."""
+    seeds = []
 
     def draw(seed):
-        asked.append(seed)
+        seeds.append(seed)
         return Sample(seed, 32, {}, Volume(two_bodies() if seed in bad else body(), np.eye(4)))
 
-    return draw, asked
+    return draw, seeds
 
 
 def test_the_seeds_that_follow_stand_in_for_rejected_ones(rules):
-    draw, asked = draws({1, 4})
-    kept = Gate(rules, 0.5)
-    assert [sample.seed for sample in kept.passing(draw, [0, 1, 2, 3])] == [0, 5, 2, 3]
-    assert asked == [0, 1, 4, 5, 2, 3]
-    assert kept.counts() == {
+    draw, seeds = draws({1, 4})
+    quality_gate = QualityGate(rules.model_copy(update={"max_rejected_share": 0.5}))
+    assert [sample.seed for sample in quality_gate.passing(draw, [0, 1, 2, 3])] == [0, 5, 2, 3]
+    assert seeds == [0, 1, 4, 5, 2, 3]
+    assert quality_gate.counts() == {
         "drawn": 6,
         "rejected": 2,
         "reasons": {
@@ -152,19 +149,58 @@ def test_the_seeds_that_follow_stand_in_for_rejected_ones(rules):
             "pieces": 2,
             "open": 0,
             "border": 0,
+            "copy": 0,
         },
         "rejected_seeds": {"1": ["pieces"], "4": ["pieces"]},
+        "copy_check": {"checked": False, "why": gate.NO_COPY_CHECK},
     }
-    assert kept.told() == "the gate rejected 2 of 6 volumes (pieces 2)"
+    assert quality_gate.describe() == "the gate rejected 2 of 6 volumes (pieces 2)"
 
 
 def test_a_volume_counts_for_each_rule_that_it_breaks(rules):
-    kept = Gate(rules, 0.5)
+    quality_gate = QualityGate(rules.model_copy(update={"max_rejected_share": 0.5}))
     draw = {0: filled(-1000), 1: body()}
     volumes = (Sample(seed, 32, {}, Volume(hu, np.eye(4))) for seed, hu in draw.items())
-    assert len(list(kept.passing(lambda _: next(volumes), [0]))) == 1
-    counts = kept.counts()
+    assert len(list(quality_gate.passing(lambda _: next(volumes), [0]))) == 1
+    counts = quality_gate.counts()
     assert (counts["drawn"], counts["rejected"], sum(counts["reasons"].values())) == (2, 1, 3)
+
+
+class KnownScan:
+    """Finds the volumes that have a voxel of 123 HU."""
+
+    def is_copy(self, hu):
+        return bool((hu == 123).any())
+
+    def detail(self):
+        return {"checked": True}
+
+    def describe(self):
+        return "copy check: known"
+
+
+def test_a_copy_is_rejected_and_counted_beside_other_faults(rules):
+    scan, both = body(), two_bodies()
+    scan[16, 16, 16] = both[8, 16, 16] = 123
+    volumes = {0: scan, 1: both, 2: body()}
+    quality_gate = QualityGate(rules.model_copy(update={"max_rejected_share": 0.7}), KnownScan())
+    draw = lambda seed: Sample(seed, 32, {}, Volume(volumes[seed], np.eye(4)))  # noqa: E731
+    assert [sample.seed for sample in quality_gate.passing(draw, [0])] == [2]
+    counts = quality_gate.counts()
+    assert counts["rejected_seeds"] == {"0": ["copy"], "1": ["pieces", "copy"]}
+    assert (counts["reasons"]["copy"], counts["reasons"]["pieces"]) == (2, 1)
+    assert counts["copy_check"] == {"checked": True}
+    assert quality_gate.copy_check == "passed"
+    assert QualityGate(rules).copy_check == gate.NO_COPY_CHECK
+
+
+def test_too_many_copies_fail(rules):
+    quality_gate = QualityGate(rules.model_copy(update={"max_rejected_share": 0.25}), KnownScan())
+    scan = body()
+    scan[16, 16, 16] = 123
+    volumes = (Sample(0, 32, {}, Volume(scan, np.eye(4))) for _ in range(9))
+    with pytest.raises(CheckFailed, match=r"rejected 2 of 2 volumes \(copy 2\)"):
+        list(quality_gate.passing(lambda _: next(volumes), [0, 1, 2]))
 
 
 @pytest.mark.parametrize(
@@ -173,10 +209,13 @@ def test_a_volume_counts_for_each_rule_that_it_breaks(rules):
 )
 def test_a_share_of_all_drawn_may_be_rejected(share, bad, enough, rules):
     draw, _ = draws(bad)
-    passing = Gate(rules, share).passing(draw, [0, 1, 2, 3])
+    quality_gate = QualityGate(rules.model_copy(update={"max_rejected_share": share}))
+    passing = quality_gate.passing(draw, [0, 1, 2, 3])
     if enough:
         assert len(list(passing)) == 4
     else:
-        told = rf"gate rejected {len(bad)} of .* \(pieces {len(bad)}\).*share of {share:g} may be"
-        with pytest.raises(CheckFailed, match=told):
+        message = (
+            rf"gate rejected {len(bad)} of .* \(pieces {len(bad)}\).*share of {share:g} may be"
+        )
+        with pytest.raises(CheckFailed, match=message):
             list(passing)

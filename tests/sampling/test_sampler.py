@@ -2,23 +2,18 @@ import numpy as np
 import pytest
 import torch
 
-from syda.model.conditions import measure
-from syda.model.generator import Generator
+from small_generator import UNCONDITIONAL, random_generator, sizes_of
+from syda.model.conditions import ConditionSchema
 from syda.sampling.sampler import Sampler
-from syda.types import EFFECTIVE_SPACING
 from syda.volume.model_space import ModelSpace
 
 SPACE = ModelSpace(8, 1.5, -1000, 1000)
-SIZES = measure([{EFFECTIVE_SPACING: 1.5 * side / 8} for side in (16, 20, 24)], [EFFECTIVE_SPACING])
+SIZES = sizes_of([1.5 * side / 8 for side in (16, 20, 24)])
 
 
 @pytest.fixture
 def sampler() -> Sampler:
-    torch.manual_seed(0)
-    generator = Generator(latent=4, mapping_layers=1, mapping_lr_multiplier=0.1, channels=[3, 2])
-    for parameter in generator.parameters():
-        torch.nn.init.normal_(parameter)
-    return Sampler(generator, SPACE, SIZES, measure([], []), torch.float32)
+    return Sampler(random_generator(), SPACE, SIZES, UNCONDITIONAL, torch.float32)
 
 
 def test_a_volume_depends_on_its_seed_alone(sampler):
@@ -54,51 +49,43 @@ def conditional() -> Sampler:
         {"effective_spacing_mm": 3.0 + 0.1 * i, "fat_share": 0.1 + 0.02 * i, "sex": "FM"[i % 2]}
         for i in range(8)
     ]
-    conditions = measure(cases, ["effective_spacing_mm", "fat_share", "sex"])
-    torch.manual_seed(0)
-    generator = Generator(
-        latent=4,
-        mapping_layers=1,
-        mapping_lr_multiplier=0.1,
-        channels=[3, 2],
-        conditions=conditions.size,
-    )
-    for parameter in generator.parameters():
-        torch.nn.init.normal_(parameter)
-    return Sampler(generator, SPACE, SIZES, conditions, torch.float32)
+    conditions = ConditionSchema.fit(cases, ["effective_spacing_mm", "fat_share", "sex"])
+    return Sampler(random_generator(conditions), SPACE, SIZES, conditions, torch.float32)
 
 
-def test_properties_are_drawn_and_told(conditional):
+def test_properties_are_sampled_and_described(conditional):
     samples = [conditional.sample(seed) for seed in range(12)]
-    assert len({sample.asked["fat_share"] for sample in samples}) > 6
-    assert {sample.asked["sex"] for sample in samples} == {"F", "M"}
+    assert len({sample.properties["fat_share"] for sample in samples}) > 6
+    assert {sample.properties["sex"] for sample in samples} == {"F", "M"}
     for sample in samples:
-        assert sample.asked["effective_spacing_mm"] == 1.5 * sample.longest_side / 8
-        assert sample.volume.spacing == pytest.approx((sample.asked["effective_spacing_mm"],) * 3)
+        assert sample.properties["effective_spacing_mm"] == 1.5 * sample.longest_side / 8
+        assert sample.volume.spacing == pytest.approx(
+            (sample.properties["effective_spacing_mm"],) * 3
+        )
 
 
-def test_what_is_asked_for_is_what_the_generator_gets(conditional):
+def test_given_properties_are_passed_to_the_generator(conditional):
     plain = conditional.sample(3)
-    same = conditional.sample(3, asked=plain.asked)
+    same = conditional.sample(3, properties=plain.properties)
     np.testing.assert_array_equal(plain.volume.hu, same.volume.hu)
-    fat = conditional.sample(3, asked={"fat_share": 0.24})
-    assert fat.asked["fat_share"] == 0.24
+    fat = conditional.sample(3, properties={"fat_share": 0.24})
+    assert fat.properties["fat_share"] == 0.24
     assert (fat.volume.hu != plain.volume.hu).any()
-    spacious = conditional.sample(3, asked={"effective_spacing_mm": 6.0})
+    spacious = conditional.sample(3, properties={"effective_spacing_mm": 6.0})
     assert spacious.longest_side == 32
-    open_ = conditional.sample(3, asked={"effective_spacing_mm": None})
+    open_ = conditional.sample(3, properties={"effective_spacing_mm": None})
     assert 16 <= open_.longest_side <= 24
 
 
 def test_a_term_that_it_does_not_know_is_refused(conditional):
-    with pytest.raises(ValueError, match="the model knows F, M"):
-        conditional.sample(0, asked={"sex": "X"})
+    with pytest.raises(ValueError, match="must be one of F, M"):
+        conditional.sample(0, properties={"sex": "X"})
 
 
 def test_bfloat16_draws_nearly_the_same_volume(conditional):
     exact = conditional.sample(3)
     conditional.dtype = torch.bfloat16
     rounded = conditional.sample(3)
-    assert rounded.asked == exact.asked
+    assert rounded.properties == exact.properties
     difference = np.abs(rounded.volume.hu.astype(int) - exact.volume.hu)
     assert 0 < difference.mean() < 20

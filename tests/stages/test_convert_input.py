@@ -1,4 +1,4 @@
-"""Whatever lies in the raw folder: archives, other objects, damage; and the cohort's rules."""
+"""Whatever is in the raw folder: archives, other objects, damage; and the rules of the cohort."""
 
 import io
 import json
@@ -21,20 +21,12 @@ from pydicom.uid import (
 )
 
 from syda.errors import CheckFailed, ParamsError, UsageError
-from syda.runtime import manifest
-from syda.stages import convert
 from syda.types import Volume
-from syda.volume import nifti
 
 DATA = Path(os.environ.get("SYDA_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
-
-
-def excluded(root):
-    return json.loads((root / "data" / "nifti" / convert.EXCLUDED).read_text())
-
-
-def cases(root):
-    return [nifti.case_name(file) for file in nifti.case_files(root / "data" / "nifti")]
+ANY_SHARE = {"max_quarantine_share": 1.0}
+MANIFEST = "reports/manifest/convert.json"
+"""It holds the digest of the raw folder."""
 
 
 def content(ds):
@@ -43,91 +35,73 @@ def content(ds):
     return stream.getvalue()
 
 
-def digest(root):
-    return manifest.digest(root / "data" / "nifti")["sha256"]
-
-
-def people(ramp, as_slices, count, **tags):
-    """A series each of some patients."""
+def add_patients(scans, count, **tags):
+    """A series for each of some patients."""
     for number in range(count):
-        slices = as_slices(ramp, f"1.2.{len(tags)}.{number + 1}")
-        for ds in slices:
-            ds.PatientID = f"patient-{len(tags)}-{number}"
-            for keyword, value in tags.items():
-                setattr(ds, keyword, value)
-        yield slices
+        series = scans.series(f"{len(tags)}.{number + 1}", PatientID=f"p{number}", **tags)
+        scans.add(f"p{number}", series)
+
+
+def zipped(path, files):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, data in files.items():
+            opened.writestr(name, data)
+
+
+def tarred(path, files, compression=""):
+    with tarfile.open(path, f"w:{compression}") as opened:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            opened.addfile(info, io.BytesIO(data))
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"])
-def test_archives_give_what_their_files_would(
-    root, raw, ramp, as_slices, save_slices, kind, report
-):
-    one, two = as_slices(ramp, "1.2.3"), as_slices(ramp, "1.2.4")
-    save_slices(raw / "a", one)
-    save_slices(raw / "b", two)
-    convert.run(root)
-    unpacked, expected = digest(root), report()
+def test_archives_give_what_their_files_would(scans, kind):
+    one, two = scans.series(3), scans.series(4)
+    scans.add("a", one)
+    scans.add("b", two)
+    report, outputs = scans.run(), scans.outputs()
 
     # the same slices: some as files, the others in two archives, a series on both sides of each
-    for file in [*raw.rglob("*")]:
-        if file.is_file():
-            file.unlink()
-    save_slices(raw / "a", one[:3])
-    for name, slices in (("first", [*one[3:], *two[:5]]), ("second", two[5:])):
-        files = {f"{n}.dcm": content(ds) for n, ds in enumerate(slices)}
+    shutil.rmtree(scans.raw)
+    scans.add("a", one[:3])
+    for path, slices in (("a/first", [*one[3:], *two[:5]]), ("second", two[5:])):
+        files = {f"deep/in/{n}.dcm": content(ds) for n, ds in enumerate(slices)}
         if kind == "zip":
-            with zipfile.ZipFile(raw / "a" / name, "w", zipfile.ZIP_DEFLATED) as opened:
-                for member, data in files.items():
-                    opened.writestr(f"deep/in/{member}", data)
+            zipped(scans.raw / path, files)
         else:
-            with tarfile.open(raw / name, f"w:{kind[4:]}") as opened:
-                for member, data in files.items():
-                    info = tarfile.TarInfo(member)
-                    info.size = len(data)
-                    opened.addfile(info, io.BytesIO(data))
-    convert.run(root)
-    assert digest(root) == unpacked
-    assert report() == expected
-    assert {path.name for path in (root / "data").iterdir()} == {"raw", "nifti"}
+            tarred(scans.raw / path, files, kind[4:])
+    assert scans.run() == report
+    assert scans.outputs() | {MANIFEST: ""} == outputs | {MANIFEST: ""}
+    assert {path.name for path in (scans.root / "data").iterdir()} == {"raw", "nifti"}
 
 
-def test_a_hostile_archive_is_a_fault_listed_without_a_name(
-    root, raw, ramp, as_slices, save_slices, report
-):
-    for slices in people(ramp, as_slices, 4):
-        save_slices(raw / slices[0].PatientID, slices)
-    with zipfile.ZipFile(raw / "MILLER.zip", "w") as opened:
-        opened.writestr("../MILLER.dcm", content(as_slices(ramp, "1.9")[0]))
-    convert.run(root)
-    found = report()
-    assert found["converted"] == 4
-    assert found["reasons"] == {"archive_path": 1}
-    (aside,) = found["set_aside"]
-    assert aside["reason"] == "archive_path"
-    assert aside["id"].startswith("a")
-    assert "MILLER" not in json.dumps(found)
-    assert {path.name for path in (root / "data").iterdir()} == {"raw", "nifti"}
+def test_a_hostile_archive_is_a_fault_that_is_reported_without_a_name(scans):
+    add_patients(scans, 4)
+    zipped(scans.raw / "MILLER.zip", {"../MILLER.dcm": content(scans.series(9)[0])})
+    report = scans.run()
+    assert report["converted"] == 4
+    assert report["reasons"] == {"archive_path": 1}
+    (rejected,) = report["set_aside"]
+    assert rejected["reason"] == "archive_path"
+    assert rejected["id"].startswith("a")
+    assert "MILLER" not in json.dumps(report)
+    assert {path.name for path in (scans.root / "data").iterdir()} == {"raw", "nifti"}
 
-    with zipfile.ZipFile(raw / "another.zip", "w") as opened:
-        opened.writestr("/etc/x", b"1")
+    zipped(scans.raw / "another.zip", {"/etc/x": b"1"})
     with pytest.raises(CheckFailed, match=r"2 of 6 series and archives .*archive_path 2"):
-        convert.run(root)
-    assert {path.name for path in (root / "data").iterdir()} == {"raw", "nifti"}
+        scans.run()
+    assert {path.name for path in (scans.root / "data").iterdir()} == {"raw", "nifti"}
 
 
-def test_limits_are_those_of_the_params(root, raw, ramp, as_slices, save_slices, workspace, report):
-    with tarfile.open(save_slices(raw / "x", as_slices(ramp)) / "t.tar", "w") as opened:
-        for number, ds in enumerate(as_slices(ramp, "1.2.4")):
-            info = tarfile.TarInfo(f"{number}")
-            info.size = len(content(ds))
-            opened.addfile(info, io.BytesIO(content(ds)))
-    convert.run(root)
-    assert len(cases(root)) == 2
-    small = {"convert.select.min_slices": 4, "convert.max_quarantine_share": 1.0}
+def test_limits_are_those_of_the_params(scans):
+    files = {f"{number}": content(ds) for number, ds in enumerate(scans.series(4))}
+    tarred(scans.add("x") / "t.tar", files)
+    assert scans.run()["converted"] == 2
     for key, value in {"max_members": 7, "max_file_mb": 0.0005, "max_total_mb": 0.001}.items():
-        workspace(small | {f"convert.archives.{key}": value})
-        convert.run(root)
-        assert report()["reasons"] == {"archive_too_large": 1}
+        report = scans.run(ANY_SHARE | {f"archives.{key}": value})
+        assert report["reasons"] == {"archive_too_large": 1}
 
 
 OTHER_OBJECTS = {
@@ -140,106 +114,89 @@ OTHER_OBJECTS = {
 }
 
 
-def test_other_objects_and_damaged_files_are_counted_and_the_scan_comes_out(
-    root, raw, ramp, as_slices, save_slices, report
-):
-    slices = as_slices(ramp)
-    save_slices(raw / "ct", slices)
-    sound = content(slices[0])
+def test_other_objects_and_damaged_files_are_counted_and_the_scan_comes_out(scans):
+    scans.add("ct")
+    sound = content(scans.series()[0])
     for name, uid in OTHER_OBJECTS.items():
         ds = pydicom.dcmread(io.BytesIO(sound))
         ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = uid
-        (raw / name).write_bytes(content(ds))
-    scout = pydicom.dcmread(io.BytesIO(sound))
-    scout.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
-    (raw / "scout").write_bytes(content(scout))
+        (scans.raw / name).write_bytes(content(ds))
+    scout = scans.series(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])[0]
     garbage = np.random.default_rng(0)
-    (raw / "garbage").write_bytes(garbage.bytes(5000))
-    (raw / "garbage behind the magic").write_bytes(bytes(128) + b"DICM" + garbage.bytes(5000))
-    (raw / "empty").touch()
-    for length in (1, 131, 132, 150):
-        (raw / f"cut {length}").write_bytes(sound[:length])
-    convert.run(root)
+    damaged = {
+        "garbage": garbage.bytes(5000),
+        "garbage behind the magic": bytes(128) + b"DICM" + garbage.bytes(5000),
+        "empty": b"",
+        **{f"cut {length}": sound[:length] for length in (1, 131, 132, 150)},
+    }
+    for name, data in ({"scout": content(scout)} | damaged).items():
+        (scans.raw / name).write_bytes(data)
+    report = scans.run()
 
-    (case,) = cases(root)
-    volume = nifti.read(root / "data" / "nifti" / f"{case}{nifti.SUFFIX}")
-    np.testing.assert_array_equal(volume.hu, ramp.hu)
-    ignored = report()["files_ignored"]
-    assert sum(ignored.values()) == len(OTHER_OBJECTS) + 1 + 3 + 4
+    (case,) = scans.case_ids()
+    np.testing.assert_array_equal(scans.volume(case).hu, scans.ramp.hu)
+    ignored = report["files_ignored"]
+    assert sum(ignored.values()) == len(OTHER_OBJECTS) + 1 + len(damaged)
     assert ignored["localizer"] == 1
     assert ignored["not_ct_image"] >= len(OTHER_OBJECTS)
-    assert report()["set_aside"] == []
+    assert report["set_aside"] == []
 
 
-def test_truncated_pixels_are_set_aside(root, raw, ramp, as_slices, save_slices, workspace, report):
-    workspace({"convert.select.min_slices": 4, "convert.max_quarantine_share": 1.0})
-    save_slices(raw / "sound", as_slices(ramp, "1.2.4"))
-    save_slices(raw / "cut", as_slices(ramp))
-    file = raw / "cut" / "0003"
-    file.write_bytes(file.read_bytes()[:-40])
-    convert.run(root)
-    assert report()["reasons"] == {"undecodable_pixels": 1}
+def cut_pixels(slices):
+    slices[3].PixelData = slices[3].PixelData[:-40]
 
 
-def test_a_ct_object_without_an_image_is_set_aside(
-    root, raw, ramp, as_slices, save_slices, workspace, report
-):
-    workspace({"convert.select.min_slices": 4, "convert.max_quarantine_share": 1.0})
-    save_slices(raw / "sound", as_slices(ramp, "1.2.4"))
-    hollow = as_slices(ramp)
-    for ds in hollow:
+def no_image(slices):
+    for ds in slices:
         for keyword in ("PixelData", "Rows", "Columns", "ImagePositionPatient"):
             delattr(ds, keyword)
-    save_slices(raw / "hollow", hollow)
-    convert.run(root)
-    assert report()["reasons"] == {"missing_attribute": 1}
 
 
-def test_two_studies_of_two_patients_in_one_folder_are_two_cases(
-    root, raw, ramp, as_slices, save_slices
-):
-    one, two = as_slices(ramp, "1.2.3"), as_slices(ramp, "1.2.4")
-    for ds in two:
-        ds.PatientID, ds.StudyInstanceUID = "patient-2", "1.9"
-    save_slices(raw, [slice_ for pair in zip(one, two, strict=True) for slice_ in pair])
-    convert.run(root)
-    assert len(cases(root)) == 2
+def two_patients(slices):
+    slices[5].PatientID = "patient-2"
 
 
-def test_two_patients_under_one_series_are_set_aside(
-    root, raw, ramp, as_slices, save_slices, workspace, report
-):
-    workspace({"convert.select.min_slices": 4, "convert.max_quarantine_share": 1.0})
-    save_slices(raw / "sound", as_slices(ramp, "1.2.4"))
-    mixed = as_slices(ramp)
-    mixed[5].PatientID = "patient-2"
-    save_slices(raw / "mixed", mixed)
-    convert.run(root)
-    assert report()["reasons"] == {"mixed_identity": 1}
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (cut_pixels, "undecodable_pixels"),
+        (no_image, "missing_attribute"),
+        (two_patients, "mixed_identity"),
+    ],
+)
+def test_a_damaged_or_mixed_series_is_rejected_and_a_sound_one_is_converted(scans, change, reason):
+    slices = scans.series()
+    change(slices)
+    scans.add("faulty", slices)
+    scans.add("sound", scans.series(4))
+    report = scans.run(ANY_SHARE)
+    assert report["reasons"] == {reason: 1}
+    assert report["converted"] == 1
 
 
-def test_a_pixel_format_that_differs_among_slices_is_flagged(
-    root, raw, ramp, as_slices, save_slices, report
-):
-    slices = as_slices(ramp)
+def test_two_studies_of_two_patients_in_one_folder_are_two_cases(scans):
+    two = scans.series(4, PatientID="patient-2", StudyInstanceUID="1.9")
+    scans.add("", [ds for pair in zip(scans.series(), two, strict=True) for ds in pair])
+    assert scans.run()["converted"] == 2
+
+
+def test_a_pixel_format_that_differs_among_slices_is_reported(scans):
+    slices = scans.series()
     stored = slices[2].pixel_array.copy() - 24
     slices[2].PixelData, slices[2].RescaleIntercept = stored.tobytes(), -1000
-    save_slices(raw, slices)
-    convert.run(root)
-    (case,) = cases(root)
-    facts = json.loads((root / "data" / "nifti" / f"{case}.json").read_text())
-    assert facts["source"]["unusual"] == ["RescaleIntercept"]
-    assert report()["unusual"] == {"RescaleIntercept": 1}
-    volume = nifti.read(root / "data" / "nifti" / f"{case}{nifti.SUFFIX}")
-    np.testing.assert_array_equal(volume.hu, ramp.hu)
+    scans.add("", slices)
+    report = scans.run()
+    (case,) = scans.cases()
+    assert case["source"]["unusual"] == ["RescaleIntercept"]
+    assert report["unusual"] == {"RescaleIntercept": 1}
+    np.testing.assert_array_equal(scans.volume(case["case"]).hu, scans.ramp.hu)
 
 
-def test_names_that_are_no_utf8_are_names(root, raw, ramp, as_slices, save_slices):
-    folder = save_slices(raw, as_slices(ramp))
+def test_file_names_that_are_no_utf8_are_accepted(scans):
+    folder = scans.add("")
     latin = bytes(folder) + b"/M\xfcller.dcm"
     (folder / "0000").rename(latin.decode(errors="surrogateescape"))
-    convert.run(root)
-    assert len(cases(root)) == 1
+    assert scans.run()["converted"] == 1
 
 
 @pytest.mark.slow
@@ -247,119 +204,92 @@ def test_names_that_are_no_utf8_are_names(root, raw, ramp, as_slices, save_slice
     not (DATA / "abdomen").is_dir(),
     reason=f"no real CT for tests: set SYDA_TEST_DATA ({DATA.name}/abdomen is missing)",
 )
-def test_real_archives_are_read_as_they_are(root, raw, workspace, report):
-    raw.mkdir(parents=True)
+def test_real_archives_are_read_as_they_are(scans):
+    scans.raw.mkdir(parents=True)
     for file in (DATA / "abdomen").glob("*.tar.xz"):
-        shutil.copy(file, raw)
-    convert.run(root)
-    found = report()
-    assert (found["converted"], found["set_aside"]) == (2, [])
-    assert (found["excluded"], found["unusual"]) == ({"total": 0}, {})
-    contrast = {}
-    for case in cases(root):
-        facts = json.loads((root / "data" / "nifti" / f"{case}.json").read_text())
-        contrast[facts["source"]["shape"][2]] = facts["attributes"]["contrast"]
+        shutil.copy(file, scans.raw)
+    report = scans.run({"select.min_slices": 16})
+    assert (report["converted"], report["set_aside"]) == (2, [])
+    assert (report["excluded"], report["unusual"]) == ({"total": 0}, {})
+    contrast = {c["source"]["shape"][2]: c["attributes"]["contrast"] for c in scans.cases()}
     assert contrast == {41: True, 99: None}
 
-    workspace({"data.version": "v0", "convert.select.contrast": "without"})
-    convert.run(root)
-    (case,) = cases(root)
-    assert nifti.read_header(root / "data" / "nifti" / f"{case}{nifti.SUFFIX}")[0][2] == 99
+    scans.run({"select.contrast": "without"})
+    assert [case["source"]["shape"][2] for case in scans.cases()] == [99]
 
 
 # --- the cohort
 
 
-def test_the_rules_leave_out_and_never_fail_the_stage(
-    root, raw, ramp, as_slices, save_slices, workspace, report
-):
+def test_the_rules_exclude_and_never_fail_the_stage(scans):
     """Ten with contrast against one without: a share that as faults would stop the stage."""
-    workspace({"convert.select.min_slices": 4, "convert.select.contrast": "without"})
-    save_slices(raw / "plain", as_slices(ramp))
-    for slices in people(ramp, as_slices, 10, SeriesDescription="portal venous"):
-        save_slices(raw / slices[0].PatientID, slices)
-    save_slices(raw / "short", as_slices(ramp, "1.2.9")[:3])
-    convert.run(root)
-    found = report()
-    assert (found["converted"], found["set_aside"], found["reasons"]) == (1, [], {})
+    scans.add("plain")
+    add_patients(scans, 10, SeriesDescription="portal venous")
+    scans.add("short", scans.series(9)[:3])
+    report = scans.run({"select.contrast": "without"})
+    assert (report["converted"], report["set_aside"], report["reasons"]) == (1, [], {})
     # one short series of one person: neither its count nor the one that would give it away
-    assert found["excluded"] == {
+    assert report["excluded"] == {
         "contrast_agent": "not told",
         "too_few_slices": "not told",
         "total": 11,
     }
-    told = excluded(root)  # which DVC keeps, and git does not
-    assert sorted(entry["reason"] for entry in told) == ["contrast_agent"] * 10 + ["too_few_slices"]
-    assert not {entry["id"] for entry in told} & {*cases(root)}
-    assert all(entry["id"].startswith("c") for entry in told)
+    entries = scans.excluded()  # DVC stores it, and git does not
+    reasons = sorted(entry["reason"] for entry in entries)
+    assert reasons == ["contrast_agent"] * 10 + ["too_few_slices"]
+    assert not {entry["id"] for entry in entries} & {*scans.case_ids()}
+    assert all(entry["id"].startswith("c") for entry in entries)
 
 
-def test_each_rule_is_applied(root, raw, ramp, as_slices, save_slices, workspace, report):
-    save_slices(raw / "kept", as_slices(ramp))  # 8 slices of 5 mm
-    for number, (factor, part) in enumerate([(1, "HEAD"), (3, "ABDOMEN"), (0.1, "ABDOMEN")]):
-        affine = ramp.affine.copy()
+def test_each_rule_is_applied(scans):
+    """Series of 8 slices of 5 mm, and of 15 and 0.5 mm."""
+    parts = [(1, "ABDOMEN"), (1, "HEAD"), (3, "ABDOMEN"), (0.1, "ABDOMEN")]
+    for number, (factor, part) in enumerate(parts):
+        affine = scans.ramp.affine.copy()
         affine[:3, 2] *= factor
-        slices = as_slices(Volume(ramp.hu, affine), f"1.2.{number + 10}")
-        for ds in slices:
-            ds.BodyPartExamined = part
-        save_slices(raw / f"{number}", slices)
-    for path in (raw / "kept").iterdir():
-        ds = pydicom.dcmread(path)
-        ds.BodyPartExamined = "ABDOMEN"
-        ds.save_as(path)
-    select = {"min_slices": 4, "body_parts": ["ABDOMEN"], "min_length_mm": 10.0}
-    workspace({f"convert.select.{key}": value for key, value in select.items()})
-    convert.run(root)
-    assert report()["converted"] == 1
-    assert sorted(entry["reason"] for entry in excluded(root)) == [
-        "other_body_part",
-        "scan_length",
-        "slice_distance",
-    ]
+        volume = Volume(scans.ramp.hu, affine)
+        scans.add(f"{number}", scans.series(number, volume, BodyPartExamined=part))
+    report = scans.run({"select.body_parts": ["ABDOMEN"], "select.min_length_mm": 10.0})
+    assert report["converted"] == 1
+    reasons = sorted(entry["reason"] for entry in scans.excluded())
+    assert reasons == ["other_body_part", "scan_length", "slice_distance"]
 
 
-def test_a_reader_leaves_a_case_out(root, raw, ramp, as_slices, save_slices, workspace, report):
-    for slices in people(ramp, as_slices, 2):
-        save_slices(raw / slices[0].PatientID, slices)
-    convert.run(root)
-    first, second = cases(root)
-    workspace({"convert.select.min_slices": 4, "convert.select.exclude": [f"{first} stone"]})
-    convert.run(root)
-    assert cases(root) == [second]
-    assert excluded(root) == [{"id": first, "reason": "reader_stone", "detail": ""}]
-    assert report()["excluded"] == {"reader_stone": "not told", "total": "not told"}
+def test_a_reader_excludes_a_case(scans):
+    add_patients(scans, 2)
+    scans.run()
+    first, second = scans.case_ids()
+    report = scans.run({"select.exclude": [f"{first} stone"]})
+    assert scans.case_ids() == [second]
+    assert scans.excluded() == [{"id": first, "reason": "reader_stone", "detail": ""}]
+    assert report["excluded"] == {"reader_stone": "not told", "total": "not told"}
 
 
-def test_a_readers_case_that_is_not_there_is_wrong_use(
-    root, raw, ramp, as_slices, save_slices, workspace
-):
-    save_slices(raw, as_slices(ramp))
-    gone = "c" + "0" * 16
-    workspace({"convert.select.min_slices": 4, "convert.select.exclude": [f"{gone} stone"]})
-    with pytest.raises(UsageError, match=f"no series is {gone}"):
-        convert.run(root)
-    assert not (root / "data" / "nifti").exists()
+def test_an_excluded_case_that_does_not_exist_is_wrong_use(scans):
+    scans.add("")
+    missing = "c" + "0" * 16
+    with pytest.raises(UsageError, match=f"no series is {missing}"):
+        scans.run({"select.exclude": [f"{missing} stone"]})
+    assert not scans.nifti.exists()
 
 
-def test_nothing_left_is_a_failed_check(root, raw, ramp, as_slices, save_slices, workspace):
-    save_slices(raw, as_slices(ramp))
-    workspace({"convert.select.min_slices": 9})
+def test_nothing_left_is_a_failed_check(scans):
+    scans.add("")
     with pytest.raises(CheckFailed, match=r"could be converted \(too_few_slices not told\)"):
-        convert.run(root)
+        scans.run({"select.min_slices": 9})
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "says"),
+    ("key", "value", "message"),
     [
-        ("body_parts", ["ABDOMAN"], "no known body part: ABDOMAN"),
+        ("body_parts", ["ABDOMAN"], "unknown body part: ABDOMAN"),
         ("exclude", ["c0123456789abcdef because of Miller"], "pattern"),
         ("exclude", ["c0123456789abcdef stone"] * 2, "a case twice"),
         ("contrast", "with", "'any' or 'without'"),
         ("modalities", [], "at least 1"),
     ],
 )
-def test_rules_that_cannot_be_meant_are_refused(root, raw, workspace, key, value, says):
-    raw.mkdir(parents=True)
-    workspace({f"convert.select.{key}": value})
-    with pytest.raises(ParamsError, match=says):
-        convert.run(root)
+def test_impossible_rules_are_refused(scans, key, value, message):
+    scans.raw.mkdir(parents=True)
+    with pytest.raises(ParamsError, match=message):
+        scans.run({f"select.{key}": value})

@@ -1,17 +1,17 @@
-"""Real CT series: what must come out of each, and dcm2niix beside it.
+"""Real CT series: the expected volume of each, compared with dcm2niix.
 
-The same files give the same grid in both, to 5e-5 mm (dcm2niix stores float32), and the same voxels
-but for these differences, each of them meant:
+The grids are equal to 5e-5 mm (dcm2niix stores float32), and so are the voxels, except for these
+intended differences:
 
-- Padding. dcm2niix keeps what lies outside the scanner's field (-3024 or -1500 HU); here it is
-  air, -1000, and so is what a sheared slice does not cover (there: the smallest value).
-- Bounds. Here HU are held to ct.hu_min .. ct.hu_max.
-- Edge of a sheared slice. dcm2niix copies a slice's outermost row beyond it; here a voxel that has
-  a measured neighbour on one side alone is air.
+- Padding. dcm2niix stores -3024 or -1500 HU outside the field of the scanner, and the smallest
+  value where a sheared slice covers nothing. Here both are air, -1000.
+- Bounds. Here HU are clamped to ct.hu_min .. ct.hu_max.
+- Edge of a sheared slice. dcm2niix repeats the outermost row of a slice beyond it. Here a voxel
+  with a measured neighbour on only one side is air.
 - Rounding. Interpolated HU are whole numbers here, fractions there.
-- Uneven gaps (GE head). dcm2niix takes another, finer step for the same span, so its slices lie at
-  other heights: first and last are the same, those in between are compared after interpolation.
-- Missing slices. dcm2niix fills any number of them; here the series is set aside.
+- Uneven gaps (GE head). dcm2niix uses a finer step for the same span. The first and last slices are
+  the same, the others are compared after interpolation.
+- Missing slices. dcm2niix fills any number of them. Here the series is rejected.
 """
 
 import contextlib
@@ -63,7 +63,7 @@ class Expected:
     spacing: tuple[float, float, float]
     irregularities: tuple[str, ...] = ()
     tilt: float = 0.0  # degrees
-    places: tuple[tuple[str, tuple[int, int, int], float, float], ...] = ()
+    regions: tuple[tuple[str, tuple[int, int, int], float, float], ...] = ()
     ignored: tuple[tuple[str, int], ...] = ()
 
 
@@ -71,7 +71,7 @@ VOLUMES = {
     (ABDOMEN, ""): Expected(
         (512, 512, 41),
         (0.796875, 0.796875, 5.0),
-        places=(
+        regions=(
             ("liver, enhanced, on the right", (390, 250, 20), 110, 135),
             ("its dome", (350, 280, 30), 105, 130),
             ("left kidney, enhanced", (190, 200, 20), 160, 280),
@@ -83,7 +83,7 @@ VOLUMES = {
     (PLAIN, ""): Expected(
         (512, 512, 99),
         (0.976562, 0.976562, 4.25),
-        places=(
+        regions=(
             ("liver, on the right", (380, 230, 75), 50, 75),
             ("left kidney", (200, 180, 72), 15, 45),
             ("right kidney", (335, 180, 60), 15, 45),
@@ -95,7 +95,7 @@ VOLUMES = {
         (0.482422, 0.482422, 2.370809),
         ("gantry_tilt",),
         18.5,
-        places=(("plastic", (256, 220, 10), 60, 130),),
+        regions=(("plastic", (256, 220, 10), 60, 130),),
         ignored=(("localizer", 1),),
     ),
     (GE, ""): Expected(
@@ -103,7 +103,7 @@ VOLUMES = {
         (0.488281, 0.488281, 4.002453),
         ("gantry_tilt", "irregular_spacing"),
         18.5,
-        places=(
+        regions=(
             ("brain", (256, 240, 10), 15, 50),
             ("brain, higher", (256, 280, 18), 10, 50),
             ("brain, at the top", (256, 240, 25), 10, 50),
@@ -118,7 +118,7 @@ VOLUMES = {
 REASONS = {
     (HEADERS, "sliceincrement/001"): "missing_slices",  # gaps of 5, 5 and 10 mm
     (HEADERS, "sliceincrement/002"): "missing_slices",  # 0.75, 0.75 and 1.5 mm
-    (HEADERS, "notavolume"): "duplicate_slices",  # four monitoring slices at one place
+    (HEADERS, "notavolume"): "duplicate_slices",  # four monitoring slices at one position
 }
 
 
@@ -178,18 +178,8 @@ def peers_of(converted):
         out = root / "dcm2niix"
         if not out.is_dir():
             out.mkdir()
-            command = [
-                dcm2niix.bin,
-                "-z",
-                "n",
-                "-b",
-                "n",
-                "-f",
-                "%f_%s",
-                "-o",
-                out,
-                root / "data/raw",
-            ]
+            options = ["-z", "n", "-b", "n", "-f", "%f_%s", "-o"]
+            command = [dcm2niix.bin, *options, out, root / "data/raw"]
             subprocess.run(command, check=True, capture_output=True)
         return [reoriented(nib.load(file)) for file in sorted(out.glob(f"*{ending}.nii"))]
 
@@ -206,7 +196,7 @@ def reoriented(image):
 @pytest.mark.parametrize("series", VOLUMES, ids="/".join)
 def test_a_volume_comes_out(converted, volume_of, series):
     expected = VOLUMES[series]
-    volume, told = volume_of(*series)
+    volume, case = volume_of(*series)
     _, report = converted(*series)
     assert volume.hu.shape == expected.shape
     assert volume.spacing == pytest.approx(expected.spacing, abs=1e-6)
@@ -214,18 +204,18 @@ def test_a_volume_comes_out(converted, volume_of, series):
     directions = volume.affine[:3, :3] / volume.spacing
     np.testing.assert_allclose(directions.T @ directions, np.eye(3), atol=1e-6)
     assert volume.hu.min() >= -1024
-    assert told["source"]["irregularities"] == list(expected.irregularities)
-    assert told["source"]["gantry_tilt_degrees"] == expected.tilt
+    assert case["source"]["irregularities"] == list(expected.irregularities)
+    assert case["source"]["gantry_tilt_degrees"] == expected.tilt
     assert report["irregularities"] == dict.fromkeys(expected.irregularities, 1)
     assert report["set_aside"] == []
     assert report["files_ignored"] == dict(expected.ignored)
-    for what, (i, j, k), low, high in expected.places:
+    for what, (i, j, k), low, high in expected.regions:
         mean = volume.hu[i - 2 : i + 3, j - 2 : j + 3, k].mean()
         assert low <= mean <= high, f"{what}: {mean:.0f} HU"
 
 
 @pytest.mark.parametrize("series", REASONS, ids="/".join)
-def test_a_series_that_is_no_volume_is_set_aside_with_its_reason(converted, series):
+def test_a_series_that_is_no_volume_is_rejected_with_its_reason(converted, series):
     _, report = converted(*series)
     assert report["converted"] == 0
     assert report["reasons"] == {REASONS[series]: 1}
@@ -248,7 +238,7 @@ def test_upright_scans_are_those_of_dcm2niix(volume_of, peers_of, archive):
 
 
 def measured(volume: Volume) -> np.ndarray:
-    """Voxels that are not air written here, nor beside such."""
+    """Voxels that are not the air of this conversion, and have no such neighbour."""
     here = volume.hu != -1000
     return here[:, :-2] & here[:, 1:-1] & here[:, 2:]
 
@@ -274,9 +264,9 @@ def test_uneven_tilted_slices_are_those_of_dcm2niix(volume_of, peers_of):
     for number, other in ((0, 0), (-1, -1)):
         error = np.abs(volume.hu[..., number].astype(int) - hu[..., other])[:, 1:-1]
         assert error[inner[..., number]].max() <= 1
-    places = np.arange(37) * 55 / 36
-    below = np.minimum(places.astype(int), 54)
-    between = hu[..., below] + (places - below) * (hu[..., below + 1] - hu[..., below])
+    heights = np.arange(37) * 55 / 36
+    below = np.minimum(heights.astype(int), 54)
+    between = hu[..., below] + (heights - below) * (hu[..., below + 1] - hu[..., below])
     error = np.abs(volume.hu - between)[:, 1:-1][inner]
     assert np.median(error) < 5
     assert np.quantile(error, 0.9) < 60

@@ -1,6 +1,6 @@
 import csv
-import hashlib
 import json
+import re
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -8,31 +8,32 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import spearmanr
 
 import changed_params
 import published_networks
+from small_generator import release
 from syda import paths
 from syda.errors import CheckFailed, CorruptData, ParamsError, UsageError
+from syda.metrics import registry
+from syda.model.generator import Generator
+from syda.properties.measured import measure_properties
 from syda.records import split, writer
+from syda.records.config import PackParams
 from syda.records.schema import Record
 from syda.runtime.outputs import write_json
 from syda.stages import evaluate
 from syda.types import Case, Properties, Volume
-from syda.volume import nifti, properties
+from syda.volume import nifti
 from syda.volume.model_space import ModelSpace
+from syda.volume.transforms import encode
 
 SPACE = ModelSpace(16, 1.5, -1000, 1000)
-OF_VOXELS = {
-    "hu_w1",
-    "hu_peak_fat_s5",
-    "hu_peak_soft_s5",
-    "hu_median_bone_150",
-    "hu_saturated_low",
-    "hu_saturated_high",
-    "gradient_w1",
-    "noise_power_lsd_b4",
-}
+
+
+def as_model_sees(volume):
+    return SPACE.decode(encode(volume, SPACE), volume.longest_side)
 
 
 def scan(seed: int) -> Volume:
@@ -58,32 +59,53 @@ def write_records(folder: Path, train: int = 4, holdout: int = 3) -> None:
     folder.mkdir(parents=True)
     names = patients("train", train) + patients("holdout", holdout)
     records = [
-        Record(Case(f"case-{n}", name, {}), scan(n), properties.measure(scan(n)))
+        Record(Case(f"case-{n}", name, {}), scan(n), measure_properties(scan(n)))
         for n, name in enumerate(names)
     ]
-    writer.write(folder, records, holdout_share=0.3333, shards=2)
+    writer.write(folder, records, PackParams(holdout_share=0.3333, shards=2, compression="none"))
 
 
 PARAMS = {
     "ct.size": 16,
     "model.channels": [16, 16, 16],
     "model.discriminator_channels": [16, 16, 16],
-    "evaluate": {"seed": 1, "pairs": 5, "bootstrap": 100, "shown": 2, "extractors": {}},
+    "evaluate": {
+        "seed": 1,
+        "pairs": 5,
+        "bootstrap": 100,
+        "shown": 2,
+        "property_vectors": 3,
+        "seeds": 2,
+        "extractors": {},
+    },
 }
+
+
+def write_weights(folder: Path) -> None:
+    """Write a generator without properties, whose volumes differ."""
+    torch.manual_seed(0)
+    network = Generator(
+        latent_dim=4, mapping_layers=1, mapping_lr_multiplier=0.1, channels=[4, 3, 2]
+    )
+    for block in network.synthesis.blocks:
+        torch.nn.init.normal_(block.to_image.weight)
+    release(folder, network, ct=asdict(SPACE))
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository as it is before the stage: records, synthetic volumes, report and curves."""
+    """A repository as it is before the stage: all that it reads."""
     root = tmp_path_factory.mktemp("prepared")
     changed_params.write(root, PARAMS)
     write_records(root / paths.RECORDS)
+    write_weights(root / paths.WEIGHTS)
     for seed in range(5):
-        image, longest = SPACE.encode(scan(100 + seed))
+        cube = as_model_sees(scan(100 + seed))
         name = f"{seed:06d}{nifti.SUFFIX}"
-        nifti.write(root / paths.SYNTHETIC / name, SPACE.decode(image, longest))
-    tell(root, [{}] * 5, [{}] * 5)
+        nifti.write(root / paths.SYNTHETIC / name, cube)
+    describe(root, [{}] * 5, [{}] * 5)
     counts = {"drawn": 8, "rejected": 3, "reasons": {"border": 1, "pieces": 3}}
+    counts["copy_check"] = {"checked": False}
     write_json(root / paths.SYNTHETIC / "gate.json", counts)
     report = root / paths.validation_report("synthetic")
     report.parent.mkdir(parents=True)
@@ -108,9 +130,11 @@ def evaluated(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def tell(root: Path, asked: list[dict[str, object]], measured: list[dict[str, object]]) -> None:
+def describe(
+    root: Path, requested: list[dict[str, object]], measured: list[dict[str, object]]
+) -> None:
     """Write what each synthetic volume was asked for and shows."""
-    for seed, (wanted, shown) in enumerate(zip(asked, measured, strict=True)):
+    for seed, (wanted, shown) in enumerate(zip(requested, measured, strict=True)):
         facts = {"synthetic": True, "properties": {"asked": wanted, "measured": shown}}
         write_json(root / paths.SYNTHETIC / f"{seed:06d}.json", facts)
 
@@ -151,7 +175,8 @@ def test_metrics_are_nested_by_split_and_metric(evaluated: Path) -> None:
         figures = details["figures"][side]
         perceptual = next(key for key in figures if key.startswith("perceptual_imagenet"))
         kid = next(key for key in figures if key.startswith("kid_poly3_imagenet"))
-        assert set(figures) == {"ms_ssim_3d_L1_k7_s1.5_dr2", perceptual, kid, *OF_VOXELS}
+        assert {"ms_ssim_3d_L1_k7_s1.5_dr2", "hu_w1", "hu_peak_soft_s5"} < set(figures)
+        assert not [key for key in figures if key.startswith(("precision", "fd_ratio", "anatomy"))]
         for figure in figures.values():
             difference, value = figure["difference"], figure["difference"]["value"]
             expected = figure["synthetic"]["value"] - figure["real"]["value"]
@@ -163,46 +188,51 @@ def test_metrics_are_nested_by_split_and_metric(evaluated: Path) -> None:
         assert n[kid] == (5, count[{"train": "holdout", "holdout": "train"}[side]])
 
 
-def test_metrics_are_the_held_out_figures_alone(evaluated: Path) -> None:
+def test_metrics_are_the_held_out_figures_of_the_headline_alone(evaluated: Path) -> None:
     metrics, details = numbers(evaluated)
     assert metrics["holdout"] == {
         key: {of: figure[of]["value"] for of in ("synthetic", "real")}
         for key, figure in details["figures"]["holdout"].items()
+        if (spec := registry.spec_of(key)) and spec.headline
     }
+    assert {"hu_saturated_low", "gradient_w1"} < details["figures"]["holdout"].keys()
+    assert {"hu_w1", "hu_peak_soft_s5", "z_share"} < metrics["holdout"].keys()
 
 
 def test_twelve_patients_of_each_have_every_figure(root: Path) -> None:
     """Synthetic volumes that are the training scans: near to real, and no secret."""
     write_records(root / paths.RECORDS, train=12, holdout=12)
+    changed_params.write(root, {"evaluate.property_vectors": 6}, source=root)  # 12 draws
     for seed in range(12):
-        image, longest = SPACE.encode(scan(seed))
+        cube = as_model_sees(scan(seed))
         name = f"{seed:06d}{nifti.SUFFIX}"
-        nifti.write(root / paths.SYNTHETIC / name, SPACE.decode(image, longest))
+        nifti.write(root / paths.SYNTHETIC / name, cube)
         write_json(root / paths.SYNTHETIC / f"{seed:06d}.json", {})
     evaluate.run(root)
     metrics, details = numbers(root)
     train = details["figures"]["train"]
     names = {key.split("_imagenet")[0]: key for key in train}
     assert {"precision_k3", "recall_k3", "density_k5", "coverage_k5", "fd_ratio"} < set(names)
-    assert set(details["metrics"]) == set(train) == set(metrics["holdout"])
+    assert set(details["metrics"]) == set(train) > set(metrics["holdout"])
+    assert not [key for key in metrics["holdout"] if key.startswith(("precision", "fd_ratio"))]
     for name in ("precision_k3", "recall_k3", "coverage_k5"):
         assert train[names[name]]["synthetic"]["value"] == 1
     assert train[names["fd_ratio"]]["synthetic"]["value"] == pytest.approx(0, abs=1e-3)
     spaces = {name: space["findings"] for name, space in details["privacy"]["spaces"].items()}
     assert metrics["privacy"] == {
-        space: {name: finding["value"] for name, finding in tests.items()}
+        space: {name: tests[name]["value"] for name in ("ratio", "membership_auc")}
         for space, tests in spaces.items()
     }
-    for tests in spaces.values():
+    for tests in spaces.values():  # of draws of the generator, whatever lies in data/synthetic
         assert set(tests) == set(details["privacy"]["tests"])
-        assert (tests["copies_q5"]["value"], tests["authentic"]["value"]) == (1, 0)
-        assert tests["membership_auc"]["value"] == 1
-        assert set(tests["membership_auc"]) == {
-            "value", "low", "high", "n", "control", "control_low", "control_high",
+        assert set(tests["ratio"]) == set(tests["membership_auc"]) == {
+            "value", "low", "high", "n", "outcome", "control", "control_low", "control_high",
         }  # fmt: skip
-        assert set(tests["copies_q5"]) == {"value", "low", "high", "n", "real", "p"}
-    assert details["privacy"]["verdict"].startswith("There are signs")
-    assert len(details["privacy"]["spaces"]["rms_hu"]["nearest"]) == 12
+        assert set(tests["copies_q5"]) == {"value", "low", "high", "n", "outcome", "real", "p"}
+        assert tests["copies_q5"]["value"] == 0
+    in_hu = details["privacy"]["spaces"]["rms_hu"]
+    assert in_hu["volumes"] == "12 draws that no gate has seen"
+    assert len(in_hu["nearest"]) == 12
 
 
 def give(root: Path, **extractors: dict[str, str]) -> None:
@@ -217,8 +247,9 @@ def test_a_given_network_has_figures_of_its_own(
     without = numbers(evaluated)[0]["holdout"]
     file = tmp_path / "elsewhere" / "resnet_10.pth"
     file.parent.mkdir()
-    published_networks.save_medicalnet(published_networks.medicalnet(10), file)
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    name = "medicalnet-resnet10"
+    published_networks.save(name, published_networks.weights(name), file)
+    sha256 = published_networks.sha256(file)
     give(root, medicalnet_resnet10={"path": str(file), "sha256": sha256})
     evaluate.run(root)
     metrics, details = numbers(root)
@@ -257,22 +288,22 @@ def test_an_extractor_needs_a_known_name_a_path_and_a_digest(
         evaluate.run(root)
 
 
-def test_properties_asked_for_stand_beside_what_the_cube_costs(root: Path) -> None:
+def test_accuracy_of_requested_properties_is_compared_with_that_of_the_cube(root: Path) -> None:
     write_records(root / paths.RECORDS, holdout=4)
     widths, lengths = [30.0, 33.0, 36.0, 39.0, 42.0], [18.0, 17.0, 16.0, 15.0, 14.0]
-    asked = [{"body_width_mm": width, "sex": "F", "noise_hu": None} for width in widths]
+    requested = [{"body_width_mm": width, "sex": "F", "noise_hu": None} for width in widths]
     measured = [
         asdict(Properties(body_width_mm=width + 3, scan_length_mm=length))
         for width, length in zip(widths, lengths, strict=True)
     ]
-    tell(root, asked, measured)
+    describe(root, requested, measured)
     evaluate.run(root)
     metrics, details = numbers(root)
     before, after = [], []
     for n in range(4, 8):  # the held-out ones
-        before.append(properties.measure(scan(n)).body_width_mm)
-        cube = SPACE.decode(*SPACE.encode(scan(n)))
-        after.append(properties.measure(SPACE.physical(cube)).body_width_mm)
+        before.append(measure_properties(scan(n)).body_width_mm)
+        cube = as_model_sees(scan(n))
+        after.append(measure_properties(SPACE.physical(cube)).body_width_mm)
     assert metrics["properties"] == {"body_width_mm": {"mae": 3, "rho": 1}}
     width = details["properties"]["figures"]["body_width_mm"]
     rho, mae = width["synthetic"]["rho"], width["synthetic"]["mae"]
@@ -287,7 +318,7 @@ def test_properties_asked_for_stand_beside_what_the_cube_costs(root: Path) -> No
 
 
 @pytest.mark.parametrize("facts", [{}, {"properties": {}}, {"properties": {"asked": {}}}])
-def test_a_generator_that_is_asked_for_nothing_reports_nothing(
+def test_without_requested_properties_nothing_is_reported(
     facts: dict[str, object], root: Path
 ) -> None:
     for seed in range(5):
@@ -297,31 +328,58 @@ def test_a_generator_that_is_asked_for_nothing_reports_nothing(
     assert "properties" not in json.loads((root / evaluate.DETAILS).read_text())
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", '{"properties": 3}', '{"properties": null}'])
-def test_a_synthetic_volume_that_nothing_describes_is_refused(
-    content: str | None, root: Path
-) -> None:
-    path = root / paths.SYNTHETIC / "000003.json"
-    path.unlink()
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(CorruptData, match=r"data/synthetic/000003\.json.*generate again"):
-        evaluate.run(root)
+def test_regressors_of_requested_and_measured_properties_are_tested(root: Path) -> None:
+    """Twelve patients: the width is requested, the fat is measured, no header has a sex."""
+    write_records(root / paths.RECORDS, train=12, holdout=12)
+    for seed in range(12):
+        cube = as_model_sees(scan(seed))
+        nifti.write(root / paths.SYNTHETIC / f"{seed:06d}{nifti.SUFFIX}", cube)
+        found = measure_properties(scan(seed))
+        properties = {
+            "asked": {"body_width_mm": found.body_width_mm, "sex": "FM"[seed % 2]},
+            "measured": {"body_width_mm": 1.0, "fat_share": found.fat_share},
+        }
+        facts = {"effective_spacing_mm": cube.spacing[0], "properties": properties}
+        write_json(root / paths.SYNTHETIC / f"{seed:06d}.json", facts)
+    evaluate.run(root)
+    metrics, details = numbers(root)
+    assert set(metrics["utility"]) == set(details["utility"]["figures"])
+    reasons = details["utility"]["not_measured"]
+    assert reasons["sex"] == "train: 0 patients with a label, 12 are needed"
+    assert set(metrics["utility"]) | set(reasons) == {"fat_share", "body_width_mm", "sex"}
+    for figure in metrics["utility"].values():  # the training scans with their labels, in whole HU
+        assert figure["synthetic"] == pytest.approx(figure["real"], abs=0.01)
+    assert "body_width_mm" in metrics["utility"]
 
 
-def test_what_the_gate_rejected_stands_beside_the_figures(evaluated: Path) -> None:
+def test_the_counts_of_the_gate_are_reported(evaluated: Path) -> None:
     metrics, details = numbers(evaluated)
     assert metrics["gate"] == {"drawn": 8, "rejected": 3}
-    assert details["gate"] == {"rejected_share": 0.375, "reasons": {"border": 1, "pieces": 3}}
+    assert details["gate"] == {
+        "rejected_share": 0.375,
+        "reasons": {"border": 1, "pieces": 3},
+        "copy_check": {"checked": False},
+    }
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", '{"drawn": 0, "rejected": 0, "reasons": {}}'])
-def test_volumes_that_passed_no_gate_are_refused(content: str | None, root: Path) -> None:
-    path = root / paths.SYNTHETIC / "gate.json"
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *[(f, content) for f in ("000003.json", "gate.json") for content in (None, "", "[]")],
+        ("000003.json", '{"properties": 3}'),
+        ("000003.json", '{"properties": null}'),
+        ("gate.json", '{"drawn": 0, "rejected": 0, "reasons": {}, "copy_check": {}}'),
+        ("gate.json", '{"drawn": 1, "rejected": 0, "reasons": {}}'),
+    ],
+)
+def test_volumes_without_a_description_or_counts_of_the_gate_are_refused(
+    name: str, content: str | None, root: Path
+) -> None:
+    path = root / paths.SYNTHETIC / name
     path.unlink()
     if content is not None:
         path.write_text(content)
-    with pytest.raises(CorruptData, match=r"data/synthetic/gate\.json.*generate again"):
+    with pytest.raises(CorruptData, match=rf"data/synthetic/{re.escape(name)}.*generate again"):
         evaluate.run(root)
     assert not (root / paths.METRICS).exists()
 
@@ -331,6 +389,22 @@ def test_details_name_protocols_and_volumes(evaluated: Path) -> None:
     assert set(details["metrics"]) == set(details["figures"]["train"])
     assert details["volumes"]["synthetic"] == [f"{seed:06d}" for seed in range(5)]
     assert details["sampling"] == {"seed": 1, "pairs": 5, "bootstrap": 100}
+
+
+def test_the_share_of_z_is_of_draws_from_the_weights(evaluated: Path) -> None:
+    metrics, details = numbers(evaluated)
+    for key in ("z_share", "z_share_structure"):
+        assert metrics["holdout"][key]["real"] == 1  # nothing is asked of this generator
+        assert details["figures"]["train"][key]["synthetic"]["n"] == 6
+    assert metrics["holdout"]["z_share"]["synthetic"] > 0
+
+
+def test_without_weights_nothing_is_measured(root: Path) -> None:
+    shutil.rmtree(root / paths.WEIGHTS)
+    (root / paths.WEIGHTS).mkdir()
+    with pytest.raises(UsageError, match=r"no generator\.safetensors there: train first"):
+        evaluate.run(root)
+    assert not (root / paths.METRICS).exists()
 
 
 def test_hu_table_holds_whole_shares(evaluated: Path) -> None:
@@ -347,11 +421,10 @@ def test_the_table_of_nearest_distances_is_of_every_space(evaluated: Path, tmp_p
     assert (evaluated / evaluate.NEAREST_TABLE).read_text() == "percent_of_volumes\n"
     root = Path(shutil.copytree(evaluated, tmp_path / "root"))
     write_records(root / paths.RECORDS, train=12, holdout=12)
+    changed_params.write(root, {"evaluate.property_vectors": 6}, source=root)  # 12 draws
     for seed in range(12):
-        image, longest = SPACE.encode(scan(seed))
-        nifti.write(
-            root / paths.SYNTHETIC / f"{seed:06d}{nifti.SUFFIX}", SPACE.decode(image, longest)
-        )
+        cube = as_model_sees(scan(seed))
+        nifti.write(root / paths.SYNTHETIC / f"{seed:06d}{nifti.SUFFIX}", cube)
         write_json(root / paths.SYNTHETIC / f"{seed:06d}.json", {})
     evaluate.run(root)
     with (root / evaluate.NEAREST_TABLE).open(newline="") as stream:

@@ -8,11 +8,12 @@ import pytest
 import changed_params
 from syda import paths
 from syda.errors import CheckFailed, CorruptData, UsageError
+from syda.properties.measured import measure_properties
 from syda.records import reader
 from syda.runtime.outputs import write_json
 from syda.stages import gallery
 from syda.types import Volume
-from syda.volume import nifti, properties
+from syda.volume import nifti
 
 SYNTHETIC = 3
 
@@ -30,17 +31,17 @@ def root(workspace, made_up_records):
     root = made_up_records(workspace(), 12)
     for seed in range(SYNTHETIC):
         nifti.write(root / paths.SYNTHETIC / f"{seed:06d}.nii.gz", body(seed))
-        told = {
+        description = {
             "seed": seed,
             "truncation": 1.0,
             "weights_sha256": "ab" * 32,
             "effective_spacing_mm": 3.0,
             "properties": {
                 "asked": {"sex": "F"},
-                "measured": asdict(properties.measure(body(seed))),
+                "measured": asdict(measure_properties(body(seed))),
             },
         }
-        write_json(root / paths.SYNTHETIC / f"{seed:06d}.json", told)
+        write_json(root / paths.SYNTHETIC / f"{seed:06d}.json", description)
     write_json(root / paths.validation_report("synthetic"), {})
     return root
 
@@ -57,14 +58,14 @@ def change(root, **values):
     changed_params.write(root, named, source=root)
 
 
-def told(root):
+def page_data(root):
     text = (root / paths.GALLERY).read_text(encoding="utf-8")
-    (block,) = re.findall(r'id="told">(.*?)</script>', text)
+    (block,) = re.findall(r'id="page-data">(.*?)</script>', text)
     return json.loads(block)
 
 
 def names(root):
-    return [one["name"] for one in told(root)["exhibits"]]
+    return [one["name"] for one in page_data(root)["items"]]
 
 
 def test_the_first_of_each_kind_by_turns_and_real_ones_of_the_holdout(root, holdout):
@@ -88,11 +89,11 @@ def test_artificial_patients_are_said_to_be(root):
     assert "artificial" not in (root / paths.GALLERY).read_text(encoding="utf-8")
 
 
-def test_what_the_scale_and_the_facts_are(root):
+def test_scale_and_facts_of_the_page(root):
     gallery.run(root)
-    page = told(root)
+    page = page_data(root)
     assert (page["low"], page["high"], page["step"]) == (-1000, 1000, 4)
-    synthetic, real = page["exhibits"][:2]
+    synthetic, real = page["items"][:2]
     assert synthetic["shape"] == [16, 12, 8]
     assert synthetic["spacing"] == [3, 3, 3]
     assert ["sex", "F", "–"] in synthetic["rows"]
@@ -100,7 +101,7 @@ def test_what_the_scale_and_the_facts_are(root):
     assert real["facts"][1:] == ["Split holdout", "Voxel 1.5 mm"]
 
 
-def test_more_are_asked_for_than_there_are(root, holdout, capsys):
+def test_fewer_volumes_than_requested_are_all_shown(root, holdout, capsys):
     change(root, synthetic=50, real=50)
     gallery.run(root)
     assert len(names(root)) == SYNTHETIC + len(holdout)
@@ -156,7 +157,7 @@ def test_without_synthetic_volumes_it_says_what_to_do(root):
         gallery.run(root)
 
 
-def test_git_is_told_not_to_look(repository):
+def test_git_ignores_the_page(repository):
     """The page shows real voxels."""
     ignored = (repository / paths.REPORTS / ".gitignore").read_text().split()
     assert f"/{paths.GALLERY.name}" in ignored

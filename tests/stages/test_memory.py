@@ -20,22 +20,23 @@ MEASURE = """
 import re, sys
 from pathlib import Path
 from syda.params import load
-from syda.runtime.memo import Memo
+from syda.runtime.case_cache import CaseCache
 
 params, source, out = Path(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
-config, memo = load(params), Memo(out / "memo", "test")
+config, cache = load(params), CaseCache(out / "cache", "test")
 out.mkdir()
 if sys.argv[1] == "convert":
-    from syda.stages import convert
+    from syda.dicom import cohort
+    from syda.dicom.config import ConvertParams
 
-    settings = config.section("convert", convert.Params).settings(config.ct)
-    files = sorted(source.iterdir())
-    kept = convert.convert_series(convert.Task("1.2.3", files, out, b"key", settings, memo))
-    assert kept.value[0]["reason"] is None, kept.value
+    section, files = config.section("convert", ConvertParams), sorted(source.iterdir())
+    task = cohort.SeriesTask("1.2.3", files, out, b"key", section, config.ct, cache)
+    (outcome,) = cohort.outcomes_of(cohort.convert_series(task))
+    assert outcome.reason is None, outcome
 else:
     from syda.stages import resample
 
-    resample.resample_case(resample.Task(source, out, config.ct.spacing_mm, memo))
+    resample.resample_case(source, out, config.ct.spacing_mm, cache)
 status = Path("/proc/self/status").read_text()  # getrusage counts what the parent had at the fork
 print(int(re.search(r"VmHWM:\\s+(\\d+) kB", status).group(1)) * 1024)
 """
@@ -62,19 +63,18 @@ def planes():
     return (np.roll(noise, 7 * k, axis=0) for k in range(SHAPE[2]))
 
 
-@pytest.mark.parametrize("degrees", [0, 30], ids=["upright", "tilted"])
-def test_convert(degrees, tmp_path, planes, make_slice, peak):
+def test_convert(tmp_path, planes, make_slice, peak):
     """Gantries tilt by 30 degrees at most: over 800 slices the grid gets 616 rows more than 512."""
     folder = tmp_path / "raw"
     folder.mkdir()
-    lean = np.tan(np.radians(degrees))
+    shear = np.tan(np.radians(30))
     for k, plane in enumerate(planes):
-        place = (-190.0, -190 + k * SLICE_MM * lean, k * SLICE_MM)
-        ds = make_slice(plane, place, spacing=(PIXEL_MM, PIXEL_MM), number=k + 1)
+        position = (-190.0, -190 + k * SLICE_MM * shear, k * SLICE_MM)
+        ds = make_slice(plane, position, spacing=(PIXEL_MM, PIXEL_MM), number=k + 1)
         pydicom.dcmwrite(folder / f"{k:04d}", ds, enforce_file_format=True)
     assert peak("convert", folder) < BOUND
     (case,) = nifti.case_files(tmp_path / "out")
-    grown = int(np.ceil(799 * SLICE_MM * lean / PIXEL_MM))
+    grown = int(np.ceil(799 * SLICE_MM * shear / PIXEL_MM))
     assert nifti.read_header(case)[0] == (512, 512 + grown, 800)
 
 

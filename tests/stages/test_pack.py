@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 import changed_params
-from syda import census
+from syda import disclosure_control
 from syda.errors import CorruptData
 from syda.params import load
+from syda.properties.measured import measure_properties
 from syda.records import reader
+from syda.records.config import PackParams
+from syda.records.index import read_index
 from syda.stages import pack
 from syda.types import Volume
-from syda.volume import nifti, properties
+from syda.volume import nifti
 
 
 def attributes(i):
@@ -52,7 +55,7 @@ def test_records_equal_the_resampled_scans(root):
         np.testing.assert_array_equal(record.volume.hu, source.hu)
         np.testing.assert_array_equal(record.volume.affine, source.affine)
         assert record.case.attributes == attributes(int(case[1:]))
-        expected = asdict(properties.measure(source))
+        expected = asdict(measure_properties(source))
         assert asdict(record.properties) == {
             name: None if value is None else float(np.float32(value))
             for name, value in expected.items()
@@ -61,13 +64,13 @@ def test_records_equal_the_resampled_scans(root):
 
 
 def test_a_third_is_held_out_by_default(repository):
-    assert load(repository).section("pack", pack.Params).holdout_share == pytest.approx(1 / 3, 1e-3)
+    assert load(repository).section("pack", PackParams).holdout_share == pytest.approx(1 / 3, 1e-3)
 
 
 def test_the_scans_of_a_patient_are_on_one_side(root):
     pack.run(root)
     sides = {}
-    for entry in reader.read_index(root / "data" / "records"):
+    for entry in read_index(root / "data" / "records"):
         sides.setdefault(entry.patient, set()).add(entry.split)
     assert sorted(sides) == ["p0", "p1", "p2", "p3"]  # two scans each
     assert all(len(found) == 1 for found in sides.values())
@@ -76,7 +79,7 @@ def test_the_scans_of_a_patient_are_on_one_side(root):
 def test_the_report_counts_what_the_index_lists(root):
     pack.run(root)
     report = json.loads((root / "reports" / "pack.json").read_text())
-    index = reader.read_index(root / "data" / "records")
+    index = read_index(root / "data" / "records")
     for side in ("train", "holdout"):
         entries = [entry for entry in index if entry.split == side]
         assert report["cases"][side] == len(entries) > 0
@@ -109,10 +112,10 @@ def test_properties_are_summarised_but_not_those_of_a_few_patients(root):
         add(root, i, patient=f"p{i}")
     pack.run(root)
     report = json.loads((root / "reports" / "pack.json").read_text())
-    index = reader.read_index(root / "data" / "records")
+    index = read_index(root / "data" / "records")
     for side in ("train", "holdout"):
         lengths = sorted(1.5 * (4 + int(e.case[1:])) for e in index if e.split == side)
-        assert report["patients"][side] >= census.SMALLEST_CELL
+        assert report["patients"][side] >= disclosure_control.MIN_CELL_SIZE
         assert report["properties"][side]["scan_length_mm"] == {
             "n": len(lengths),
             "min": lengths[0],
@@ -122,7 +125,7 @@ def test_properties_are_summarised_but_not_those_of_a_few_patients(root):
         assert report["properties"][side]["noise_hu"] == "not measured"
 
 
-def test_properties_of_a_few_patients_are_not_told(root):
+def test_properties_of_few_patients_are_suppressed(root):
     pack.run(root)  # four patients
     report = json.loads((root / "reports" / "pack.json").read_text())
     for side in ("train", "holdout"):
@@ -139,11 +142,11 @@ def test_held_out_people_are_counted_where_that_tells_of_nobody(root):
         add(root, i, patient=f"p{i}")
     pack.run(root)
     report = json.loads(path.read_text())
-    held = {entry.patient for entry in reader.read_index(root / "data" / "records")
+    held = {entry.patient for entry in read_index(root / "data" / "records")
             if entry.split == "holdout"}  # fmt: skip
     for counts in report["holdout_people"].values():
         assert sum(counts.values()) == len(held)
-        assert min(counts.values()) >= census.SMALLEST_CELL
+        assert min(counts.values()) >= disclosure_control.MIN_CELL_SIZE
     assert set(report["holdout_people"]["age"]) == {"under 60", "60 and over"}
     assert report["acquisition"]["kvp"] == {"120.0": 80, "total": 80}
     assert report["acquisition"]["kernel"] == {"not stated": 80, "total": 80}
@@ -152,11 +155,11 @@ def test_held_out_people_are_counted_where_that_tells_of_nobody(root):
 def test_gzip_holds_the_same_records_and_the_same_bytes_each_time(root):
     folder = root / "data" / "records"
     pack.run(root)
-    plain = reader.read_index(folder)
+    plain = read_index(folder)
     changed_params.write(root, {"pack.compression": "gzip"}, source=root)
     pack.run(root)
     first = {file.name: file.read_bytes() for file in folder.iterdir()}
-    assert reader.read_index(folder) == plain
+    assert read_index(folder) == plain
     read = [
         r.case.case for side in ("train", "holdout") for r in reader.read_split(folder, side, 1.5)
     ]

@@ -6,7 +6,8 @@ import pytest
 
 from syda import paths
 from syda.errors import ParamsError, UsageError
-from syda.runtime import manifest
+from syda.phantom import cohort
+from syda.runtime.digest import digest_path
 from syda.stages import phantom
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ def test_v1_is_v0_byte_for_byte_and_more(workspace, monkeypatch):
     phantom.run(root, "v0")
     monkeypatch.setenv("SYDA_WORKERS", "2")
     phantom.run(root, "v1")
-    v0, v1 = (contents(root / paths.RAW / version) for version in phantom.VERSIONS)
+    v0, v1 = (contents(root / paths.RAW / version) for version in cohort.VERSIONS)
     assert {name.split("/")[0] for name in v0} == {"base-0000", "base-0001"}
     assert {name.split("/")[0] for name in v1} == {"base-0000", "base-0001", "added-0000"}
     assert v0.items() <= v1.items()
@@ -55,4 +56,4 @@ def test_golden_v0(tmp_path):
     """The default cohort's bytes, as promised for one machine and library set."""
     shutil.copy(ROOT / paths.PARAMS, tmp_path)
     phantom.run(tmp_path, "v0")
-    assert manifest.digest(tmp_path / paths.RAW / "v0")["sha256"] == GOLDEN_V0
+    assert digest_path(tmp_path / paths.RAW / "v0")["sha256"] == GOLDEN_V0

@@ -10,7 +10,9 @@ import pytest
 
 from syda import paths
 from syda.errors import CheckFailed, ParamsError, UsageError
+from syda.expectations import sets
 from syda.records import writer
+from syda.records.config import PackParams
 from syda.records.schema import Record
 from syda.stages import validate
 from syda.types import Case, Volume
@@ -33,7 +35,7 @@ def root(workspace):
     return workspace(SMALL)
 
 
-KNOWN = {"kvp": 120.0, "sex": None, "contrast": False}
+ATTRIBUTES = {"kvp": 120.0, "sex": None, "contrast": False}
 
 
 def scan(seed, low=-1000, high=1000):
@@ -49,7 +51,7 @@ def save(path, voxels, spacing=1.5):
 
 
 def describe(root, name, **changes):
-    facts = {"case": name, "patient": "p", "attributes": KNOWN} | changes
+    facts = {"case": name, "patient": "p", "attributes": ATTRIBUTES} | changes
     (root / paths.RESAMPLED / f"{name}.json").write_text(json.dumps(facts))
 
 
@@ -72,10 +74,12 @@ def synthetic(root):
 def pack(root, records, holdout_share=0.5):
     folder = root / paths.RECORDS
     folder.mkdir(parents=True)
-    writer.write(folder, records, holdout_share=holdout_share, shards=2)
+    writer.write(
+        folder, records, PackParams(holdout_share=holdout_share, shards=2, compression="none")
+    )
 
 
-def record(number, patient=None, voxels=None, spacing=1.5, attributes=KNOWN):
+def record(number, patient=None, voxels=None, spacing=1.5, attributes=ATTRIBUTES):
     case = Case(f"case{number}", patient or f"patient{number}", attributes)
     hu = scan(number) if voxels is None else voxels
     return Record(case, Volume(hu, np.diag([spacing, spacing, spacing, 1.0])))
@@ -117,6 +121,24 @@ def test_a_clean_set_of_scans_passes(resampled):
     manifest = json.loads((resampled / paths.manifest("validate", "resampled")).read_text())
     assert set(manifest["reads"]) == {"data/resampled"}
     assert set(manifest["params"]) == {"validate", "ct"}
+
+
+@pytest.mark.parametrize(
+    ("name", "suites"),
+    [
+        ("resampled", ["resampled"]),
+        ("records", ["records"]),
+        ("synthetic", ["synthetic", "synthetic-physical"]),
+    ],
+)
+def test_the_suites_are_written_before_a_set_fails(root, name, suites):
+    with pytest.raises(CheckFailed):
+        validate.run(root, name)
+    written = json.loads((root / paths.validation_suites(name)).read_text())
+    assert [suite["name"] for suite in written] == suites
+    spacing = [e["kwargs"] for e in written[-1]["expectations"] if e["meta"]["rule"] == "spacing"]
+    ranges = {(e["min_value"], e["max_value"]) for e in spacing if "max_value" in e}
+    assert ranges == {(1.499, 1.501)}
 
 
 @pytest.mark.parametrize(
@@ -164,7 +186,7 @@ def test_another_orientation_fails(resampled):
 @pytest.mark.parametrize("exists", [True, False], ids=["empty", "missing"])
 def test_an_empty_or_missing_set_fails(root, name, exists):
     if exists:
-        (root / validate.SETS[name]).mkdir(parents=True)
+        (root / sets.SETS[name][0].folder).mkdir(parents=True)
     with pytest.raises(CheckFailed):
         validate.run(root, name)
     assert report(root, name)["success"] is False
@@ -201,7 +223,7 @@ UNUSUAL = {
     "below": (mostly(-1010, NOISE // 4 + 300), "below the model's window is 8", "At most 50 %"),
     "above": (np.where(scan(14) > 700, 1200, scan(14)), "above the model's window", "At most 3 %"),
 }
-"""By case: its voxels, what is found, and what is asked for."""
+"""By case: its voxels, what is found, and what is expected."""
 
 
 def test_an_unusual_scan_is_a_warning_that_names_the_case(resampled):
@@ -214,10 +236,12 @@ def test_an_unusual_scan_is_a_warning_that_names_the_case(resampled):
     warned = [rule for rule in rules if rule["verdict"] == "failed"]
     assert {rule["severity"] for rule in warned} == {"warning"}
     assert len(warned) == report(resampled, "resampled")["warnings"] == len(UNUSUAL)
-    told = page(resampled, "resampled")
-    for case, (_, found, asked) in UNUSUAL.items():
-        broken = rf"### Breaks the rule \(warning\): .*{asked}.*\n\n(- .*\n)*- {case} \(.*{found}"
-        assert re.search(broken, told), case
+    text = page(resampled, "resampled")
+    for case, (_, found, expected) in UNUSUAL.items():
+        broken = (
+            rf"### Breaks the rule \(warning\): .*{expected}.*\n\n(- .*\n)*- {case} \(.*{found}"
+        )
+        assert re.search(broken, text), case
 
 
 def test_an_unknown_attribute_is_a_warning_that_names_the_case(resampled):
@@ -230,21 +254,15 @@ def test_a_set_below_the_floor_fails(resampled):
     fails(resampled, "resampled", "3 or more .*observed: 2 volumes")
 
 
-def test_two_runs_give_the_same_bytes(resampled):
+def test_a_second_run_with_worker_processes_gives_the_same_bytes(resampled, monkeypatch):
     validate.run(resampled, "resampled")
-    target = resampled / paths.validation_report("resampled")
-    first = target.read_bytes(), page(resampled, "resampled")
-    validate.run(resampled, "resampled")
-    assert (target.read_bytes(), page(resampled, "resampled")) == first
-    assert str(resampled) not in first[0].decode() + first[1]
-
-
-def test_worker_processes_give_the_same_bytes(resampled, monkeypatch):
-    validate.run(resampled, "resampled")
-    first = (resampled / paths.validation_report("resampled")).read_bytes()
+    first = bytes_below(resampled / paths.VALIDATION)
+    assert {path.name for path in first} == {"resampled.json", "resampled.md"}
+    assert (resampled / paths.validation_suites("resampled")) in first
     monkeypatch.setenv("SYDA_WORKERS", "2")
     validate.run(resampled, "resampled")
-    assert (resampled / paths.validation_report("resampled")).read_bytes() == first
+    assert bytes_below(resampled / paths.VALIDATION) == first
+    assert not [path for path, content in first.items() if str(resampled).encode() in content]
 
 
 def test_clean_records_pass(root):
@@ -254,12 +272,12 @@ def test_clean_records_pass(root):
 
 
 def test_an_attribute_that_records_lack_is_a_warning(root):
-    pack(root, [record(n, attributes={"kvp": 120.0} if n == 5 else KNOWN) for n in range(8)])
+    pack(root, [record(n, attributes={"kvp": 120.0} if n == 5 else ATTRIBUTES) for n in range(8)])
     warns(root, "records", "case case5 .not known is contrast")
 
 
 def test_a_missing_split_fails(root):
-    pack(root, [record(number) for number in range(8)], holdout_share=0.0)
+    pack(root, [record(number) for number in range(8)], holdout_share=1e-9)
     fails(root, "records", "holdout split has 2 or more.*observed: 0 volumes")
 
 

@@ -18,6 +18,7 @@ def test_csv_leaves_what_was_not_computed_empty():
     curves = Curves(span=1)
     curves.add(8, {"loss_g": 1 / 3, "loss_d": 2.0, "d_real": 0.0, "d_fake": -1e-9})
     assert curves.csv() == (
-        "images,loss_g,loss_d,r1,path,d_real,d_fake,told_apart,spread,augment\n"
-        "8,0.333333,2,,,0,-1e-09,,,\n"
+        "images,loss_g,loss_d,r1,path,d_real,d_fake,ada_rt,spread,augment,reconstruction,kl,"
+        "distance_ratio\n"
+        "8,0.333333,2,,,0,-1e-09,,,,,,\n"
     )

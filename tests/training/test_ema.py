@@ -8,7 +8,7 @@ from syda.training.ema import Ema
 @pytest.fixture
 def generator() -> Generator:
     torch.manual_seed(0)
-    return Generator(latent=2, mapping_layers=1, mapping_lr_multiplier=1.0, channels=[2])
+    return Generator(latent_dim=2, mapping_layers=1, mapping_lr_multiplier=1.0, channels=[2])
 
 
 def test_decay_halves_after_the_half_life(generator):

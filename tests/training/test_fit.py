@@ -1,50 +1,42 @@
 import signal
-from dataclasses import replace
 
 import pytest
 import pytorch_lightning as pl
-import torch
 
-from syda.model import conditions
-from syda.training import devices
+from syda.errors import CheckFailed
 from syda.training.checkpoint import Checkpoints
-from syda.training.data import Scans
+from syda.training.data import TrainingSet
+from syda.training.distributed import SINGLE_PROCESS
 from syda.training.fit import fit
-
-NETWORKS = {
-    "generator": {
-        "latent": 4,
-        "mapping_layers": 1,
-        "mapping_lr_multiplier": 0.1,
-        "channels": [4, 3],
-        "conditions": 0,
-    },
-    "discriminator": {"channels": [4, 3], "conditions": 0},
-}
+from tiny_training import MODEL, SCHEMA, train_params, training_set
 
 
 @pytest.fixture
 def handler():
-    """A handler of SIGTERM of our own."""
+    """Install a handler of SIGTERM."""
 
-    def own(_signal, _frame):
+    def fail(_signal, _frame):
         raise AssertionError("nobody sends it")
 
-    before = signal.signal(signal.SIGTERM, own)
-    yield own
+    before = signal.signal(signal.SIGTERM, fail)
+    yield fail
     signal.signal(signal.SIGTERM, before)
 
 
-def test_sigterm_stays_with_who_handled_it_before(handler, recipe, tmp_path):
+def test_training_volumes_that_do_not_differ_are_refused(tmp_path):
+    one = TrainingSet(training_set().images[:1], training_set().properties[:1])
+    with pytest.raises(CheckFailed, match="do not differ"):
+        fit(one, SCHEMA, MODEL, train_params(images=8), SINGLE_PROCESS, Checkpoints(tmp_path))
+
+
+def test_the_sigterm_handler_stays_during_and_after_a_training(handler, tmp_path):
     found = []
 
     class Look(pl.Callback):
         def on_train_batch_end(self, *_):
             found.append(signal.getsignal(signal.SIGTERM))
 
-    scans = Scans(torch.rand(4, 1, 8, 8, 8) * 2 - 1, [{}] * 4)
-    known = conditions.measure(scans.properties, [])
-    short = replace(recipe, images=8)
-    fit(scans, known, NETWORKS, short, devices.Place(0, 1, 1), Checkpoints(tmp_path), [Look()])
+    params, checkpoints = train_params(images=8), Checkpoints(tmp_path)
+    fit(training_set(), SCHEMA, MODEL, params, SINGLE_PROCESS, checkpoints, [Look()])
     assert found == [handler, handler]
     assert signal.getsignal(signal.SIGTERM) is handler

@@ -6,17 +6,17 @@ import torch
 from syda.model.discriminator import Discriminator
 from syda.model.synthesis import Synthesis
 from syda.training.losses import (
+    ada_rt,
     discriminator_loss,
     generator_loss,
     path_lengths,
     r1_penalty,
-    told_apart,
 )
 
 DOUBLE = torch.float64
 
 
-def test_losses_of_known_logits():
+def test_losses_of_given_logits():
     real, fake = torch.tensor([0.0, 2.0]), torch.tensor([-1.0, 0.0])
     expected = (math.log(2) + math.log1p(math.exp(-2))) / 2
     expected += (math.log1p(math.exp(-1)) + math.log(2)) / 2
@@ -41,7 +41,7 @@ def test_minmax_is_one_value_for_both_sides():
     torch.testing.assert_close(-generator_loss("minmax", real, fake), both - of_real)
 
 
-def test_rpgan_looks_at_differences_alone():
+def test_rpgan_depends_only_on_differences_of_logits():
     real, fake = torch.tensor([0.0, 2.0]), torch.tensor([-1.0, 0.5])
     expected = (math.log1p(math.exp(-1)) + math.log1p(math.exp(-1.5))) / 2
     assert discriminator_loss("rpgan", real, fake).item() == pytest.approx(expected)
@@ -53,10 +53,10 @@ def test_rpgan_looks_at_differences_alone():
     )
 
 
-def test_how_well_real_volumes_are_known():
+def test_ada_rt_is_the_mean_sign_of_real_logits_or_of_pairs():
     real, fake = torch.tensor([1.0, 2.0, -1.0, 3.0]), torch.tensor([0.0, 5.0, 0.0, 0.0])
-    assert told_apart("nonsaturating", real, fake) == 0.5
-    assert told_apart("rpgan", real, fake) == 0.0
+    assert ada_rt("nonsaturating", real, fake) == 0.5
+    assert ada_rt("rpgan", real, fake) == 0.0
 
 
 def test_r1_of_a_linear_discriminator_is_its_squared_norm():
@@ -68,7 +68,7 @@ def test_r1_of_a_linear_discriminator_is_its_squared_norm():
     torch.testing.assert_close(r1_penalty(logits, real), weight.square().sum())
 
 
-def test_r1_trains_the_discriminator_as_finite_differences_say():
+def test_the_gradient_of_r1_equals_finite_differences():
     """A penalty without ``create_graph`` would have no gradient at all."""
     rng = torch.Generator().manual_seed(0)
     x = torch.randn(2, 1, 2, 2, 2, generator=rng, dtype=DOUBLE)
@@ -111,19 +111,19 @@ def slopes(penalty, weights: torch.Tensor) -> list[tuple[float, float]]:
     (gradient,) = torch.autograd.grad(penalty(), weights)
     compared = []
     with torch.no_grad():
-        for place in (0, weights.numel() // 2, weights.numel() - 1):
+        for index in (0, weights.numel() // 2, weights.numel() - 1):
             ends = []
             for step in (1e-7, -1e-7):  # less, and no ReLU turns on the way
-                weights.flatten()[place] += step
+                weights.flatten()[index] += step
                 with torch.enable_grad():
                     ends.append(penalty().item())
-                weights.flatten()[place] -= step
-            compared.append((gradient.flatten()[place].item(), (ends[0] - ends[1]) / 2e-7))
+                weights.flatten()[index] -= step
+            compared.append((gradient.flatten()[index].item(), (ends[0] - ends[1]) / 2e-7))
     return compared
 
 
 @pytest.mark.parametrize("name", ["blocks.1.conv0.weight", "blocks.0.conv1.style.weight"])
-def test_path_lengths_train_the_generator_as_finite_differences_say(name, monkeypatch):
+def test_the_gradient_of_path_lengths_equals_finite_differences(name, monkeypatch):
     """Through modulation, noise, upsampling, skips and tones, in float64."""
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # the image is float32
     torch.manual_seed(0)
@@ -144,18 +144,18 @@ def test_path_lengths_train_the_generator_as_finite_differences_say(name, monkey
 
 
 @pytest.mark.parametrize("name", ["blocks.0.conv1.weight", "blocks.1.skip.weight"])
-def test_r1_trains_a_whole_discriminator_as_finite_differences_say(name, monkeypatch):
+def test_the_gradient_of_r1_through_a_discriminator_equals_finite_differences(name, monkeypatch):
     """Through residuals, downsampling, minibatch deviation and the projection."""
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)  # logits are float32
     torch.manual_seed(0)
     discriminator = Discriminator([4, 4, 3], conditions=2).double()
     rng = torch.Generator().manual_seed(0)
     x = torch.randn(2, 2, 16, 16, 16, generator=rng, dtype=DOUBLE)
-    told = torch.randn(2, 2, generator=rng, dtype=DOUBLE)
+    conditions = torch.randn(2, 2, generator=rng, dtype=DOUBLE)
 
     def penalty():
         seen = x.clone().requires_grad_()
-        return r1_penalty(discriminator(seen, told, DOUBLE), seen)
+        return r1_penalty(discriminator(seen, conditions, DOUBLE), seen)
 
     for found, expected in slopes(penalty, dict(discriminator.named_parameters())[name]):
         assert found == pytest.approx(expected, rel=1e-4, abs=1e-8)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from syda.training.muon import BETAS, ITERATION, ITERATIONS, MOMENTUM, STEP, Muon, orthogonal
+from syda.training.muon import BETAS, COEFFICIENTS, ITERATIONS, MOMENTUM, STEP, Muon, orthogonal
 
 LR = 0.01
 
@@ -28,7 +28,7 @@ def test_orthogonal_moves_singular_values_by_the_polynomial_and_nothing_else():
     left = torch.linalg.qr(torch.randn(5, 5, dtype=torch.float64))[0]
     right = torch.linalg.qr(torch.randn(20, 5, dtype=torch.float64))[0]
     values = torch.tensor([9.0, 3.0, 1.0, 0.3, 0.1], dtype=torch.float64)
-    a, b, c = ITERATION
+    a, b, c = COEFFICIENTS
     expected = values / values.norm()
     for _ in range(ITERATIONS):
         expected = a * expected + b * expected**3 + c * expected**5
@@ -38,14 +38,14 @@ def test_orthogonal_moves_singular_values_by_the_polynomial_and_nothing_else():
 
 def test_singular_values_above_a_hundredth_come_close_to_one():
     values = torch.cat([torch.logspace(-2, 0, 200), torch.tensor([1e-7])])
-    a, b, c = ITERATION
+    a, b, c = COEFFICIENTS
     for _ in range(ITERATIONS):
         values = a * values + b * values**3 + c * values**5
     assert 0.68 < values[:-1].min() < values[:-1].max() < 1.14
     assert orthogonal(torch.zeros(3, 4)).equal(torch.zeros(3, 4))
 
 
-def test_filters_move_as_torchs_muon_moves_matrices():
+def test_filters_take_the_steps_of_torchs_muon():
     ours, theirs = network(), network()
     optimizer = Muon(ours.parameters(), LR)
     matrix = nn.Parameter(theirs[0].weight.detach().flatten(1).clone())
@@ -55,7 +55,7 @@ def test_filters_move_as_torchs_muon_moves_matrices():
         momentum=MOMENTUM,
         nesterov=False,
         weight_decay=0.0,
-        ns_coefficients=ITERATION,
+        ns_coefficients=COEFFICIENTS,
         ns_steps=ITERATIONS,
     )
     for seed in range(5):
@@ -69,7 +69,7 @@ def test_filters_move_as_torchs_muon_moves_matrices():
         torch.testing.assert_close(step, matrix.detach() - other, rtol=0, atol=0.02 * step.norm())
 
 
-def test_all_else_moves_as_adam_moves_it():
+def test_other_parameters_take_the_steps_of_adam():
     ours, theirs = network(), network()
     adam = torch.optim.Adam(list(theirs.parameters())[1:], LR, BETAS)
     optimizer = Muon(ours.parameters(), LR)
@@ -78,11 +78,11 @@ def test_all_else_moves_as_adam_moves_it():
         learn(theirs, adam, range(seed, seed + 1))
         with torch.no_grad():
             theirs[0].weight.copy_(ours[0].weight)
-    for own, other in zip(ours.parameters(), theirs.parameters(), strict=True):
-        assert own.equal(other)
+    for first, second in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert first.equal(second)
 
 
-def test_a_loaded_state_goes_on_as_if_nothing_had_been():
+def test_a_loaded_state_continues_with_the_same_steps():
     whole, first = network(), network()
     learn(whole, Muon(whole.parameters(), LR), range(6))
     optimizer = Muon(first.parameters(), LR)
@@ -91,15 +91,15 @@ def test_a_loaded_state_goes_on_as_if_nothing_had_been():
     resumed = Muon(second.parameters(), LR)
     resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     learn(second, resumed, range(3, 6))
-    for own, other in zip(whole.parameters(), second.parameters(), strict=True):
-        assert own.equal(other)
+    for undisturbed, continued in zip(whole.parameters(), second.parameters(), strict=True):
+        assert undisturbed.equal(continued)
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1e4])
 def test_steps_of_filters_do_not_depend_on_the_size_of_the_gradient(scale):
     net, plain = network(), network()
-    for own, factor in ((net, scale), (plain, 1.0)):
+    for one, factor in ((net, scale), (plain, 1.0)):
         gradient = torch.randn(3, 2, 3, 3, 3, generator=torch.Generator().manual_seed(0))
-        own[0].weight.grad = gradient * factor
-        Muon(own.parameters(), LR).step()
+        one[0].weight.grad = gradient * factor
+        Muon(one.parameters(), LR).step()
     torch.testing.assert_close(net[0].weight, plain[0].weight)

@@ -10,35 +10,35 @@ from syda.training import tracking
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
 
-NONE = tracking.Grids(0, None, [], None)
+NO_GRIDS = tracking.SampleGridConfig(0, None, [], None)
 
 
 @pytest.fixture
 def tracker(tmp_path):
-    return tracking.Tracker(
+    return tracking.MlflowCallback(
         tmp_path / ".mlflow",
         params={"train": {"batch": 4}},
         tags={},
-        grids=NONE,
-        memory=tmp_path / "run",
+        grids=NO_GRIDS,
+        run_file=tmp_path / "run",
     )
 
 
 def watch(tracker):
     """Go through a training of one logged line; no hook may raise."""
     curves = SimpleNamespace(lines=[{"images": 8.0, "loss_g": 1.0}])
-    recipe = SimpleNamespace(images=8)
-    game = SimpleNamespace(curves=curves, images_seen=0, recipe=recipe)
-    tracker.on_train_start(None, game)
-    game.images_seen = 8
-    tracker.on_train_batch_end(None, game, None, None, 0)
-    tracker.on_train_end(None, game)
+    params = SimpleNamespace(images=8)
+    gan = SimpleNamespace(curves=curves, images_seen=0, params=params)
+    tracker.on_train_start(None, gan)
+    gan.images_seen = 8
+    tracker.on_train_batch_end(None, gan, None, None, 0)
+    tracker.on_train_end(None, gan)
 
 
 def warned(capfd):
-    told = capfd.readouterr().err
-    assert "Traceback" not in told
-    return [line for line in told.splitlines() if line.strip()]
+    output = capfd.readouterr().err
+    assert "Traceback" not in output
+    return [line for line in output.splitlines() if line.strip()]
 
 
 @pytest.fixture
@@ -48,11 +48,11 @@ def closed_port():
         yield taken.getsockname()[1]
 
 
-def test_a_server_that_is_not_there_is_one_warning(tracker, closed_port, monkeypatch, capfd):
+def test_an_unreachable_server_is_one_warning(tracker, closed_port, monkeypatch, capfd):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port}")
     watch(tracker)
     (line,) = warned(capfd)
-    assert line.startswith("warning: training goes on without MLflow: ")
+    assert line.startswith("warning: training continues without MLflow: ")
     assert str(closed_port) in line
 
 
@@ -64,7 +64,7 @@ def test_a_server_that_does_not_answer_is_one_warning_and_no_long_wait(tracker, 
         watch(tracker)
         assert time.monotonic() - began < 60  # MLflow's own defaults take a quarter of an hour
     (line,) = warned(capfd)
-    assert line.startswith("warning: training goes on without MLflow: ")
+    assert line.startswith("warning: training continues without MLflow: ")
 
 
 @pytest.mark.slow
@@ -76,12 +76,12 @@ def test_a_locked_database_is_one_warning(tracker, tmp_path, capfd):
         watch(tracker)
     (line,) = warned(capfd)
     assert (
-        line == "warning: training goes on without MLflow: (sqlite3.OperationalError) "
+        line == "warning: training continues without MLflow: (sqlite3.OperationalError) "
         "database is locked"
     )
 
 
-def test_a_store_that_answers_has_the_line(tracker, tmp_path, capfd):
+def test_a_store_receives_the_line(tracker, tmp_path, capfd):
     watch(tracker)
     assert warned(capfd) == []
     client, experiment = tracking.open_store(tmp_path / ".mlflow")
@@ -92,14 +92,14 @@ def test_a_store_that_answers_has_the_line(tracker, tmp_path, capfd):
     assert 50 < run.data.metrics["system/peak_memory_mb"] < 100_000
 
 
-def test_tags_lead_to_the_commit_and_say_whether_files_differ(tmp_path, capfd):
+def test_tags_hold_the_commit_and_whether_files_differ(tmp_path, capfd):
     def git(*command):
         settings = ("user.name=n", "user.email=e@x", "commit.gpgsign=false", "core.hooksPath=none")
-        told = subprocess.run(
+        output = subprocess.run(
             ["git", *(word for one in settings for word in ("-c", one)), *command],
             cwd=tmp_path, check=True, capture_output=True, text=True,
         )  # fmt: skip
-        return told.stdout.strip()
+        return output.stdout.strip()
 
     git("init", "-q")
     (tmp_path / "code.py").write_text("1")
@@ -108,9 +108,9 @@ def test_tags_lead_to_the_commit_and_say_whether_files_differ(tmp_path, capfd):
     found = []
     for content in ("1", "2"):
         (tmp_path / "code.py").write_text(content)
-        one = tracking.Tracker(
-            tmp_path / ".mlflow", params={}, tags={"data.version": "v7"}, grids=NONE,
-            memory=tmp_path / content,
+        one = tracking.MlflowCallback(
+            tmp_path / ".mlflow", params={}, tags={"data.version": "v7"}, grids=NO_GRIDS,
+            run_file=tmp_path / content,
         )  # fmt: skip
         watch(one)
         client, _ = tracking.open_store(tmp_path / ".mlflow")
@@ -125,39 +125,39 @@ def test_tags_lead_to_the_commit_and_say_whether_files_differ(tmp_path, capfd):
 
 
 def test_a_training_that_fails_closes_its_run_as_failed(tracker, tmp_path):
-    game = SimpleNamespace(
-        curves=SimpleNamespace(lines=[]), images_seen=0, recipe=SimpleNamespace(images=8)
+    gan = SimpleNamespace(
+        curves=SimpleNamespace(lines=[]), images_seen=0, params=SimpleNamespace(images=8)
     )
-    tracker.on_train_start(None, game)
-    tracker.on_exception(None, game, ValueError())
+    tracker.on_train_start(None, gan)
+    tracker.on_exception(None, gan, ValueError())
     client, experiment = tracking.open_store(tmp_path / ".mlflow")
     (run,) = client.search_runs([experiment])
     assert run.info.status == "FAILED"
 
 
-def test_a_training_that_goes_on_keeps_its_run(tmp_path, capfd):
+def test_a_continued_training_continues_its_run(tmp_path, capfd):
     """Lines that the stopped one had logged after its last checkpoint come once."""
 
     def tracker():
-        return tracking.Tracker(
-            tmp_path / ".mlflow", params={"train": {"batch": 4}}, tags={}, grids=NONE,
-            memory=tmp_path / "run",
+        return tracking.MlflowCallback(
+            tmp_path / ".mlflow", params={"train": {"batch": 4}}, tags={}, grids=NO_GRIDS,
+            run_file=tmp_path / "run",
         )  # fmt: skip
 
     curves = SimpleNamespace(lines=[])
-    game = SimpleNamespace(curves=curves, images_seen=0, recipe=SimpleNamespace(images=32))
+    gan = SimpleNamespace(curves=curves, images_seen=0, params=SimpleNamespace(images=32))
     stopped = tracker()
-    stopped.on_train_start(None, game)
+    stopped.on_train_start(None, gan)
     for images in (8, 16):
         curves.lines.append({"images": images, "loss_g": float(images)})
-        stopped.on_train_batch_end(None, game, None, None, 0)
+        stopped.on_train_batch_end(None, gan, None, None, 0)
     curves.lines[1:] = []  # the checkpoint knew the first one
     again = tracker()
-    again.on_train_start(None, game)
+    again.on_train_start(None, gan)
     for images in (16, 24):
         curves.lines.append({"images": images, "loss_g": float(images)})
-        again.on_train_batch_end(None, game, None, None, 0)
-    again.on_train_end(None, game)
+        again.on_train_batch_end(None, gan, None, None, 0)
+    again.on_train_end(None, gan)
     assert warned(capfd) == []
     client, experiment = tracking.open_store(tmp_path / ".mlflow")
     (run,) = client.search_runs([experiment])

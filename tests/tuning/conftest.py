@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from training_stages import stages
+
 TINY = {
     "ct.size": 8,
     "model.latent": 6,
@@ -12,10 +14,7 @@ TINY = {
     "model.channels": [6, 4],
     "model.discriminator_channels": [5, 4],
     "model.properties": ["body_width_mm", "sex"],
-    "train.images": 40,
-    "train.coarse_images": 16,
-    "train.fade_images": 8,
-    "train.batch": 4,
+    "train.stages": stages(40, side=8, coarse=16, fade=8),
     "train.log_images": 8,
     "tune.trials": 3,
     "tune.startup": 2,
@@ -25,7 +24,7 @@ TINY = {
     "tune.volumes": 3,
     "tune.space": {
         "train.generator_lr": {"low": 0.002, "high": 0.008, "log": True},
-        "train.batch": {"low": 2, "high": 5, "log": False},
+        "train.r1_interval": {"low": 2, "high": 9, "log": False},
         "train.loss": {"choices": ["nonsaturating", "rpgan"]},
     },
 }

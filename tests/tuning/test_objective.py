@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from syda.errors import CheckFailed
-from syda.metrics.cohorts import Cohort, Grid
-from syda.tuning.objective import TERMS, Objective, by_patient
+from syda.metrics.cohorts import Cohort, VoxelGrid
+from syda.tuning.objective import OBJECTIVES, Objective, by_patient
 
-GRID = Grid(8, -1000, 1000)
+GRID = VoxelGrid(8, -1000, 1000)
 
 
 def volumes(count, seed, level=0.0):
@@ -23,7 +23,7 @@ def judge():
     return make
 
 
-def test_a_patient_is_on_one_side():
+def test_all_cases_of_a_patient_are_on_one_side():
     patients = [f"p{n % 7}" for n in range(20)]
     fitting, aside = by_patient(patients, 0.3, 0)
     assert sorted(fitting + aside) == list(range(20))
@@ -31,7 +31,7 @@ def test_a_patient_is_on_one_side():
     assert len({patients[i] for i in aside}) == 2
 
 
-def test_the_seed_decides_who_is_set_aside_and_the_order_of_cases_does_not():
+def test_the_seed_determines_the_validation_patients_and_the_order_of_cases_does_not():
     patients = [f"p{n}" for n in range(20)]
     drawn = [by_patient(patients, 0.3, seed)[1] for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
@@ -49,7 +49,7 @@ def test_too_few_patients_are_a_failed_check():
         by_patient(["a", "b", "c", "a"], 0.5, 0)
 
 
-def test_it_rises_with_a_shift_of_hu_and_with_lost_variety(judge, capfd):
+def test_it_rises_with_a_shift_of_hu_and_with_less_diversity(judge, capfd):
     objective = judge()
     assert objective(volumes(6, 0)) == 0
     assert objective(volumes(6, 0, level=0.1)) == pytest.approx(100, abs=20)  # HU
@@ -63,7 +63,7 @@ def test_it_is_the_same_each_time(judge):
 
 
 @pytest.mark.slow
-def test_the_perceptual_one_tells_noise_from_volumes(judge):
+def test_the_perceptual_objective_separates_noise_from_volumes(judge):
     objective = judge("perceptual")
     noise = np.random.default_rng(0).uniform(-1, 1, (6, 8, 8, 8)).astype(np.float32)
     assert objective(volumes(6, 1)) < objective(noise)
@@ -72,6 +72,6 @@ def test_the_perceptual_one_tells_noise_from_volumes(judge):
 def test_every_objective_is_one_of_the_parameter(repository):
     from typing import get_args
 
-    from syda.tuning.study import Params
+    from syda.tuning.config import TuneParams
 
-    assert set(get_args(Params.model_fields["objective"].annotation)) == set(TERMS)
+    assert set(get_args(TuneParams.model_fields["objective"].annotation)) == set(OBJECTIVES)

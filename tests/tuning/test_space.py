@@ -10,7 +10,7 @@ from dvc.utils.hydra import apply_overrides
 from syda.errors import ParamsError
 from syda.params import load
 from syda.tuning import space
-from syda.tuning.study import Params
+from syda.tuning.config import TuneParams
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -34,7 +34,7 @@ def spaced(workspace):
 
     def make(axes, changes=()):
         params = load(workspace({**dict(changes), "tune.space": axes}))
-        return params, params.section("tune", Params).space
+        return params, params.section("tune", TuneParams).space
 
     return make
 
@@ -46,9 +46,9 @@ def faults(params, axes):
     return str(error.value).splitlines()
 
 
-def test_the_repositorys_own_space_is_right(repository):
+def test_the_space_in_params_yaml_is_valid(repository):
     params = load(repository)
-    space.check(params, params.section("tune", Params).space)
+    space.check(params, params.section("tune", TuneParams).space)
 
 
 def test_keys_that_do_not_exist_are_named_with_their_lines(spaced):
@@ -72,16 +72,16 @@ def params_lines(params, number):
     ("key", "axis", "wrong"),
     [
         ("train.generator_lr", {"low": -1.0, "high": 1.0, "log": False}, "-1.0 is refused"),
-        ("train.batch", {"low": 2.5, "high": 4, "log": False}, "2.5 is refused"),
+        ("train.r1_interval", {"low": 2.5, "high": 4, "log": False}, "2.5 is refused"),
         ("train.loss", {"low": 1, "high": 2, "log": False}, "give choices"),
         ("train.loss", {"choices": ["minmax", "hinge"]}, '"hinge" is refused'),
         ("train.recompute", {"low": 0, "high": 1, "log": False}, "give choices"),
         ("model.channels", {"choices": [[8, 8], [48, 32, 32, 16]]}, "leads to 8 voxels"),
-        ("train.images", {"low": 10, "high": 20, "log": False}, "tune.images"),
-        ("train.seed", {"choices": [1, 2]}, "a seed is no setting"),
+        ("train.stages", {"low": 10, "high": 20, "log": False}, "tune.images"),
+        ("train.seed", {"choices": [1, 2]}, "a best seed is noise"),
     ],
 )
-def test_values_are_held_against_the_section_that_owns_the_key(spaced, key, axis, wrong):
+def test_bounds_are_checked_by_the_section_of_the_key(spaced, key, axis, wrong):
     params, axes = spaced({key: axis})
     assert wrong in "\n".join(faults(params, axes))
 
@@ -97,7 +97,7 @@ def test_values_are_held_against_the_section_that_owns_the_key(spaced, key, axis
         3,
     ],
 )
-def test_what_is_neither_a_range_nor_choices_is_refused(spaced, axis):
+def test_an_axis_must_be_a_range_or_choices(spaced, axis):
     with pytest.raises(ParamsError, match=r"tune\.space\.train\.generator_lr"):
         spaced({"train.generator_lr": axis})
 
@@ -122,25 +122,25 @@ def test_values_are_as_params_yaml_holds_them(spaced):
     assert isinstance(values["train.path_weight"], float)  # the key takes any number
 
 
-def test_the_present_values_are_proposed_if_they_lie_inside(spaced):
+def test_the_values_of_params_yaml_are_the_baseline_if_they_lie_in_the_space(spaced):
     axes = {
         "train.generator_lr": {"low": 0.002, "high": 0.008, "log": True},
         "train.loss": {"choices": ["minmax", "nonsaturating"]},
     }
-    assert space.present(*spaced(axes)) == {
+    assert space.baseline_values(*spaced(axes)) == {
         "train.generator_lr": 0.003,
         "train.loss": json.dumps("nonsaturating"),
     }
-    assert space.present(*spaced(axes, {"train.generator_lr": 0.1}.items())) is None
-    assert space.present(*spaced(axes, {"train.loss": "rpgan"}.items())) is None
+    assert space.baseline_values(*spaced(axes, {"train.generator_lr": 0.1}.items())) is None
+    assert space.baseline_values(*spaced(axes, {"train.loss": "rpgan"}.items())) is None
 
 
-def test_dvc_reads_from_a_command_what_was_meant(workspace):
+def test_dvc_reads_the_values_of_the_command(workspace):
     values = {
         "train.loss": "minmax",
         "train.generator_lr": 0.0031,
         "train.r1_weight": 1e-05,
-        "train.batch": 8,
+        "train.r1_interval": 8,
         "train.recompute": True,
         "train.augment.zoom": 0.1,
         "model.channels": [8, 8, 8, 8],
@@ -155,7 +155,7 @@ def test_dvc_reads_from_a_command_what_was_meant(workspace):
         name, *inner = key.split(".")
         found = params.section(name, space.SECTIONS[name]).model_dump()
         assert functools.reduce(operator.getitem, inner, found) == value
-    assert params.section("tune", Params) == load(REPOSITORY).section("tune", Params)
+    assert params.section("tune", TuneParams) == load(REPOSITORY).section("tune", TuneParams)
 
 
 def test_a_command_is_safe_in_a_shell():

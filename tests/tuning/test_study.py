@@ -12,9 +12,10 @@ from syda.cli import app
 from syda.errors import CheckFailed, ParamsError, UsageError
 from syda.params import load
 from syda.runtime.guard import Stopped
-from syda.training import tracking
+from syda.training.tracking import open_store
 from syda.tuning import study, trial
 from syda.tuning.space import SECTIONS
+from syda.tuning.tracking import EXPERIMENT
 
 pytest.importorskip("optuna", reason="the extra `tune` is not installed")
 
@@ -37,7 +38,7 @@ def scripted(monkeypatch, silent):
             tried.append(values)
             return outcome(len(tried) - 1, values, report)
 
-        monkeypatch.setattr(trial.Bench, "run", run)
+        monkeypatch.setattr(trial.TrialRunner, "run", run)
         return tried
 
     return use
@@ -67,9 +68,9 @@ def test_a_study_ends_with_a_command_of_keys_that_exist(root, monkeypatch):
     assert done.exit_code == 0, done.exception
     lines = done.stdout.splitlines()
     assert lines[0].endswith("were pruned")
-    assert lines[1].startswith("best is trial ")
+    assert lines[1].startswith("best: trial ")
     chosen = overrides(lines[-1])
-    assert chosen.keys() == {"train.generator_lr", "train.batch", "train.loss"}
+    assert chosen.keys() == {"train.generator_lr", "train.r1_interval", "train.loss"}
     lines_of = load(root).source.lines
     assert all(tuple(key.split(".")) in lines_of for key in chosen)
     (root / "copy").mkdir()
@@ -87,7 +88,7 @@ def test_a_study_ends_with_a_command_of_keys_that_exist(root, monkeypatch):
 @pytest.mark.slow
 def test_trials_are_runs_below_the_studys_in_mlflow(root):
     study.run(root)
-    client, experiment = tracking.open_store(root / paths.MLFLOW, tracking.SEARCHES)
+    client, experiment = open_store(root / paths.MLFLOW, EXPERIMENT)
     runs = client.search_runs([experiment])
     (parent,) = [run for run in runs if "study" in run.data.tags]
     children = [
@@ -95,14 +96,14 @@ def test_trials_are_runs_below_the_studys_in_mlflow(root):
     ]
     assert (len(runs), len(children), parent.info.status) == (4, 3, "FINISHED")
     assert parent.data.params["tune.trials"] == "3"
-    assert parent.data.params["train.images"] == "40"
-    told = {str(values): state for _, state, values in trials(root)}
+    assert "'images': 24" in parent.data.params["train.stages"]
+    states = {str(values): state for _, state, values in trials(root)}
     for child in children:
-        assert child.data.params.keys() == {"train.generator_lr", "train.batch", "train.loss"}
+        assert child.data.params.keys() == {"train.generator_lr", "train.r1_interval", "train.loss"}
         assert child.data.metrics["objective"] > 0
         (state,) = {
             state
-            for values, state in told.items()
+            for values, state in states.items()
             if all(value in values for value in child.data.params.values())
         }
         assert child.info.status == {"COMPLETE": "FINISHED", "PRUNED": "KILLED"}[state]
@@ -110,27 +111,27 @@ def test_trials_are_runs_below_the_studys_in_mlflow(root):
 
 @pytest.mark.slow
 def test_the_holdout_is_not_read_and_no_validation_patient_is_trained_on(root, silent, monkeypatch):
-    asked, trained = [], []
+    splits, trained = [], []
     read, fit = study.read_split, trial.fit
-    monkeypatch.setattr(study, "read_split", lambda *a: asked.append(a[1]) or read(*a))
-    monkeypatch.setattr(trial, "fit", lambda scans, *a: trained.append(scans) or fit(scans, *a))
+    monkeypatch.setattr(study, "read_split", lambda *a: splits.append(a[1]) or read(*a))
+    monkeypatch.setattr(trial, "fit", lambda data, *a: trained.append(data) or fit(data, *a))
     study.run(root)
-    assert asked == ["train"]
+    assert splits == ["train"]
     training = [r.case.patient for r in read(root / paths.RECORDS, "train", 1.5)]
     fitting, aside = study.by_patient(training, 0.3, 0)
     assert len(aside) == 2
-    assert {len(scans.images) for scans in trained} == {len(fitting)}
+    assert {len(data.images) for data in trained} == {len(fitting)}
 
 
-def test_the_first_trial_is_params_yaml_as_it_is(root, scripted):
+def test_the_first_trial_has_the_values_of_params_yaml(root, scripted):
     tried = scripted(lambda number, values, report: float(number))
     lines = study.run(root)
     assert tried[0] == {
         "train.generator_lr": 0.003,
-        "train.batch": 4,
+        "train.r1_interval": 8,
         "train.loss": "nonsaturating",
     }
-    assert "params.yaml as it is, trial 0: 0" in lines
+    assert "params.yaml unchanged: trial 0, 0" in lines
     assert overrides(lines[-1])["train.generator_lr"] == "0.003"
 
 
@@ -146,11 +147,11 @@ def test_the_median_of_the_others_prunes(root, tiny, scripted, capfd):
     scripted(outcome)
     lines = study.run(root)
     assert [state for _, state, _ in trials(root)] == ["COMPLETE", "COMPLETE", "PRUNED", "COMPLETE"]
-    assert lines[0] == "3 trials came to their end, 1 were pruned"
+    assert lines[0] == "3 trials were completed, 1 were pruned"
     assert "pruned: 10 at point 1 of 2: worse than the median" in capfd.readouterr().err
 
 
-def test_a_training_that_diverges_is_pruned_for_its_reason_and_the_study_goes_on(
+def test_a_diverged_training_is_pruned_with_its_reason_and_the_study_continues(
     root, scripted, capfd
 ):
     def outcome(number, values, report):
@@ -161,7 +162,7 @@ def test_a_training_that_diverges_is_pruned_for_its_reason_and_the_study_goes_on
     scripted(outcome)
     lines = study.run(root)
     assert [state for _, state, _ in trials(root)] == ["COMPLETE", "PRUNED", "COMPLETE"]
-    assert lines[1] == "best is trial 2: hu_w1_ms_ssim 3"
+    assert lines[1] == "best: trial 2, hu_w1_ms_ssim 3"
     assert "pruned: train: loss_d not finite after 8 images" in capfd.readouterr().err
 
 
@@ -174,21 +175,23 @@ def test_a_real_divergence_is_no_crash(root, tiny, silent):
     assert states == {0.004: "COMPLETE", 1e30: "PRUNED"}
 
 
-def test_no_trial_at_its_end_is_a_failed_check(root, scripted):
+def test_a_study_without_a_completed_trial_fails(root, scripted):
     def outcome(number, values, report):
-        raise CheckFailed("train: won")
+        raise CheckFailed("train: collapsed")
 
     scripted(outcome)
-    with pytest.raises(CheckFailed, match="none of 3 trials came to its end; the last: train: won"):
+    with pytest.raises(
+        CheckFailed, match="none of 3 trials was completed; the last: train: collapsed"
+    ):
         study.run(root)
 
 
 @pytest.mark.parametrize("how", [Stopped(15), MemoryError()], ids=["a signal", "a crash"])
-def test_an_interrupted_study_goes_on_and_tries_what_it_would_have_tried(root, tiny, scripted, how):
+def test_an_interrupted_study_continues_with_the_same_values(root, tiny, scripted, how):
     tiny({"tune.trials": 6})
 
     def score(values):
-        return abs(values["train.generator_lr"] - 0.005) * 1000 + values["train.batch"]
+        return abs(values["train.generator_lr"] - 0.005) * 1000 + values["train.r1_interval"]
 
     whole = scripted(lambda number, values, report: score(values))
     best = study.run(root)
@@ -212,7 +215,7 @@ def test_an_interrupted_study_goes_on_and_tries_what_it_would_have_tried(root, t
     assert states == ["COMPLETE"] * 4 + ["FAIL"] + ["COMPLETE"] * 2
 
 
-def test_a_finished_study_tries_nothing_and_more_trials_go_on_with_it(root, tiny, scripted):
+def test_a_finished_study_runs_no_trial_and_more_trials_continue_it(root, tiny, scripted):
     tried = scripted(lambda number, values, report: float(number))
     first = study.run(root)
     assert study.run(root) == first
@@ -226,18 +229,18 @@ def test_a_finished_study_tries_nothing_and_more_trials_go_on_with_it(root, tiny
 
 
 @pytest.mark.slow
-def test_a_study_that_goes_on_keeps_its_run_in_mlflow(root, monkeypatch):
+def test_a_continued_study_continues_its_run_in_mlflow(root, monkeypatch):
     def stop(self, values, report):
         report(1, 10, 1.0)
         raise Stopped(15)
 
     with monkeypatch.context() as patch:
-        patch.setattr(trial.Bench, "run", stop)
+        patch.setattr(trial.TrialRunner, "run", stop)
         with pytest.raises(Stopped):
             study.run(root)
-    client, experiment = tracking.open_store(root / paths.MLFLOW, tracking.SEARCHES)
+    client, experiment = open_store(root / paths.MLFLOW, EXPERIMENT)
     assert {run.info.status for run in client.search_runs([experiment])} == {"KILLED"}
-    monkeypatch.setattr(trial.Bench, "run", lambda self, values, report: 1.0)
+    monkeypatch.setattr(trial.TrialRunner, "run", lambda self, values, report: 1.0)
     study.run(root)
     runs = client.search_runs([experiment])
     (parent,) = [run for run in runs if "study" in run.data.tags]
@@ -247,19 +250,19 @@ def test_a_study_that_goes_on_keeps_its_run_in_mlflow(root, monkeypatch):
 def test_mlflow_out_of_reach_is_one_warning(root, scripted, capfd):
     scripted(lambda number, values, report: float(number))
     study.run(root)
-    told = [line for line in capfd.readouterr().err.splitlines() if "MLflow" in line]
-    assert len(told) == 1
-    assert told[0].startswith("warning: the search goes on without MLflow: ")
+    lines = [line for line in capfd.readouterr().err.splitlines() if "MLflow" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("warning: the search continues without MLflow: ")
 
 
-def test_an_unknown_key_is_wrong_use_and_named(root, tiny):
+def test_an_unknown_key_is_named(root, tiny):
     tiny({"tune.space": {"train.generator_rl": {"choices": [1, 2]}}})
     with pytest.raises(ParamsError, match=r"tune\.space\.train\.generator_rl: no such key"):
         study.run(root)
     assert not (root / paths.TUNE).exists()
 
 
-def test_without_records_it_says_what_makes_them(tiny):
+def test_without_records_the_message_names_dvc_repro(tiny):
     with pytest.raises(UsageError, match="tune: data/records does not exist: `dvc repro` makes it"):
         study.run(tiny({}))
 
@@ -287,7 +290,7 @@ def test_without_optuna_one_line_says_what_to_install(root, monkeypatch):
         study.run(root)
 
 
-def test_a_database_is_what_it_says(root, scripted):
+def test_the_database_holds_the_study(root, scripted):
     scripted(lambda number, values, report: float(number))
     study.run(root)
     (file,) = (root / paths.TUNE).iterdir()  # closed: no journal beside it

@@ -19,17 +19,17 @@ def drawn(*slices: str) -> Mask:
 def reached(free: Mask, steps: list[tuple[int, int, int]], start: set[tuple[int, ...]]) -> Mask:
     """What a walk in single steps over free voxels reaches, written without a library's labels."""
     found = np.zeros_like(free)
-    edge = {place for place in start if free[place]}
+    edge = {voxel for voxel in start if free[voxel]}
     while edge:
-        for place in edge:
-            found[place] = True
-        beside = {tuple(np.add(place, step)) for place in edge for step in steps}
+        for voxel in edge:
+            found[voxel] = True
+        neighbours = {tuple(np.add(voxel, step)) for voxel in edge for step in steps}
         edge = {
-            place
-            for place in beside
-            if all(0 <= x < n for x, n in zip(place, free.shape, strict=True))
-            and free[place]
-            and not found[place]
+            voxel
+            for voxel in neighbours
+            if all(0 <= x < n for x, n in zip(voxel, free.shape, strict=True))
+            and free[voxel]
+            and not found[voxel]
         }
     return found
 
@@ -72,9 +72,9 @@ def test_nothing_has_no_piece(shape: tuple[int, int, int]) -> None:
 @settings(deadline=None)
 def test_the_piece_is_one_walk_and_no_walk_is_longer(mask: Mask) -> None:
     walks: list[Mask] = []
-    for place in map(tuple, np.argwhere(mask)):
-        if not any(walk[place] for walk in walks):
-            walks.append(reached(mask, FACES, {place}))
+    for voxel in map(tuple, np.argwhere(mask)):
+        if not any(walk[voxel] for walk in walks):
+            walks.append(reached(mask, FACES, {voxel}))
     piece = largest_piece(mask)
     if walks:
         assert any(np.array_equal(piece, walk) for walk in walks)
@@ -86,5 +86,5 @@ def test_the_piece_is_one_walk_and_no_walk_is_longer(mask: Mask) -> None:
 def test_outside_is_what_a_walk_from_the_rim_of_the_slice_reaches(body: Mask) -> None:
     rim = np.ones_like(body)
     rim[:, 1:-1, 1:-1] = False
-    outside = reached(~body, FACES[2:], {tuple(place) for place in np.argwhere(rim)})
+    outside = reached(~body, FACES[2:], {tuple(voxel) for voxel in np.argwhere(rim)})
     assert np.array_equal(filled(body), ~outside)

@@ -127,7 +127,7 @@ def error(hu, name):
 @pytest.mark.parametrize("noise_hu", [0.0, 20.0])
 @pytest.mark.parametrize("name", BODIES)
 @pytest.mark.parametrize("spacing", MARGIN, ids=str)
-def test_error_beside_a_peer(spacing, name, noise_hu, peer):
+def test_error_compared_with_a_peer(spacing, name, noise_hu, peer):
     volume = scan(name, spacing, noise_hu)
     start = time.perf_counter()
     ours = error(to_spacing(volume, NEW_MM).hu, name)

@@ -1,31 +1,20 @@
-"""What changed between two cards, as Markdown: figures, verdicts, texts, status, sign-offs."""
+"""What changed between two cards: values, statuses and sign-offs."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from syda.card import audit
-from syda.card.render import escape, plain
+from syda.card import snapshots
+from syda.card.checklist import METRICS
+from syda.card.facts import slug
+from syda.card.render import plain
+from syda.card.snapshots import FactJson, Snapshot
 
-Fact = Mapping[str, Any]
+_NOT_COMPARED = re.compile(r"[BE]\..*|5\.checklist\.(\d+|\w+_release_[\d.]+)\..*")
+"""Digests, which are counted; changes themselves; rows of earlier cards and of the original."""
 
-HEADINGS = {
-    "crossed": "Verdicts and goals crossed",
-    "values": "Measured and derived values",
-    "protocol": "Figures of another protocol, not to be compared",
-    "text": "Declared text",
-    "owed": "Values that came or went missing",
-}
-"""Kinds of change, those that tell most first."""
-
-ITSELF = "E."
-"""Fields of the appendix that tells changes: its own are none."""
-
-_FILES = "B."
-
-_OF_OTHERS = re.compile(r"5\.checklist\.(\d+|\w+_release_[\d.]+)\.")
-"""Rows that repeat what earlier cards, and the original, say of themselves."""
+_FIGURE = re.compile(r"5\.(figures_\w+|checklist\.[^.]+)\.([^.]+)")
 
 
 @dataclass(frozen=True)
@@ -33,99 +22,57 @@ class Change:
     """A value that differs between two cards; None where one has no such field."""
 
     field: str
-    was: Fact | None
-    now: Fact | None
+    was: FactJson | None
+    now: FactJson | None
+    other_protocol: bool = False
 
     @property
     def kind(self) -> str:
-        """Its place among :data:`HEADINGS`."""
-        facts = [fact for fact in (self.was, self.now) if fact is not None]
-        kinds = {fact["kind"] for fact in facts}
-        if {fact["label"] for fact in facts} == {"verdict"}:
+        """One of the keys of :data:`syda.card.diff.HEADINGS`."""
+        kinds = {fact["kind"] for fact in (self.was, self.now) if fact is not None}
+        if self.field.endswith(".verdict"):
             return "crossed"
         if "absent" in kinds:
-            return "owed"
+            return "missing"
         if "declared" in kinds:
             return "text"
-        return "protocol" if self._measured_otherwise else "values"
-
-    @property
-    def _measured_otherwise(self) -> bool:
-        """Another key is another protocol: a figure of section 5 that points to another value."""
-        if self.was is None or self.now is None or not self.field.startswith("5."):
-            return False
-        was, now = ([s.split("#")[1] for s in fact["sources"]] for fact in (self.was, self.now))
-        return was != now
+        return "protocol" if self.other_protocol else "values"
 
 
-def between(before: Any, after: Any) -> tuple[list[Change], int]:
-    """Return what changed, in the checklist's order, and the number of changed digests.
+def between(before: Snapshot, after: Snapshot) -> tuple[list[Change], int]:
+    """Return what changed, in the checklist's order, and the number of input files that differ.
 
-    Args:
-        before: one card.json.
-        after: the other.
+    If one of the two is a release, only the values that a release holds are compared.
     """
-    one, other = by_field(before), by_field(after)
-    found, digests = [], 0
-    for field in dict.fromkeys([*one, *other]):
-        change = Change(field, one.get(field), other.get(field))
-        if field.startswith(ITSELF) or _OF_OTHERS.match(field) or _same(change.was, change.now):
-            continue
-        if field.startswith(_FILES):
-            digests += 1
-        else:
-            found.append(change)
-    return found, digests
+    if before.released or after.released:
+        before, after = map(snapshots.part_of_a_release, (before, after))
+    others = snapshots.other_protocols(before, after)
+    titles = {entry["title"] for one in (before, after) for entry in _entries(one, others)}
+    titles |= {
+        slug(column)
+        for column, beginning in METRICS.items()
+        if any(key.startswith(beginning) for key in others)
+    }
+    found = []
+    for field in sorted({**before.values, **after.values}, key=_order):
+        was, now = before.values.get(field), after.values.get(field)
+        if not _NOT_COMPARED.fullmatch(field) and not _same(was, now):
+            found.append(Change(field, was, now, _is_of(field, titles)))
+    both = before.inputs.keys() & after.inputs.keys()
+    return found, sum(before.inputs[path] != after.inputs[path] for path in both)
 
 
-def page(before: Any, after: Any, names: tuple[str, str], digits: int) -> str:
-    """Return the changes.
-
-    Args:
-        before: one card.json.
-        after: the other.
-        names: of the two, for the headings.
-        digits: significant digits of figures; more where fewer would show no difference.
-    """
-    changes, digests = between(before, after)
-    parts = [f"## Model card: {escape(names[0])} to {escape(names[1])}"]
-    for kind, heading in HEADINGS.items():
-        rows = [(c.field, *shown(c.was, c.now, digits)) for c in changes if c.kind == kind]
-        if rows:
-            parts.append(f"### {heading}\n\n{_table(('field', *names), rows)}")
-    if digests:
-        parts.append(f"{digests} digests of files and code changed (appendix B).")
-    statuses = changed_statuses(before, after)
-    if statuses:
-        parts.append(f"### Status of sections\n\n{_table(('section', *names), statuses)}")
-    lost = list(lost_signoffs(before, after))
-    if lost:
-        parts.append("### Sign-offs lost\n\n" + _table(("section", "who", "why"), lost))
-    if len(parts) == 1:
-        parts.append("Nothing differs.")
-    return "\n\n".join(parts)
+def _entries(one: Snapshot, keys: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+    return (entry for key, entry in one.protocols.items() if key in keys)
 
 
-def changed_statuses(before: Any, after: Any) -> list[tuple[str, str, str]]:
-    """Return the sections whose status differs: number, and both statuses in words."""
-    return [
-        (number, words(was), words(now))
-        for number, was, now in _pairs(before["status"], after["status"])
-        if _state(was) != _state(now)
-    ]
-
-
-def _state(status: Mapping[str, Any] | None) -> Any:
-    """What of a status counts as a change: how many values a section has does not."""
-    told = status or {}
-    held = [one["role"] for one in told.get("signoffs", []) if not one["stale"]]
-    return [*(told.get(key) for key in ("state", "missing", "owners")), held]
-
-
-def by_field(card: Any) -> dict[str, Fact]:
-    """Every fact of card.json by its full name, in the checklist's order."""
-    facts = {fact["field"]: fact for fact in audit.facts(card["sections"])}
-    return dict(sorted(facts.items(), key=lambda item: _order(item[0])))
+def _is_of(field: str, titles: set[str]) -> bool:
+    """Whether a field is a figure of one of these metrics."""
+    figure = _FIGURE.match(field)
+    if figure is None:
+        return False
+    column = figure[1].startswith("checklist")  # such as ms_ssim_goal
+    return any(figure[2] == t or (column and figure[2].startswith(f"{t}_")) for t in titles)
 
 
 def _order(field: str) -> tuple[int, str]:
@@ -133,22 +80,36 @@ def _order(field: str) -> tuple[int, str]:
     return (int(first) if first.isdigit() else 99, field)
 
 
-def _same(was: Fact | None, now: Fact | None) -> bool:
+def _same(was: FactJson | None, now: FactJson | None) -> bool:
     if was is None or now is None:
         return False
-    return all(was.get(key) == now.get(key) for key in ("value", "kind", "unit"))
+    units = {fact.get("unit", "") for fact in (was, now)}
+    return bool(was["value"] == now["value"] and was["kind"] == now["kind"]) and len(units) == 1
 
 
-def shown(was: Fact | None, now: Fact | None, digits: int) -> tuple[str, str]:
-    """Two values as text, in so many digits that they differ if they do."""
-    short = tuple(text(fact, digits) for fact in (was, now))
-    full = tuple(text(fact, None) for fact in (was, now))
-    one, other = short if short[0] != short[1] else full
-    return one, other
+def changed_statuses(before: Snapshot, after: Snapshot) -> list[tuple[str, str, str]]:
+    """Return the sections whose status differs: number, and both statuses in words."""
+    return [
+        (number, words(was), words(now))
+        for number, was, now in _pairs(before.status, after.status)
+        if _state(was) != _state(now)
+    ]
 
 
-def text(fact: Fact | None, digits: int | None) -> str:
-    """A fact's value with its unit, or who owes it; all digits if there is no number of them."""
+def _state(status: Mapping[str, Any] | None) -> Any:
+    """The part of a status that counts as a change; the number of values does not."""
+    found = status or {}
+    held = [one["role"] for one in found.get("signoffs", []) if not one["stale"]]
+    return [*(found.get(key) for key in ("state", "missing", "owners")), held]
+
+
+def text(fact: FactJson | None, digits: int | None) -> str:
+    """A fact's value with its unit, or the role that has to supply it.
+
+    Args:
+        fact: of a snapshot; None where a card has no such field.
+        digits: significant digits of a float; None for all of them.
+    """
     if fact is None:
         return "not there"
     if fact["kind"] == "absent":
@@ -157,7 +118,7 @@ def text(fact: Fact | None, digits: int | None) -> str:
 
 
 def words(status: Mapping[str, Any] | None) -> str:
-    """A section's status from card.json: state, what is absent, who owes it."""
+    """A section's status from card.json: state, number of absent values, roles, sign-offs."""
     if status is None:
         return "no such section"
     missing = len(status["missing"])
@@ -169,14 +130,14 @@ def words(status: Mapping[str, Any] | None) -> str:
     return f"{state}; signed off: {', '.join(held)}" if held else state
 
 
-def lost_signoffs(before: Any, after: Any) -> Iterator[tuple[str, str, str]]:
+def lost_signoffs(before: Snapshot, after: Snapshot) -> Iterator[tuple[str, str, str]]:
     """Yield the sign-offs that held before and do not any more: section, who, why."""
-    for number, was, now in _pairs(before["status"], after["status"]):
+    for number, was, now in _pairs(before.status, after.status):
         there = {_signer(one): one for one in (now or {}).get("signoffs", [])}
         for one in (was or {}).get("signoffs", []):
-            kept = there.get(_signer(one))
-            if not one["stale"] and (kept is None or kept["stale"]):
-                why = "is gone" if kept is None else "stale: the text has changed"
+            same = there.get(_signer(one))
+            if not one["stale"] and (same is None or same["stale"]):
+                why = "is gone" if same is None else "stale: the text has changed"
                 yield number, f"{one['name']}, {one['role']}, {one['date']}", why
 
 
@@ -187,9 +148,3 @@ def _signer(signoff: Mapping[str, Any]) -> tuple[str, ...]:
 def _pairs(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     numbers = sorted({*before, *after}, key=int)
     return [(number, before.get(number), after.get(number)) for number in numbers]
-
-
-def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(map(escape, heading)) + " |", "| --- " * len(heading) + "|"]
-    lines += ["| " + " | ".join(map(escape, row)) + " |" for row in rows]
-    return "\n".join(lines)

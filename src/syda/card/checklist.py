@@ -1,20 +1,26 @@
-"""Section 5's first table: the checklist's four columns, then goal, baseline and interval.
+"""First table of section 5: the four columns of the checklist, then goal, baseline and interval.
 
-A row a data version and split: of this run, of each earlier release, and of the original. The rows
-of a release are those of its own card, as it was released. A figure that was measured with another
-protocol stands in no column of this run's.
+There is a row for each split of this run, of each earlier release, and of the original. A figure
+of a release that was measured with another protocol is not shown.
 """
 
 from collections.abc import Mapping, Sequence
 
 from syda.card.declared import Declarations
-from syda.card.schema import Fact, Row
-from syda.card.sources import Document, Inputs, Release
+from syda.card.documents import Document
+from syda.card.facts import Fact, Row, slug
+from syda.card.inputs import CardInputs
+from syda.card.releases import Release
+from syda.card.snapshots import protocol_digest
+from syda.runtime.nested import leaves
 
 SPLITS = {"holdout": "held out", "train": "trained on"}
-"""Splits with what became of their patients, in the order of the tables."""
+"""Splits with their description, in the order of the tables."""
 
 NOT_COMPARABLE = "another protocol: not comparable"
+
+METRICS = {"MS-SSIM": "ms_ssim", "perceptual loss": "perceptual"}
+"""The checklist's names of two metrics, and how their keys begin."""
 
 _ELSEWHERE = "held to on held-out scans alone"
 
@@ -25,21 +31,21 @@ Judged = Mapping[str, Mapping[str, Fact | str]]
 """Key of a metric to its goal and verdict."""
 
 
-def rows(inputs: Inputs, columns: Columns, judged: Judged) -> list[Row]:
+def rows(inputs: CardInputs, columns: Columns, judged: Judged) -> list[Row]:
     """Return the table.
 
     Args:
         inputs: of the card.
         columns: metrics of the table.
-        judged: what became of their goals on the holdout.
+        judged: goals and verdicts on the holdout.
     """
-    own = [_row(inputs.reports, split, columns, judged) for split in SPLITS]
+    rows_here = [_row(inputs.reports, split, columns, judged) for split in SPLITS]
     earlier = [
-        _released(release, place, own[0], columns, inputs.reports["details"])
+        _of_release(release, split, row, columns, inputs.reports["details"])
         for release in reversed(inputs.earlier)
-        for place in range(len(SPLITS))
+        for split, row in zip(SPLITS, rows_here, strict=True)
     ]
-    return [*own, *earlier, _historical(inputs.declared, list(own[0]))]
+    return [*rows_here, *earlier, _historical(inputs.declared, list(rows_here[0]))]
 
 
 def _row(reports: Mapping[str, Document], split: str, columns: Columns, judged: Judged) -> Row:
@@ -81,34 +87,33 @@ def _goal(label: str, judged: Mapping[str, Fact | str]) -> Fact | str:
     return Fact(label, f"{verdict.value}: {goal.value}", "derived", verdict.sources)
 
 
-def _released(release: Release, place: int, like: Row, columns: Columns, details: Document) -> Row:
-    """A row of an earlier release's own card, with the columns of a row of this one."""
-    at = ("sections", "5", "tables", "checklist", place)
-    found = release.card.value(*at)
-    name = f"{found['dataset name']['value']} (release {release.version})"
-    sources = (
-        release.card.pointer(*at, "dataset name", "value"),
-        release.record.pointer("report_version"),
-    )
-    row: dict[str, Fact | str] = {"dataset name": Fact("dataset name", name, "derived", sources)}
-    for column in like:
-        if column == "dataset name":
-            continue
+def _of_release(release: Release, split: str, like: Row, columns: Columns, now: Document) -> Row:
+    """The row of an earlier release for a split, with the columns of a row of this card."""
+    record = release.record
+    name = f"{record.value('measured', '2.1.version')} {split}"
+    sources = (record.pointer("measured", "2.1.version"), record.pointer("report_version"))
+    row: dict[str, Fact | str] = {}
+    for column, cell in like.items():
         metric = column.split(",")[0]
-        cell = found.get(column, "not told")
-        if metric in columns and not _same_protocol(release, columns[metric], details):
+        if column == "dataset name":
+            shown = f"{name} (release {release.version})"
+            row[column] = Fact(column, shown, "derived", sources)
+        elif metric in columns and not _same_protocol(release, columns[metric], now):
             row[column] = NOT_COMPARABLE
         elif isinstance(cell, str):
             row[column] = cell
         else:
-            row[column] = release.card.fact(column, *at, column, "value")
+            field = f"5.checklist.{slug(name)}.{slug(column)}"
+            row[column] = release.fact(column, field) or "not in the release"
     return row
 
 
 def _same_protocol(release: Release, key: str, details: Document) -> bool:
     """Whether a release measured this metric as this run does: same key, same choices."""
-    then = release.details.value("metrics").get(key)
-    return then is not None and then["protocol"] == details.value("metrics", key, "protocol")
+    then = release.record.value("protocols").get(key)
+    choices = leaves(details.value("metrics", key, "protocol"))
+    now = protocol_digest([[".".join(keys), value] for keys, value in choices])
+    return then is not None and then["sha256"] == now
 
 
 def _historical(declared: Declarations, columns: Sequence[str]) -> Row:

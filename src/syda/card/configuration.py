@@ -1,12 +1,15 @@
 """Section 4, project configuration: the built network, preprocessing, and parameters."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from syda.card import libraries, sources
+from syda.card import libraries
 from syda.card.declared import Declarations
-from syda.card.schema import TITLES, Fact, Row, Section
-from syda.card.sources import Document, Inputs
+from syda.card.documents import Document
+from syda.card.facts import TITLES, CardSection, Fact, Row
+from syda.card.inputs import CardInputs
+from syda.runtime.nested import leaves
 
 
 @dataclass(frozen=True)
@@ -28,36 +31,36 @@ class Layer:
 
 @dataclass(frozen=True)
 class Network:
-    """The generator as built: its layers in the order they run, and all its trained numbers."""
+    """The generator as built: its layers in order, and the number of its parameters."""
 
     layers: Sequence[Layer]
     parameters: int
 
 
-def sections(inputs: Inputs, network: Network) -> list[Section]:
+def sections(inputs: CardInputs, network: Network) -> list[CardSection]:
     """Return sections 4 to 4.4."""
     reports, manifests = inputs.reports, inputs.manifests
     return [
-        Section("4", TITLES["4"]),
+        CardSection("4", TITLES["4"]),
         _algorithm(
             reports["pack"], reports["properties"], manifests["train"], inputs.declared, network
         ),
         _preprocessing(reports, manifests, inputs.declared),
         libraries.section(inputs),
-        Section("4.4", TITLES["4.4"], tables={"parameters": _parameters(manifests)}),
+        CardSection("4.4", TITLES["4.4"], tables={"parameters": _parameters(manifests)}),
     ]
 
 
 def _algorithm(
     pack: Document,
-    told: Document,
+    schema: Document,
     train: Document,
     declared: Declarations,
     network: Network,
-) -> Section:
+) -> CardSection:
     """The network as it is built from the parameters that the training was given."""
     model, ct = train.value("params", "model"), train.value("params", "ct")
-    built = (train.pointer("params", "model"), told.pointer("places"))
+    built = (train.pointer("params", "model"), schema.pointer("columns"))
     facts = {
         "latent": train.fact("Numbers in z and in w", "params", "model", "latent"),
         "mapping_layers": train.fact("Layers from z to w", "params", "model", "mapping_layers"),
@@ -87,7 +90,11 @@ def _algorithm(
         "path_weight": train.fact(
             "Weight of path-length regularisation", "params", "train", "path_weight"
         ),
-        "images": train.fact("Images to show in training", "params", "train", "images"),
+        "images": Fact(
+            "Images to show in training",
+            sum(stage["images"] for stage in train.value("params", "train", "stages")), "derived",
+            (train.pointer("params", "train", "stages"),), note="sum over the stages",
+        ),
         "nominal_spacing": train.fact(
             "Voxel size before the fit", "params", "ct", "spacing_mm", unit="mm"
         ),
@@ -103,32 +110,34 @@ def _algorithm(
         }
         for layer in network.layers
     ]
-    return Section("4.1", TITLES["4.1"], facts, {"layers": rows, "properties": _properties(told)})
+    return CardSection(
+        "4.1", TITLES["4.1"], facts, {"layers": rows, "properties": _properties(schema)}
+    )
 
 
-def _properties(told: Document) -> list[Row]:
-    """What the generator is asked for, and the range in which it has seen it."""
+def _properties(schema: Document) -> list[Row]:
+    """The properties of the generator, with the range of the training cases."""
     numbers: list[Row] = [
         {
             "property": number["name"],
-            "from": told.fact("middle nine tenths, low", "numbers", i, "low"),
-            "to": told.fact("middle nine tenths, high", "numbers", i, "high"),
-            "share of training cases that have it": told.fact(
-                "share of the cases", "numbers", i, "known"
+            "from": schema.fact("middle nine tenths, low", "numbers", i, "low"),
+            "to": schema.fact("middle nine tenths, high", "numbers", i, "high"),
+            "share of training cases that have it": schema.fact(
+                "share of the cases", "numbers", i, "observed_fraction"
             ),
         }
-        for i, number in enumerate(told.value("numbers"))
+        for i, number in enumerate(schema.value("numbers"))
     ]
     terms: list[Row] = [
         {
             "property": term["name"],
             "from": ", ".join(term["shares"]),
             "to": "one of these",
-            "share of training cases that have it": told.fact(
-                "share of the cases", "terms", i, "known"
+            "share of training cases that have it": schema.fact(
+                "share of the cases", "terms", i, "observed_fraction"
             ),
         }
-        for i, term in enumerate(told.value("terms"))
+        for i, term in enumerate(schema.value("terms"))
     ]
     return numbers + terms
 
@@ -155,7 +164,7 @@ def _effective_spacing(pack: Document, train: Document, ct: Mapping[str, float])
 
 def _preprocessing(
     reports: Mapping[str, Document], manifests: Mapping[str, Document], declared: Declarations
-) -> Section:
+) -> CardSection:
     convert, pack = manifests["convert"], manifests["pack"]
     train, generate = manifests["train"], manifests["generate"]
     facts = {
@@ -189,11 +198,27 @@ def _preprocessing(
             "scan_through_model", "A real scan through the model (the original's inference path)"
         ),
     }  # fmt: skip
-    return Section("4.2", TITLES["4.2"], facts)
+    return CardSection("4.2", TITLES["4.2"], facts)
 
 
 def _parameters(manifests: Mapping[str, Document]) -> list[Row]:
     return [
         {"parameter": name, "value": fact, "stages": ", ".join(stages)}
-        for name, fact, stages in sources.parameters(manifests)
+        for name, fact, stages in parameters(manifests)
     ]
+
+
+def parameters(manifests: Mapping[str, Document]) -> list[tuple[str, Fact, list[str]]]:
+    """Every parameter that stages were given: dotted key, value, and the stages that got it.
+
+    A key appears once more for each other value of it: a stage that does not use a parameter keeps
+    the value of its last run.
+    """
+    found: dict[tuple[str, str], tuple[Fact, list[str]]] = {}
+    for stage, manifest in manifests.items():
+        for keys, _ in leaves(manifest.value("params")):
+            name = ".".join(keys)
+            fact = manifest.fact("value", "params", *keys)
+            _, stages = found.setdefault((name, json.dumps(fact.value)), (fact, []))
+            stages.append(stage)
+    return [(name, fact, stages) for (name, _), (fact, stages) in sorted(found.items())]

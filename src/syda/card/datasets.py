@@ -1,26 +1,27 @@
 """Sections 2 and 3, training and evaluation data: counts, selection, and the held-out scans."""
 
-from syda.card.schema import DATA, RADIOLOGIST, TITLES, Fact, Row, Section, absent
-from syda.card.sources import Document, Inputs
+from syda.card.documents import Document
+from syda.card.facts import DATA, RADIOLOGIST, TITLES, CardSection, Fact, Row, absent
+from syda.card.inputs import CardInputs
 
 
-def sections(inputs: Inputs) -> list[Section]:
+def sections(inputs: CardInputs) -> list[CardSection]:
     """Return sections 2 to 3.3."""
     declared = inputs.declared
     original = declared.fact("historical/evaluation_data", "Evaluation data of the original")
     protocol = declared.fact("annotation_protocol", "Annotation")
     return [
-        Section("2", TITLES["2"]),
+        CardSection("2", TITLES["2"]),
         _data_version(inputs),
         _selection(inputs),
-        Section("3", TITLES["3"], {"original": original}),
+        CardSection("3", TITLES["3"], {"original": original}),
         _holdout(inputs),
         _statistics(inputs),
-        Section("3.3", TITLES["3.3"], {"protocol": protocol}),
+        CardSection("3.3", TITLES["3.3"], {"protocol": protocol}),
     ]
 
 
-def _data_version(inputs: Inputs) -> Section:
+def _data_version(inputs: CardInputs) -> CardSection:
     convert, pack = inputs.reports["convert"], inputs.reports["pack"]
     manifest, raw = inputs.manifests["convert"], f"data/raw/{inputs.version}"
     facts = {
@@ -51,7 +52,7 @@ def _data_version(inputs: Inputs) -> Section:
             ("slice_thickness_mm", "slice thickness, mm"),
         )
     } | {"sizes": _sizes(inputs.reports["resampled"])}  # fmt: skip
-    return Section("2.1", TITLES["2.1"], facts, tables)
+    return CardSection("2.1", TITLES["2.1"], facts, tables)
 
 
 def _range(convert: Document, name: str, label: str) -> dict[str, Fact]:
@@ -95,7 +96,7 @@ def _sizes(resampled: Document) -> list[Row]:
     ]  # fmt: skip
 
 
-def _selection(inputs: Inputs) -> Section:
+def _selection(inputs: CardInputs) -> CardSection:
     convert, manifest, declared = (
         inputs.reports["convert"], inputs.manifests["convert"], inputs.declared,
     )  # fmt: skip
@@ -112,16 +113,16 @@ def _selection(inputs: Inputs) -> Section:
             contrast,
             RADIOLOGIST,
             "who looked for them, how, and with what error; the pipeline knows contrast agent from "
-            "headers alone, and stones from the list of cases that a reader leaves out",
+            "headers alone, and stones from the list of cases that a reader excludes",
         ),
         **_rules(manifest),
-        "excluded": convert.fact("Series that these rules left out", "excluded", "total"),
+        "excluded": convert.fact("Series that these rules excluded", "excluded", "total"),
         "max_clamped": manifest.fact(
             "Largest share of voxels outside the stored HU",
             "params", "convert", "max_clamped_share",
         ),
         "set_aside": Fact(
-            "Series and archives set aside", len(convert.value("set_aside")), "derived",
+            "Series and archives rejected", len(convert.value("set_aside")), "derived",
             (convert.pointer("set_aside"),), note="entries of the list",
         ),
     }  # fmt: skip
@@ -129,14 +130,14 @@ def _selection(inputs: Inputs) -> Section:
         "excluded": [
             row for row in _reasons(convert, "excluded", "series") if row["reason"] != "total"
         ],
-        "reasons": _reasons(convert, "reasons", "set aside"),
+        "reasons": _reasons(convert, "reasons", "rejected"),
         "ignored": _reasons(convert, "files_ignored", "files"),
     }
-    return Section("2.2", TITLES["2.2"], facts, tables)
+    return CardSection("2.2", TITLES["2.2"], facts, tables)
 
 
 def _rules(manifest: Document) -> dict[str, Fact]:
-    """The rules in force when the cohort was made; whom a reader left out is counted, not named."""
+    """The selection rules of the cohort. Cases that a reader excluded are counted, not named."""
     labels = (
         ("modalities", "Modalities taken", ""),
         ("body_parts", "Body parts taken (an empty list: any)", ""),
@@ -159,7 +160,7 @@ def _reasons(convert: Document, name: str, unit: str) -> list[Row]:
     ]
 
 
-def _holdout(inputs: Inputs) -> Section:
+def _holdout(inputs: CardInputs) -> CardSection:
     pack, metrics_ = inputs.reports["pack"], inputs.reports["metrics"]
     version = inputs.version
     facts = {
@@ -177,10 +178,10 @@ def _holdout(inputs: Inputs) -> Section:
         ),
         "synthetic": metrics_.fact("Synthetic volumes compared with them", "n", "synthetic"),
     }  # fmt: skip
-    return Section("3.1", TITLES["3.1"], facts)
+    return CardSection("3.1", TITLES["3.1"], facts)
 
 
-def _statistics(inputs: Inputs) -> Section:
+def _statistics(inputs: CardInputs) -> CardSection:
     pack, resample = inputs.reports["pack"], inputs.manifests["resample"]
     spacing = resample.value("params", "ct", "spacing_mm")
     facts = {
@@ -201,11 +202,11 @@ def _statistics(inputs: Inputs) -> Section:
         "Share of voxels outside the model's window", "clipped_share", "holdout"
     )
     people = [row for name in ("sex", "age") for row in _held_out_people(pack, name)]
-    return Section("3.2", TITLES["3.2"], facts, {"demographics": people})
+    return CardSection("3.2", TITLES["3.2"], facts, {"demographics": people})
 
 
 def _held_out_people(pack: Document, name: str) -> list[Row]:
-    """Held-out patients by sex or by age; one row where telling would tell of a few of them."""
+    """Held-out patients by sex or by age; one row where the counts are suppressed."""
     counts, at = pack.value("holdout_people", name), ("holdout_people", name)
     if not isinstance(counts, dict):
         return [{"by": name, "group": "each", "patients": pack.fact("patients", *at)}]

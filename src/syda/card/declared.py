@@ -1,4 +1,4 @@
-"""What people declare: model_card/declared.yaml, checked."""
+"""Declared texts: model_card/declared.yaml, read and checked."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,16 +8,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from syda.card.schema import Fact, absent
+from syda.card.facts import Fact, absent
 from syda.errors import UsageError
 
 PLACEHOLDERS = {"", "-", "--", "–", "—", "?", "n.a", "n.a.", "n/a", "na", "none", "tbd", "todo",
                 "tba", "xxx", "here", "..."}  # fmt: skip
-"""Texts that look like an answer and are none."""
+"""Placeholders, which are refused."""
 
 
 class Strict(BaseModel):
-    """What a file written by hand may hold: these keys, of these types."""
+    """Base of the structures of files: exactly these keys, of these types."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
@@ -33,7 +33,7 @@ class Risk(Strict):
 
 
 class Historical(Strict):
-    """The original checklist's values; nobody can trace them."""
+    """Values of the original checklist, whose origin is unknown."""
 
     model_version: str
     dataset_name: str
@@ -45,7 +45,7 @@ class Historical(Strict):
     output: str
 
 
-class Declared(Strict):
+class DeclaredFile(Strict):
     """The file's keys; those that may be empty are None."""
 
     project_name: str
@@ -87,16 +87,16 @@ class Declarations:
         declared: its content.
     """
 
-    def __init__(self, path: str, declared: Declared) -> None:
+    def __init__(self, path: str, declared: DeclaredFile) -> None:
         self.path = path
         self.content = declared
 
     def fact(self, key: str, label: str) -> Fact:
-        """Return a text that is always there; ``historical/ms_ssim`` reaches into a mapping."""
+        """Return a required text; ``historical/ms_ssim`` is a key of a nested mapping."""
         return self.fact_at(tuple(key.split("/")), label)
 
     def fact_at(self, keys: tuple[str | int, ...], label: str) -> Fact:
-        """Return the value that names and list positions lead to."""
+        """Return the value at a path of names and list indices."""
         value: Any = self.content
         for key in keys:
             value = value[key] if isinstance(key, int) else getattr(value, key)
@@ -104,7 +104,7 @@ class Declarations:
         return Fact(label, value, "declared", (source,), exact=True)
 
     def fact_or_absent(self, key: str, label: str, owner: str, missing: str) -> Fact:
-        """Return a text, or who owes it and what is missing."""
+        """Return a text; if it is missing, an absent fact with the role that has to supply it."""
         if getattr(self.content, key) is None:
             return absent(label, owner, missing)
         return self.fact(key, label)
@@ -125,7 +125,7 @@ def read(root: Path, path: Path) -> Declarations:
         UsageError: not YAML, an unknown, missing or mistyped key, or a placeholder.
     """
     hint = "the pipeline measures facts, they cannot be declared"
-    return Declarations(path.as_posix(), checked(root, path, Declared, hint))
+    return Declarations(path.as_posix(), checked(root, path, DeclaredFile, hint))
 
 
 def checked(root: Path, path: Path, model: type[T], hint: str) -> T:
@@ -134,8 +134,8 @@ def checked(root: Path, path: Path, model: type[T], hint: str) -> T:
     Args:
         root: repository root.
         path: of the file, relative to root.
-        model: what it holds.
-        hint: what to say of an unknown key.
+        model: structure of the file.
+        hint: added to the message about an unknown key.
 
     Raises:
         UsageError: not YAML, an unknown, missing or mistyped key, or a placeholder.
@@ -154,13 +154,13 @@ def checked(root: Path, path: Path, model: type[T], hint: str) -> T:
         if text.strip().lower() in PLACEHOLDERS:
             raise UsageError(
                 f"{path}: {key}: {text!r} is no answer: write one, or where the key may be empty "
-                "leave it empty and the card says who owes it"
+                "leave it empty and the card names who has to supply it"
             )
     return found
 
 
 def _tuples(value: Any) -> Any:
-    """Lists as tuples, which strict validation asks for."""
+    """Replace lists by tuples, which strict validation requires."""
     if isinstance(value, list):
         return tuple(_tuples(item) for item in value)
     if isinstance(value, dict):

@@ -1,144 +1,193 @@
-"""Every section of the card, its facts collected from reports, manifests and declared texts."""
+"""The parts of a card: facts with their sources, in the sections of the checklist."""
 
-from collections.abc import Sequence
-from pathlib import Path
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Any, Literal
 
-from syda.card import configuration, datasets, governance, metrics, scorecard, since, sources
-from syda.card.configuration import Network
-from syda.card.declared import Declarations
-from syda.card.schema import APPENDICES, OWNER, TITLES, Row, Section, slug
-from syda.card.signoffs import SignOff
-from syda.card.sources import Inputs
+SCHEMA = "syda-card-3"
+"""Version of the structure of card.json."""
+
+Kind = Literal["measured", "derived", "declared", "absent"]
+"""Written by the pipeline, computed from such values, stated by people, or missing."""
+
+OWNER, CLINICAL, ETHICS = "project owner", "clinical lead", "ethics reviewer"
+DATA, LEGAL, PRIVACY = "data owner", "legal counsel", "privacy officer"
+RADIOLOGIST, DEVELOPERS = "radiologist", "development team"
+"""Roles that have to supply values, and can sign a section off."""
+
+ROLES = (OWNER, CLINICAL, ETHICS, DATA, LEGAL, PRIVACY, RADIOLOGIST, DEVELOPERS)
+
+Value = str | int | float | bool | Sequence[Any] | None
 
 
-def collect(inputs: Inputs, network: Network, signed_off: Sequence[SignOff]) -> list[Section]:
-    """Return every section in the checklist's order, and the appendices but the last.
+@dataclass(frozen=True)
+class Fact:
+    """One value of the card.
 
-    Args:
-        inputs: reports, manifests, declared texts, policy and releases.
-        network: the generator as it is built from the parameters of the training's manifest.
-        signed_off: the sign-offs there are.
-
-    Raises:
-        CheckFailed: the inputs are not of one run.
-        CorruptData: an input lacks a value.
-        UsageError: the policy requires a field that there is not.
+    Attributes:
+        label: what it is, for people.
+        value: the raw value; None if and only if absent.
+        kind: how it is known.
+        sources: ``file#/json/pointer`` of each value that it is or was computed from.
+        unit: of the value.
+        note: how it was computed, or what is missing.
+        owner: role that has to supply an absent value.
+        exact: whether all digits are shown, as of a setting; figures are rounded.
+        not_applicable_by: role that decided that the question does not arise; the value says why.
     """
-    sources.agree((*inputs.reports.values(), *inputs.pictures), inputs.manifests)
-    checklist = [
-        _general(inputs),
-        *datasets.sections(inputs),
-        *configuration.sections(inputs, network),
-        metrics.section(inputs),
-        *governance.sections(inputs),
-    ]
-    sections = [
-        *checklist,
-        _checks(inputs),
-        _provenance(inputs),
-        _originals(inputs.declared),
-        *scorecard.sections(inputs, checklist, signed_off),
-        _pictures(inputs),
-    ]
-    inputs.policy.hold({section.number: section for section in sections})
-    return sections
+
+    label: str
+    value: Value
+    kind: Kind
+    sources: tuple[str, ...] = ()
+    unit: str = ""
+    note: str = ""
+    owner: str = ""
+    exact: bool = False
+    not_applicable_by: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.kind == "absent") != (self.value is None) or (self.kind == "absent") != bool(
+            self.owner
+        ):
+            raise ValueError(f"{self.label}: absent values, and no others, have an owner")
+        if self.kind != "absent" and not self.sources:
+            raise ValueError(f"{self.label}: a value without a source")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fact without its empty attributes; the value is always there."""
+        found = {"label": self.label, "value": self.value, "kind": self.kind}
+        sources = {"sources": list(self.sources)}
+        extra = {"unit": self.unit, "note": self.note, "owner": self.owner}
+        return found | sources | {key: text for key, text in extra.items() if text}
 
 
-def _general(inputs: Inputs) -> Section:
-    declared, train = inputs.declared, inputs.manifests["train"]
-    facts = {
-        "project_name": declared.fact("project_name", "Project name"),
-        "report_version": declared.fact("report_version", "Report version"),
-        "release_before": since.release_before(inputs),
-        "author": declared.fact_or_absent(
-            "author", "Person developing the model", OWNER, "nobody is named yet"
-        ),
-        "date": declared.fact_or_absent(
-            "date", "Date of handing in", OWNER, "the card is not handed in yet"
-        ),
-        "model_name": declared.fact("model_name", "Model name"),
-        "model_description": declared.fact("model_description", "Model description"),
-        "model_type": declared.fact("model_type", "Model type"),
-        "model_version": declared.fact("model_version", "Model version"),
-        "model_version_original": declared.fact(
-            "historical/model_version", "Model version of the original (historical)"
-        ),
-        "data_version": inputs.reports["convert"].fact("Data version", "version"),
-        "weights_digest": train.fact(
-            "Digest of the weights, data/weights (sha256)", "writes", "data/weights", "sha256"
-        ),
-        "weights_bytes": train.fact(
-            "Size of the weights", "writes", "data/weights", "bytes", unit="bytes"
-        ),
-        "repository": declared.fact_or_absent(
-            "repository", "Repository link", OWNER, "the repository has no public address yet"
-        ),
-    }
-    return Section("1", TITLES["1"], facts)
+def absent(label: str, owner: str, note: str) -> Fact:
+    """Return a missing value: the role that has to supply it, and what is missing."""
+    return Fact(label, None, "absent", note=note, owner=owner)
 
 
-def _checks(inputs: Inputs) -> Section:
-    rows: list[Row] = []
-    for name in ("resampled", "records", "synthetic"):
-        document = inputs.reports[name]
-        for number, part in enumerate(document.value("parts")):
-            for index, rule in enumerate(part["rules"]):
-                at = ("parts", number, "rules", index)
-                rows.append({
-                    "volumes": part["title"],
-                    "rule": rule["sentence"],
-                    "severity": document.value(*at, "severity"),
-                    "observed": document.fact("observed", *at, "observed"),
-                    "verdict": document.fact("verdict", *at, "verdict"),
-                })  # fmt: skip
-    return Section("A", APPENDICES["A"], tables={"rules": rows})
+Row = Mapping[str, Fact | str]
+"""A line of a table: column heading to fact, or to a text that is no fact."""
 
 
-def _provenance(inputs: Inputs) -> Section:
-    rows: list[Row] = []
-    for stage, manifest in inputs.manifests.items():
-        facts = [("code", "its modules", manifest.fact("sha256", "code", "sha256"))]
-        for what, key in (("read", "reads"), ("wrote", "writes")):
-            for path in sorted(manifest.value(key)):
-                facts.append((what, path, manifest.fact("sha256", key, path, "sha256")))
-        for what, path, fact in facts:
-            rows.append({"stage": stage, "what": what, "path": path, "sha256": fact})
-    return Section("B", APPENDICES["B"], tables={"files": rows})
+def slug(text: str) -> str:
+    """A heading as part of a field's name: lower case, what is no letter or digit as ``_``.
+
+    Dots and slashes stay: ``train.loss`` and ``data/records`` are names as they are.
+    """
+    return re.sub(r"[^\w./]+", "_", text.lower()).strip("_.")
 
 
-def _originals(declared: Declarations) -> Section:
-    rows: list[Row] = [
-        {
-            "field": label,
-            "original value": declared.fact(f"historical/{key}", "original value"),
-            "in this card": where,
+def row_names(rows: Sequence[Row]) -> list[str]:
+    """A name for each row: its first value and the texts after it, else its number from 1.
+
+    A declared text names no row, since it may be any text. Rows of one name get their number, too.
+    """
+    names = []
+    for number, row in enumerate(rows, 1):
+        first, *rest = row.values()
+        texts = [str(first.value) if isinstance(first, Fact) else first]
+        texts += [str(cell) for cell in takewhile(lambda cell: isinstance(cell, str), rest)]
+        nameless = isinstance(first, Fact) and (first.kind == "declared" or not rest)
+        names.append(str(number) if nameless else ".".join(filter(None, map(slug, texts))))
+    often = Counter(names)
+    return [f"{name}.{number}" if often[name] > 1 else name for number, name in enumerate(names, 1)]
+
+
+@dataclass(frozen=True)
+class CardSection:
+    """One section of the checklist.
+
+    Attributes:
+        number: as in the checklist, such as ``4.1``.
+        title: as in the checklist.
+        facts: by a short stable name.
+        tables: rows by a short stable name.
+    """
+
+    number: str
+    title: str
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+
+    def all_facts(self) -> Iterator[Fact]:
+        """Yield every fact, those in tables too."""
+        yield from self.facts.values()
+        for rows in self.tables.values():
+            for row in rows:
+                yield from (cell for cell in row.values() if isinstance(cell, Fact))
+
+    def field_of(self, name: str) -> str:
+        """Full name of a fact: ``1.weights_digest``."""
+        return f"{self.number}.{name}"
+
+    def fields_of(self, table: str) -> list[dict[str, str]]:
+        """For each row of a table, column to full name: ``4.4.parameters.train.loss.value``."""
+        rows = self.tables[table]
+        return [
+            {
+                column: f"{self.number}.{table}.{name}.{slug(column).replace('.', '_')}"
+                for column in row
+            }
+            for name, row in zip(row_names(rows), rows, strict=True)
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the section as plain data; each fact has its full name."""
+        return {
+            "title": self.title,
+            "facts": {
+                name: fact.as_json() | {"field": self.field_of(name)}
+                for name, fact in self.facts.items()
+            },
+            "tables": {
+                table: [
+                    {
+                        column: cell.as_json() | {"field": fields[column]}
+                        if isinstance(cell, Fact)
+                        else cell
+                        for column, cell in row.items()
+                    }
+                    for row, fields in zip(rows, self.fields_of(table), strict=True)
+                ]
+                for table, rows in self.tables.items()
+            },
         }
-        for key, label, where in (
-            ("model_version", "model version", "section 1"),
-            ("annotation", "annotation protocol", "section 2.2: choosing scans is a protocol too"),
-            ("evaluation_data", "evaluation data", "section 3: held-out scans"),
-            ("output", "output", "section 4.1: the voxel size after the fit is stated"),
-            ("dataset_name", "dataset of the figures", "section 5"),
-            ("ms_ssim", "MS-SSIM", "section 5, beside its real baseline"),
-            ("perceptual_loss", "perceptual loss", "section 5, beside its real baseline"),
-            (
-                "limitations",
-                "limitations",
-                "section 6: training and generation of the default need no GPU",
-            ),
-        )
-    ]
-    return Section("C", APPENDICES["C"], tables={"originals": rows})
 
 
-def _pictures(inputs: Inputs) -> Section:
-    evaluate, generate = inputs.manifests["evaluate"], inputs.manifests["generate"]
-    facts = {
-        "shown": evaluate.fact("Synthetic volumes shown, at most", "params", "evaluate", "shown"),
-        "seed": generate.fact("Seed of the first", "params", "generate", "seed"),
-    }
-    for picture in inputs.pictures:
-        name = Path(picture.path).name
-        label = f"Digest of {name} (sha256)"
-        facts[slug(name)] = evaluate.fact(label, "writes", picture.path, "sha256")
-    return Section("F", APPENDICES["F"], facts)
+TITLES = {
+    "1": "General",
+    "2": "Training data",
+    "2.1": "Data version",
+    "2.2": "Annotation and selection protocol",
+    "3": "Evaluation data",
+    "3.1": "Dataset",
+    "3.2": "Demographics and statistics",
+    "3.3": "Annotation protocol",
+    "4": "Project configuration",
+    "4.1": "Algorithm",
+    "4.2": "Preprocessing",
+    "4.3": "Libraries",
+    "4.4": "Parameters and hyper-parameters",
+    "5": "Metrics",
+    "6": "Intended use",
+    "7": "Clinical evaluation",
+    "8": "Ethical considerations",
+    "9": "Informed consent",
+    "10": "Legal",
+}
+"""The checklist's sections, in its order and numbering."""
+
+APPENDICES = {
+    "A": "Checks that the data passed",
+    "B": "Provenance",
+    "C": "Values of the original checklist",
+    "D": "The seven Cs",
+    "E": "Changes since the last release",
+    "F": "Pictures",
+}
+"""Appendices of the card, which the checklist does not have."""

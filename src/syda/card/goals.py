@@ -1,20 +1,20 @@
-"""Goals held to the figures on held-out scans: met, not met or not measured, never typed."""
+"""Verdicts on the goals, computed from figures on held-out scans: met, not met, not measured."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from syda.card.facts import Fact, Row
 from syda.card.policy import Goal, Part, Policy
-from syda.card.schema import Fact, Row
 
 Verdict = Literal["met", "not met", "not measured"]
 
 NO_GOAL = "no goal set"
 
 FEWEST = 0.025
-"""Probability below which chance explains a figure no more, as the privacy verdict takes it."""
+"""Probability below which chance does not explain a figure, as in the privacy verdict."""
 
 Figures = Mapping[str, Fact]
-"""What a goal may be held to, as far as there is such a figure.
+"""The figures of one metric, by name; not every metric has each of them.
 
 ``value`` of the synthetic volumes and ``real`` of real ones; and for what chance explains either
 ``low`` and ``high`` of the interval of their difference, or ``control_low`` and ``control_high`` of
@@ -22,8 +22,8 @@ the value, or ``p``.
 """
 
 
-class Judge:
-    """Holds figures to the goals of a policy, and remembers its verdicts.
+class GoalChecker:
+    """Compares figures with the goals of a policy, and collects the verdicts.
 
     Args:
         policy: the goals.
@@ -43,7 +43,7 @@ class Judge:
             key: of the figure there.
             title: of the figure, for people.
             aim: ``match``, ``lower`` or ``higher``: where a good figure lies.
-            figures: what there is of it on the holdout.
+            figures: of the holdout.
         """
         name = self._policy.name_for(part, key)
         if name is None:
@@ -56,7 +56,7 @@ class Judge:
         return {"goal": words, "verdict": fact}
 
     def summary(self) -> tuple[dict[str, Fact], list[Row]]:
-        """Return what became of all goals: facts, and a row a goal."""
+        """Return the verdicts on all goals: facts, and one row for each goal."""
         rows: list[Row] = []
         by_verdict: dict[str, list[str]] = {"met": [], "not met": [], "not measured": []}
         sources: list[str] = []
@@ -93,7 +93,7 @@ class Judge:
 
 
 def _together(verdicts: Sequence[tuple[str, Fact]]) -> Verdict:
-    """A goal for several figures is met by all of them, each of them measured."""
+    """A goal for several figures is met if each of them is measured and meets it."""
     values = {fact.value for _, fact in verdicts}
     if "not met" in values:
         return "not met"
@@ -104,14 +104,14 @@ def _verdict(goal: Goal, aim: str, figures: Figures) -> tuple[Verdict, list[Fact
     """The verdict on a figure, and the figures behind it."""
     if goal.rule == "chance":
         return _by_chance(aim, figures)
-    beside = [] if goal.rule in ("at most", "at least") else ["real"]
-    if any(name not in figures for name in ("value", *beside)):
+    others = [] if goal.rule in ("at most", "at least") else ["real"]
+    if any(name not in figures for name in ("value", *others)):
         return "not measured", []
-    behind = [figures[name] for name in ("value", *beside)]
+    behind = [figures[name] for name in ("value", *others)]
     value, *rest = (_number(fact) for fact in behind)
     bound, real = goal.bound or 0.0, rest[0] if rest else 0.0
     if goal.rule.startswith("times real") and real <= 0:
-        return "not measured", behind  # a multiple of what is no more than nothing says nothing
+        return "not measured", behind  # a multiple of zero or less has no meaning
     met = {
         "difference at most": abs(value - real) <= bound,
         "times real at most": value <= bound * real,
@@ -123,7 +123,7 @@ def _verdict(goal: Goal, aim: str, figures: Figures) -> tuple[Verdict, list[Fact
 
 
 def _by_chance(aim: str, figures: Figures) -> tuple[Verdict, list[Fact]]:
-    """Whether a figure is no worse, to the side that its aim fears, than chance makes it."""
+    """Whether chance explains that a figure is worse; the aim says which side is worse."""
     if "p" in figures:
         return "met" if _number(figures["p"]) >= FEWEST else "not met", [figures["p"]]
     if {"value", "control_low", "control_high"} <= figures.keys():

@@ -1,7 +1,9 @@
-"""Sections 6 to 10: what people have to say, and who owes it where they have not."""
+"""Sections 6 to 10: declared texts, and the roles that have to supply the missing ones."""
 
+from syda.card import baselines
 from syda.card.declared import Declarations
-from syda.card.schema import (
+from syda.card.documents import Document
+from syda.card.facts import (
     CLINICAL,
     DATA,
     DEVELOPERS,
@@ -10,15 +12,15 @@ from syda.card.schema import (
     OWNER,
     PRIVACY,
     TITLES,
+    CardSection,
     Fact,
     Row,
-    Section,
     absent,
 )
-from syda.card.sources import Document, Inputs
+from syda.card.inputs import CardInputs
 
 
-def sections(inputs: Inputs) -> list[Section]:
+def sections(inputs: CardInputs) -> list[CardSection]:
     """Return sections 6 to 10."""
     return [
         _intended_use(inputs.declared, inputs.reports["details"]),
@@ -30,13 +32,13 @@ def sections(inputs: Inputs) -> list[Section]:
 
 
 def _audited(details: Document, label: str, *keys: str, unit: str = "") -> Fact:
-    """A value of the privacy tests; the developers owe it where there were too few patients."""
+    """A value of the privacy tests; absent where a split had too few patients."""
     if "privacy" not in details.content:
         return absent(label, DEVELOPERS, "a split has too few patients for the privacy tests")
     return details.fact(label, "privacy", *keys, unit=unit)
 
 
-def _intended_use(declared: Declarations, details: Document) -> Section:
+def _intended_use(declared: Declarations, details: Document) -> CardSection:
     facts = {
         "intended_use": declared.fact("intended_use", "Intended use"),
         "intended_user": declared.fact("intended_user", "Intended user"),
@@ -55,20 +57,21 @@ def _intended_use(declared: Declarations, details: Document) -> Section:
         key: [{column: fact} for fact in declared.each(key, column)]
         for key, column in (("limitations", "limitation"), ("out_of_scope", "out of scope"))
     }
-    return Section("6", TITLES["6"], facts, tables)
+    tables["utility"] = baselines.utility(details)
+    return CardSection("6", TITLES["6"], facts, tables)
 
 
-def _clinical(declared: Declarations) -> Section:
+def _clinical(declared: Declarations) -> CardSection:
     fact = declared.fact_or_absent(
         "clinical_evaluation",
         "Clinical evaluation",
         CLINICAL,
         "no reader study and no other clinical evaluation is on file",
     )
-    return Section("7", TITLES["7"], {"evaluation": fact})
+    return CardSection("7", TITLES["7"], {"evaluation": fact})
 
 
-def _ethics(declared: Declarations, details: Document) -> Section:
+def _ethics(declared: Declarations, details: Document) -> CardSection:
     facts = {
         "memorisation": _audited(
             details,
@@ -95,22 +98,24 @@ def _ethics(declared: Declarations, details: Document) -> Section:
         }
         for number in range(len(declared.content.risks))
     ]
-    return Section("8", TITLES["8"], facts, {"risks": rows})
+    return CardSection("8", TITLES["8"], facts, {"risks": rows})
 
 
-def _consent(inputs: Inputs) -> Section:
+def _consent(inputs: CardInputs) -> CardSection:
     if inputs.artificial:
         fact = inputs.no_person(
-            "Consent", "not applicable: no person's data are in this data version", moot=DEVELOPERS
+            "Consent",
+            "not applicable: no person's data are in this data version",
+            not_applicable_by=DEVELOPERS,
         )
     else:
         fact = inputs.declared.fact_or_absent(
             "consent", "Consent", DATA, "basis, reference number and scope for this data version"
         )
-    return Section("9", TITLES["9"], {"consent": fact})
+    return CardSection("9", TITLES["9"], {"consent": fact})
 
 
-def _legal(inputs: Inputs) -> Section:
+def _legal(inputs: CardInputs) -> CardSection:
     declared, data, privacy = inputs.declared, "Terms of the data", "Privacy status of the weights"
     facts = {
         "code_license": declared.fact("code_license", "Licence of the code"),
@@ -134,4 +139,4 @@ def _legal(inputs: Inputs) -> Section:
             "whether and how the law asks for it (in the EU: AI Act, Article 50(2))",
         ),
     }
-    return Section("10", TITLES["10"], facts)
+    return CardSection("10", TITLES["10"], facts)

@@ -1,10 +1,11 @@
-"""Section 4.3: each library of the checklist, in use or with what does its job now; the lock."""
+"""Section 4.3: the libraries of the checklist and their replacements, and the lock."""
 
 import re
 from collections.abc import Mapping
 
-from syda.card.schema import DEVELOPERS, TITLES, Fact, Row, Section, absent
-from syda.card.sources import Document, Inputs, canonical
+from syda.card.documents import Document, canonical
+from syda.card.facts import DEVELOPERS, TITLES, CardSection, Fact, Row, absent
+from syda.card.inputs import CardInputs
 
 CHECKLIST: dict[str, tuple[str, str]] = {
     "torch": ("torch", "not imported by any stage of this run"),
@@ -12,7 +13,7 @@ CHECKLIST: dict[str, tuple[str, str]] = {
     "torchaudio": ("torchaudio", "not used: there is no sound"),
     "torchmetrics": ("torchmetrics", "the project's own 3D metrics, with the protocol in the name"),
     "pytorch_lightning": ("pytorch-lightning", "not imported by any stage of this run"),
-    "monai": ("monai", "the project's own resampling and metrics; MONAI is the tests' reference"),
+    "monai": ("monai", "not imported by any stage of this run"),
     "addict": ("addict", "pydantic reads and checks params.yaml"),
     "kornia": ("kornia", "the project's own 3D augmentation, in torch"),
     "pycm": ("pycm", "not used: a generator has no confusion matrix"),
@@ -23,14 +24,13 @@ CHECKLIST: dict[str, tuple[str, str]] = {
     "fsspec": ("fsspec", "local files; DVC moves data to and from remotes"),
     "gsutil": ("gsutil", "dvc push and dvc pull"),
 }
-"""Library of the checklist to its package, and to what does its job where no stage imports it."""
+"""Library of the checklist: its package, and what replaces it where no stage imports it."""
 
-BESIDE = {
+OUTSIDE_STAGES = {
     "dvc": "runs the stages, from outside",
     "markdown-it-py": "turns this card into HTML",
-    "monai": "the tests' reference for metrics",
 }
-"""Declared libraries that no stage before the card imports, and what they are declared for."""
+"""Declared libraries that no stage before the card imports, and their purpose."""
 
 _POLICY = "src/syda/card/libraries.py#/"
 
@@ -38,7 +38,7 @@ _POLICY = "src/syda/card/libraries.py#/"
 def policy() -> dict[str, dict[str, str]]:
     """The texts above, by the table and the library."""
     checklist = {library: instead for library, (_, instead) in CHECKLIST.items()}
-    return {"CHECKLIST": checklist, "BESIDE": BESIDE}
+    return {"CHECKLIST": checklist, "OUTSIDE_STAGES": OUTSIDE_STAGES}
 
 
 def name_of(requirement: str) -> str:
@@ -46,7 +46,7 @@ def name_of(requirement: str) -> str:
     return re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
 
 
-def section(inputs: Inputs) -> Section:
+def section(inputs: CardInputs) -> CardSection:
     """Return section 4.3."""
     manifests, lock = inputs.manifests, inputs.lock
     facts = {
@@ -68,11 +68,11 @@ def section(inputs: Inputs) -> Section:
         "others": other_rows(manifests, lock),
         "unused": _unused_rows(inputs),
     }
-    return Section("4.3", TITLES["4.3"], facts, tables)
+    return CardSection("4.3", TITLES["4.3"], facts, tables)
 
 
 def checklist_rows(manifests: Mapping[str, Document], lock: Document) -> list[Row]:
-    """Answer for each library of the checklist, in its order."""
+    """Return a row for each library of the checklist, in its order."""
     used = used_by(manifests)
     rows: list[Row] = []
     for number, (library, (package, instead)) in enumerate(CHECKLIST.items(), start=1):
@@ -86,17 +86,17 @@ def checklist_rows(manifests: Mapping[str, Document], lock: Document) -> list[Ro
             ]
         else:
             source = f"{_POLICY}CHECKLIST/{library}"
-            told = Fact("what does its job now", instead, "declared", (source,))
+            purpose = Fact("what does its job now", instead, "declared", (source,))
             rows.append(
                 {**first, "version": "not imported", "stages": "no stage", **locked}
-                | {"what does its job now": told}
+                | {"what does its job now": purpose}
             )
     return rows
 
 
 def other_rows(manifests: Mapping[str, Document], lock: Document) -> list[Row]:
     """List the other direct dependencies that stages imported, by name."""
-    known = {package for package, _ in CHECKLIST.values()}
+    on_the_list = {package for package, _ in CHECKLIST.values()}
     return [
         {
             "library": package,
@@ -105,24 +105,26 @@ def other_rows(manifests: Mapping[str, Document], lock: Document) -> list[Row]:
             "in the lock": _locked(lock, package),
         }
         for package, versions in sorted(used_by(manifests).items())
-        if package not in known
+        if package not in on_the_list
         for version, stages in versions
     ]
 
 
-def _unused_rows(inputs: Inputs) -> list[Row]:
+def _unused_rows(inputs: CardInputs) -> list[Row]:
     """List the libraries that the project declares and no stage imports."""
     used, label = used_by(inputs.manifests), "what it does here"
     rows: list[Row] = []
     for requirement in inputs.project.value("project", "dependencies"):
         name = canonical(name_of(requirement))
         if name not in used:
-            told = (
-                Fact(label, BESIDE[name], "declared", (f"{_POLICY}BESIDE/{name}",))
-                if name in BESIDE
+            purpose = (
+                Fact(label, OUTSIDE_STAGES[name], "declared", (f"{_POLICY}OUTSIDE_STAGES/{name}",))
+                if name in OUTSIDE_STAGES
                 else absent(label, DEVELOPERS, f"no stage imports {name}, and nobody says why")
             )
-            rows.append({"library": name, "in the lock": _locked(inputs.lock, name), label: told})
+            rows.append(
+                {"library": name, "in the lock": _locked(inputs.lock, name), label: purpose}
+            )
     return rows
 
 
@@ -132,7 +134,7 @@ def _locked(lock: Document, package: str) -> Fact | str:
 
 
 def _unlocked(manifests: Mapping[str, Document], lock: Document) -> str:
-    """Libraries of which a stage imported another version than the lock has, or that it lacks."""
+    """Libraries that a stage imported in a version that is not the one of the lock."""
     found = {
         package
         for manifest in manifests.values()

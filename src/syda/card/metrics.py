@@ -1,17 +1,17 @@
-"""Section 5, metrics: the checklist's table, every metric beside its baseline and its goal.
+"""Section 5, metrics: the table of the checklist; every metric with its baseline and its goal.
 
-Nothing here knows a protocol: the keys of the evaluation's details are walked, which say what each
-means and have every figure with its interval; metrics.json is what of it two versions are compared
-by. The checklist's two columns are the keys that begin with ``ms_ssim`` and with
-``perceptual``.
+The metrics are those of the evaluation's details, which describe each of them. The two columns of
+the checklist are the metrics whose keys begin with ``ms_ssim`` and with ``perceptual``.
 """
 
-from syda.card import checklist
+from syda.card import baselines, checklist
 from syda.card.checklist import SPLITS
-from syda.card.goals import Judge
-from syda.card.schema import TITLES, Fact, Row, Section
-from syda.card.sources import Document, Inputs, leaves
+from syda.card.documents import Document
+from syda.card.facts import TITLES, CardSection, Fact, Row
+from syda.card.goals import GoalChecker
+from syda.card.inputs import CardInputs
 from syda.errors import CorruptData
+from syda.runtime.nested import leaves
 
 AIMS = {
     "match": "as near to the real figure as can be",
@@ -37,14 +37,14 @@ _PRIVACY_AIMS = {
     "higher": "no lower than what it is read against",
 }
 
-_BESIDE = {
+_REFERENCES = {
     "control": "halves of the training scans",
     "real": "held-out scans",
 }
-"""What a privacy test is read against."""
+"""What a privacy test is compared with."""
 
 _LEAK = "lower"
-"""What shows that scans are repeated: a figure above those by chance, not one below."""
+"""Aim of the privacy tests: a figure above those by chance shows repeated scans."""
 
 _BY_CHANCE = {
     "control_low": "low by chance",
@@ -64,7 +64,7 @@ _CONTROL = {
 """A property's figures, and where the evaluation's details have them."""
 
 
-def section(inputs: Inputs) -> Section:
+def section(inputs: CardInputs) -> CardSection:
     """Return section 5.
 
     Raises:
@@ -72,11 +72,9 @@ def section(inputs: Inputs) -> Section:
             two metrics.
     """
     metrics, details = inputs.reports["metrics"], inputs.reports["details"]
-    declared, judge = inputs.declared, Judge(inputs.policy)
-    columns = {
-        "MS-SSIM": _key(details, "ms_ssim"),
-        "perceptual loss": _key(details, "perceptual"),
-    }
+    declared = inputs.declared
+    judge = GoalChecker(inputs.policy.with_defaults(details.path, details.value("metrics")))
+    columns = {name: _key(details, beginning) for name, beginning in checklist.METRICS.items()}
     judged = {key: _judged(judge, details, key) for key in _keys(details)}
     properties, privacy = _properties(details, judge), _privacy(details, judge)
     goals, goal_rows = judge.summary()
@@ -99,6 +97,7 @@ def section(inputs: Inputs) -> Section:
         "checklist": checklist.rows(inputs, columns, judged),
         "goals": goal_rows,
         "meaning": [_meaning(details, key) for key in _keys(details)],
+        "kid_baselines": baselines.kid(details),
         "protocol": _protocol(details, _keys(details)),
         "gate": _gate(details),
         "properties": properties,
@@ -111,7 +110,7 @@ def section(inputs: Inputs) -> Section:
     tables |= {f"figures_{split}": _figures(details, split) for split in SPLITS}
     held = zip(tables["figures_holdout"], judged.values(), strict=True)
     tables["figures_holdout"] = [{**row, **verdict} for row, verdict in held]
-    return Section("5", TITLES["5"], facts, tables)
+    return CardSection("5", TITLES["5"], facts, tables)
 
 
 def _keys(details: Document) -> list[str]:
@@ -128,7 +127,7 @@ def _key(details: Document, name: str) -> str:
     return found[0]
 
 
-def _judged(judge: Judge, details: Document, key: str) -> dict[str, Fact | str]:
+def _judged(judge: GoalChecker, details: Document, key: str) -> dict[str, Fact | str]:
     """Goal and verdict of a metric on the holdout."""
     at = ("figures", "holdout", key)
     figures = {
@@ -166,7 +165,7 @@ def _meaning(details: Document, key: str) -> Row:
         "a good figure is": Fact("a good figure is", AIMS[aim], "derived", (pointer,)),
         "unit": _unit(details, "metrics", key, "unit"),
         "definition": details.fact("definition", "metrics", key, "source"),
-        "key in metrics.json": key,
+        "key": key,
     }
 
 
@@ -185,12 +184,12 @@ def _protocol(details: Document, keys: list[str]) -> list[Row]:
             "value": details.fact("value", "metrics", key, "protocol", *choice),
         }
         for key in keys
-        for choice in leaves(details.value("metrics", key, "protocol"))
+        for choice, _ in leaves(details.value("metrics", key, "protocol"))
     ]
 
 
 def _gate(details: Document) -> list[Row]:
-    """Volumes that the gate rejected, a row a reason that occurred."""
+    """Volumes that the quality gate rejected: one row for each reason that occurred."""
     return [
         {"reason": reason, "volumes": details.fact("volumes", "gate", "reasons", reason)}
         for reason, number in sorted(details.value("gate", "reasons").items())
@@ -198,8 +197,8 @@ def _gate(details: Document) -> list[Row]:
     ]
 
 
-def _properties(details: Document, judge: Judge) -> list[Row]:
-    """Asked against measured, a row a property; none where the generator was asked for nothing."""
+def _properties(details: Document, judge: GoalChecker) -> list[Row]:
+    """Requested and measured values, one row for each property."""
 
     def figure(name: str, label: str, whose: str, kind: str, *where: str) -> Fact | str:
         at = ("properties", "figures", name, whose)
@@ -212,9 +211,9 @@ def _properties(details: Document, judge: Judge) -> list[Row]:
         row = {label: figure(name, label, *where) for label, where in _CONTROL.items()}
         row["unit of the error"] = _unit(details, "properties", "figures", name, "unit")
         rank = {"value": row["rank correlation"], "real": row["rank correlation, real baseline"]}
-        known = {key: fact for key, fact in rank.items() if isinstance(fact, Fact)}
+        figures = {key: fact for key, fact in rank.items() if isinstance(fact, Fact)}
         rows.append(
-            {"property": name, **row, **judge.columns("properties", name, name, "higher", known)}
+            {"property": name, **row, **judge.columns("properties", name, name, "higher", figures)}
         )
     return rows
 
@@ -228,13 +227,13 @@ def _properties_protocol(details: Document) -> list[Row]:
     ]
 
 
-def _privacy(details: Document, judge: Judge) -> list[Row]:
-    """Each privacy test in each space of distances; none where there were too few patients."""
+def _privacy(details: Document, judge: GoalChecker) -> list[Row]:
+    """Each privacy test in each space of distances; empty if there were too few patients."""
     rows: list[Row] = []
     for space in _spaces(details):
         tests = details.value("privacy", "spaces", space, "findings")
         for name in sorted(tests):
-            beside = details.value("privacy", "tests", name, "beside")
+            reference = details.value("privacy", "tests", name, "beside")
             at = ("privacy", "spaces", space, "findings", name)
             row: dict[str, Fact | str] = {
                 "test": _test(details, name),
@@ -243,15 +242,20 @@ def _privacy(details: Document, judge: Judge) -> list[Row]:
                 "95 % interval, low": details.fact("95 % interval, low", *at, "low"),
                 "95 % interval, high": details.fact("95 % interval, high", *at, "high"),
                 "n": details.fact("n", *at, "n"),
-                "read against": _BESIDE[beside],
-                "their figure": details.fact("their figure", *at, beside),
+                "outcome": details.fact("outcome", *at, "outcome"),
+                "read against": _REFERENCES[reference],
+                "their figure": details.fact("their figure", *at, reference),
             }
             for key, label in _BY_CHANCE.items():
                 row[label] = details.fact(label, *at, key) if key in tests[name] else "not defined"
-            told = {"value": "figure", "real": "their figure"} | _BY_CHANCE
+            columns = {"value": "figure", "real": "their figure"} | _BY_CHANCE
             title = details.value("privacy", "spaces", space, "title")
-            known = {key: cell for key, of in told.items() if isinstance(cell := row[of], Fact)}
-            rows.append({**row, **judge.columns("privacy", name, title, _LEAK, known)})
+            figures = {
+                key: cell for key, of in columns.items() if isinstance(cell := row[of], Fact)
+            }
+            if tests[name]["outcome"] == "not testable":
+                figures = {}
+            rows.append({**row, **judge.columns("privacy", name, title, _LEAK, figures)})
     return rows
 
 
@@ -300,6 +304,7 @@ def _privacy_spaces(details: Document) -> list[Row]:
             "distances": space,
             "how they compare": details.fact("how they compare", *at, "title"),
             "unit": _unit(details, *at, "unit"),
+            "volumes tested": details.fact("volumes tested", *at, "volumes"),
             "a copy is nearer than": details.fact("a copy is nearer than", *at, "copy_threshold"),
         }
         for key, how in (("median", "median"), ("closest", "smallest")):

@@ -1,35 +1,39 @@
-"""What is asked of a card: model_card/policy.yaml, checked.
+"""Required fields and goals of a card: model_card/policy.yaml, read and checked.
 
-A goal is set by a figure's name: the key in the evaluation's details without the protocol, so that
-it outlives one. ``anatomy`` is a goal for each figure whose key is that or begins with
-``anatomy_``; where two names fit, the longer one counts. The names are listed here, so that a
-misspelt one is an error at once, and one that the run at hand was too small for is none.
+A goal has the name of a figure: its key in the evaluation's details without the protocol. The goal
+``anatomy`` is for each figure whose key begins with ``anatomy_``; if two names fit, the longer one
+counts. The possible names are listed here, so that a misspelt one is an error, but a figure that
+the run was too small for is not.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
 from syda.card.declared import Strict, checked
-from syda.card.schema import CLINICAL, OWNER, ROLES, Fact, Section, absent
+from syda.card.facts import CLINICAL, OWNER, ROLES, CardSection, Fact, absent
 from syda.errors import UsageError
+from syda.metrics import registry
+from syda.metrics.privacy_results import TESTS
+from syda.properties.schema import MEASURED
 
 Part = Literal["metrics", "properties", "privacy"]
 
-KNOWN: dict[Part, tuple[str, ...]] = {
-    "metrics": (
-        "anatomy", "coverage", "density", "fd_ratio", "gradient", "hu_median_bone", "hu_peak_fat",
-        "hu_peak_lung", "hu_peak_soft", "hu_saturated", "hu_w1", "kid", "ms_ssim", "noise_power",
-        "perceptual", "precision", "recall",
-    ),
-    "properties": (
-        "body_depth_mm", "body_width_mm", "bone_share", "fat_share", "noise_hu", "scan_length_mm",
-    ),
-    "privacy": ("authentic", "copies", "membership_auc", "nearer_to_train"),
-}  # fmt: skip
-"""Names that a goal can be set for, by part of the evaluation's details."""
+PARTS: tuple[Part, ...] = ("metrics", "properties", "privacy")
+
+
+def goal_keys(part: Part) -> list[str]:
+    """Keys without the protocol of all figures of a part: a goal can be set for each.
+
+    >>> "kid" in goal_keys("metrics"), "ratio" in goal_keys("privacy")
+    (True, True)
+    """
+    if part == "metrics":
+        return sorted(spec.key for spec in registry.specs())
+    return sorted(MEASURED if part == "properties" else TESTS)
+
 
 Rule = Literal[
     "difference at most", "times real at most", "times real at least", "at most", "at least",
@@ -44,11 +48,11 @@ RULES: dict[Rule, str] = {
     "at least": "at least {:g}",
     "chance": "not worse than chance explains",
 }
-"""Each rule in words, with a place for its bound."""
+"""Each rule in words; ``{:g}`` is its bound."""
 
 
 class Goal(Strict):
-    """What a figure shall be, and why that."""
+    """The rule for a figure, and the reason."""
 
     rule: Rule
     bound: float | None = None
@@ -61,8 +65,8 @@ class Goal(Strict):
         return self
 
 
-class Content(Strict):
-    """The file's keys; the confirmation alone may be empty."""
+class PolicyFile(Strict):
+    """Structure of the file; only the confirmation may be empty."""
 
     structure: str
     required: dict[str, tuple[str, ...]]
@@ -79,17 +83,44 @@ class Policy:
 
     Args:
         path: of the file, relative to the repository root.
-        content: what it holds.
+        content: of the file.
+        defaults: key of a metric to the goal of its spec and to the goal's source.
     """
 
-    def __init__(self, path: str, content: Content) -> None:
+    def __init__(
+        self,
+        path: str,
+        content: PolicyFile,
+        defaults: Mapping[str, tuple[Goal, str]] | None = None,
+    ) -> None:
         self.path = path
         self.content = content
+        self._defaults = defaults or {}
+
+    def with_defaults(self, path: str, metrics: Mapping[str, Mapping[str, Any]]) -> "Policy":
+        """Return the policy with the goals of metrics' specs, for metrics that have no other goal.
+
+        Args:
+            path: of the evaluation's details.
+            metrics: key to a metric's entry there.
+        """
+        defaults = {
+            key: (Goal(**entry["goal"]), f"{path}#/metrics/{key}/goal")
+            for key, entry in metrics.items()
+            if "goal" in entry and self.name_for("metrics", key) is None
+        }
+        return Policy(self.path, self.content, defaults)
 
     def goals(self, part: Part) -> Mapping[str, Goal]:
         """Goals of a part by the name that they are set for."""
         found: Mapping[str, Goal] = getattr(self.content, part)
-        return found
+        defaults = self._defaults if part == "metrics" else {}
+        return {**found, **{key: goal for key, (goal, _) in defaults.items()}}
+
+    def _source(self, part: Part, name: str) -> str:
+        if part == "metrics" and name in self._defaults:
+            return self._defaults[name][1]
+        return f"{self.path}#/{part}/{name}"
 
     def name_for(self, part: Part, key: str) -> str | None:
         """The name of the goal that is set for a key, or None."""
@@ -97,15 +128,16 @@ class Policy:
         return max(fitting, key=len, default=None)
 
     def words(self, part: Part, name: str) -> Fact:
-        """A goal as a reader sees it."""
+        """Return a goal in words."""
         goal = self.goals(part)[name]
         keys = ("rule",) if goal.bound is None else ("rule", "bound")
-        sources = tuple(f"{self.path}#/{part}/{name}/{key}" for key in keys)
+        sources = tuple(f"{self._source(part, name)}/{key}" for key in keys)
         return Fact("goal", RULES[goal.rule].format(goal.bound), "derived", sources)
 
     def reason(self, part: Part, name: str) -> Fact:
-        """Why a goal is what it is."""
-        return self._declared("why", f"{part}/{name}/reason", self.goals(part)[name].reason)
+        """Return the reason of a goal."""
+        source = f"{self._source(part, name)}/reason"
+        return Fact("why", self.goals(part)[name].reason, "declared", (source,), exact=True)
 
     def facts(self) -> dict[str, Fact]:
         """Who set the goals, when, and who confirmed them."""
@@ -124,8 +156,8 @@ class Policy:
     def _declared(self, label: str, key: str, value: str) -> Fact:
         return Fact(label, value, "declared", (f"{self.path}#/{key}",), exact=True)
 
-    def hold(self, sections: Mapping[str, Section]) -> None:
-        """Check that each required field has a home, a fact or a table, in a card's sections.
+    def check_required(self, sections: Mapping[str, CardSection]) -> None:
+        """Check that each required field is a fact or a table of the sections.
 
         Raises:
             UsageError: one has none.
@@ -136,7 +168,7 @@ class Policy:
                 if section is None or not (name in section.facts or name in section.tables):
                     raise UsageError(
                         f"{self.path}: required: {number}.{name}: the card has no such field: "
-                        "`syda card explain` tells near ones"
+                        "`syda card explain` lists similar names"
                     )
 
 
@@ -152,7 +184,7 @@ def read(root: Path, path: Path, structure: str) -> Policy:
         UsageError: not YAML, an unknown, missing or mistyped key, a placeholder, a goal for a
             figure that there is not, or another structure of card.json.
     """
-    found = checked(root, path, Content, "a goal has a rule, a bound and a reason")
+    found = checked(root, path, PolicyFile, "a goal has a rule, a bound and a reason")
     if found.structure != structure:
         raise UsageError(
             f"{path}: structure: {found.structure!r} is not that of card.json, {structure!r}"
@@ -160,10 +192,11 @@ def read(root: Path, path: Path, structure: str) -> Policy:
     if found.set_by not in ROLES:
         raise UsageError(f"{path}: set_by: {found.set_by!r} is none of: {', '.join(ROLES)}")
     policy = Policy(path.as_posix(), found)
-    for part, known in KNOWN.items():
+    for part in PARTS:
+        keys = goal_keys(part)
         for name in policy.goals(part):
-            if name not in known:
+            if not any(f"{key}_".startswith(f"{name}_") for key in keys):
                 raise UsageError(
-                    f"{path}: {part}.{name}: no figure is called that; known: {', '.join(known)}"
+                    f"{path}: {part}.{name}: no figure is called that; known: {', '.join(keys)}"
                 )
     return policy

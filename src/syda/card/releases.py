@@ -1,62 +1,148 @@
-"""Releases of the card: ``model_card/releases/<report version>``, frozen, each with its record.
+"""Releases of the card: one file ``model_card/releases/<report version>.json`` for each.
 
-A release holds the card and all that it was made from and links to, in the folders that they had in
-the repository: a link of its page, and a pointer of its card.json, lead to the file of its time.
-``release.json``, its record, has their digests.
+It holds the commit and its date, the digests of the files that the card was made from and of the
+card, and the values that later cards and ``syda card diff`` show. `git show COMMIT:PATH` shows a
+file as it was.
 """
 
-import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from syda.card import sources, structure
+from syda import paths
+from syda.card import documents, json_schema, snapshots
 from syda.card.declared import Strict
-from syda.card.sources import Release
-from syda.card.structure import Digest
+from syda.card.documents import Document
+from syda.card.facts import Fact
+from syda.card.json_schema import Digest, StatusEntry
+from syda.card.snapshots import FactJson, Snapshot
 from syda.errors import CheckFailed, CorruptData
+from syda.runtime.digest import sha256_of
+from syda.runtime.outputs import as_json
 
-RECORD = "release.json"
-SCHEMA = "syda-release-1"
-"""Version of the structure of release.json."""
+SCHEMA = "syda-release-2"
+"""Version of the structure of the file."""
 
 VERSION = re.compile(r"\d+(\.\d+)*")
 """A report version that can be released: numbers with dots between."""
 
-CARD = "model_card/card.json"
-DETAILS = "reports/evaluation/details.json"
-"""Files of a release that a later card reads."""
+KINDS = ("measured", "derived", "declared")
+"""Keys of the file that hold values by field."""
 
 
-class Data(Strict):
-    """The data version, and digests of its raw data and of the records packed from it."""
+class ProtocolEntry(Strict):
+    """A metric: its title as the names of fields have it, and the sha256 of its choices."""
+
+    title: str
+    sha256: Digest
+
+
+class ReleaseFile(Strict):
+    """What the file holds; ``absent`` has the role that has to supply the value."""
+
+    schema_: Annotated[Literal["syda-release-2"], Field(alias="schema")]
+    report_version: str
+    commit: Annotated[str, Field(pattern="^[0-9a-f]{40}([0-9a-f]{24})?$")]
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
+    inputs: dict[str, Digest]
+    outputs: dict[str, Digest]
+    status: dict[str, StatusEntry]
+    protocols: dict[str, ProtocolEntry]
+    measured: dict[str, Any]
+    derived: dict[str, Any]
+    declared: dict[str, Any]
+    absent: dict[str, str]
+    units: dict[str, str]
+    sha256: Digest
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release of the card.
+
+    Attributes:
+        version: report version.
+        record: its file.
+    """
 
     version: str
-    raw_sha256: Digest
-    records_sha256: Digest
+    record: Document
+
+    def snapshot(self) -> Snapshot:
+        """Return what a comparison with another card needs."""
+        content = self.record.content
+        values: dict[str, FactJson] = {
+            field: {"value": None, "kind": "absent", "owner": owner}
+            for field, owner in content["absent"].items()
+        }
+        for kind in KINDS:
+            for field, value in content[kind].items():
+                unit = content["units"].get(field, "")
+                values[field] = {"value": value, "kind": kind, "unit": unit}
+        measured = {
+            path: sha256
+            for path, sha256 in content["inputs"].items()
+            if not Path(path).is_relative_to(paths.MODEL_CARD)  # declared texts are values
+        }
+        return Snapshot(values, content["status"], content["protocols"], measured, released=True)
+
+    def kind(self, field: str) -> str | None:
+        """Return the key of the file under which a value lies; None where there is none."""
+        return next((kind for kind in KINDS if field in self.record.content[kind]), None)
+
+    def fact(self, label: str, field: str) -> Fact | None:
+        """Return a value of the release as a fact; None where there is none."""
+        kind = self.kind(field)
+        if kind is None:
+            return None
+        unit = self.record.content["units"].get(field, "")
+        return self.record.fact(label, kind, field, unit=unit)
 
 
-class Weights(Strict):
-    """The released weights."""
+def content(
+    snapshot: Snapshot,
+    version: str,
+    commit: tuple[str, str],
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return the content of a release's file.
 
-    sha256: Digest
-    bytes: int
+    Args:
+        snapshot: of the card.
+        version: report version.
+        commit: that the release is of, and its date.
+        inputs: sha256 of the files that the card was made from, by path.
+        outputs: sha256 of the files of the card, by path.
+    """
+    values = snapshots.part_of_a_release(snapshot).values
+    by_kind = {
+        kind: {field: fact["value"] for field, fact in values.items() if fact["kind"] == kind}
+        for kind in KINDS
+    }
+    found = {
+        "schema": SCHEMA,
+        "report_version": version,
+        "commit": commit[0],
+        "date": commit[1],
+        "inputs": dict(inputs),
+        "outputs": dict(outputs),
+        "status": snapshot.status,
+        "protocols": snapshot.protocols,
+        **by_kind,
+        "absent": {f: fact["owner"] for f, fact in values.items() if fact["kind"] == "absent"},
+        "units": {field: fact["unit"] for field, fact in values.items() if fact.get("unit")},
+    }
+    return found | {"sha256": _digest(found)}
 
 
-class RecordFile(Strict):
-    """What ``release.json`` holds: ``code`` by stage, ``files`` by path in the release."""
-
-    schema_: Annotated[Literal["syda-release-1"], Field(alias="schema")]
-    report_version: str
-    model_version: str
-    data: Data
-    weights: Weights
-    code: dict[str, Digest]
-    commit: Annotated[str, Field(pattern="^[0-9a-f]{40}([0-9a-f]{24})?$")]
-    files: dict[str, Digest]
+def _digest(found: Mapping[str, Any]) -> str:
+    """sha256 of the content without its own digest."""
+    return sha256_of(as_json({key: value for key, value in found.items() if key != "sha256"}))
 
 
 def order(version: str) -> tuple[int, ...]:
@@ -71,8 +157,13 @@ def versions(root: Path, folder: Path) -> list[str]:
         root: repository root.
         folder: of the releases, relative to root.
     """
-    found = [path.name for path in (root / folder).iterdir() if path.is_dir()]
+    found = [path.stem for path in (root / folder).glob("*.json")]
     return sorted((name for name in found if VERSION.fullmatch(name)), key=order)
+
+
+def file_of(folder: Path, version: str) -> Path:
+    """Path of a release's file."""
+    return folder / f"{version}.json"
 
 
 def read(root: Path, folder: Path) -> list[Release]:
@@ -83,62 +174,35 @@ def read(root: Path, folder: Path) -> list[Release]:
         folder: of the releases, relative to root.
 
     Raises:
-        CheckFailed: a file of one is not what was released.
+        CheckFailed: a file is not what was released.
     """
     found = []
     for version in versions(root, folder):
-        if wrong := faults(root, folder / version):
+        path = file_of(folder, version)
+        if wrong := faults(root, path):
             raise CheckFailed(f"{wrong[0]}: a release never changes: `git checkout` it")
-        base = folder / version
-        documents = (sources.read(root, base / name) for name in (RECORD, CARD, DETAILS))
-        found.append(Release(version, *documents))
+        found.append(Release(version, documents.read(root, path)))
     return found
 
 
-def faults(root: Path, base: Path) -> list[str]:
-    """Hold a release to its record, and record and card to their structure; a line a fault.
+def faults(root: Path, path: Path) -> list[str]:
+    """Check the file of a release: structure, version and digest; return a line a fault.
 
     Args:
         root: repository root.
-        base: of the release, relative to root.
+        path: of the file, relative to root.
     """
-    record = base / RECORD
     try:
-        content = sources.read(root, record).content
-    except (OSError, CorruptData) as error:
-        return [f"{record}: is missing" if isinstance(error, OSError) else str(error)]
-    if wrong := structure.faults_of(RecordFile, content):
-        return [f"{record}{fault}" for fault in wrong]
-    found = []
-    if content["report_version"] != base.name:
-        found.append(f"{record}#/report_version: is not the folder's name")
-    files = content["files"]
-    for name, recorded in files.items():
-        if not (root / base / name).is_file():
-            found.append(f"{base / name}: is missing")
-        elif sha256((root / base / name).read_bytes()) != recorded:
-            found.append(f"{base / name}: is not what was released")
-    there = (path for path in sorted((root / base).rglob("*")) if path.is_file())
-    names = [path.relative_to(root / base).as_posix() for path in there]
-    found += [
-        f"{base / name}: was not released" for name in names if name not in files | {RECORD: ""}
-    ]
-    missing = [name for name in (CARD, DETAILS) if name not in files]
-    found += [f"{record}#/files: lacks {name}" for name in missing]
-    return found or _structure(root, base)
-
-
-def _structure(root: Path, base: Path) -> list[str]:
-    card = sources.read(root, base / CARD)
-    schema = card.content.get("schema") if isinstance(card.content, dict) else None
-    if schema not in structure.STRUCTURES:
-        return [f"{card.path}#/schema: {schema!r} is none that was ever released"]
-    return [f"{card.path}{fault}" for fault in structure.faults(card.content)]
-
-
-def sha256(data: bytes) -> str:
-    """Digest of a file's bytes, as the record has it."""
-    return hashlib.sha256(data).hexdigest()
+        found = documents.read(root, path).content
+    except CorruptData as error:
+        return [str(error)]
+    if wrong := json_schema.faults_of(ReleaseFile, found):
+        return [f"{path}{fault}" for fault in wrong]
+    if found["report_version"] != path.stem:
+        return [f"{path}#/report_version: is not the name of the file"]
+    if found["sha256"] != _digest(found):
+        return [f"{path}: is not what was released"]
+    return []
 
 
 def before(found: Sequence[Release], version: str) -> list[Release]:

@@ -1,7 +1,7 @@
 """The card as Markdown and as JSON.
 
-Whatever the template prints passes :func:`_finalize`: text is escaped, so that no value becomes
-markup, and a fact is shown by one rule of rounding; card.json has the raw value.
+Everything that the template prints passes :meth:`Page.finalize`: text is escaped, so that no value
+becomes markup, and facts are rounded by one rule. card.json has the raw values.
 """
 
 import math
@@ -15,17 +15,18 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from syda.card import signoffs, status
-from syda.card.schema import APPENDICES, SCHEMA, Fact, Row, Section
-from syda.card.seven import SEVEN
+from syda.card.facts import APPENDICES, SCHEMA, CardSection, Fact, Row
+from syda.card.inputs import CardInputs
+from syda.card.seven_cs import SEVEN
 from syda.card.signoffs import SignOff
-from syda.card.sources import Inputs
 from syda.card.status import State, Status
+from syda.volume.model_space import PREPROCESSING
 
 _MARKS = re.compile(r"([\\`*_{}\[\]#|~])")
 
 
 class Markup(str):
-    """Markdown that was made here, as opposed to a value."""
+    """Text that is already Markdown."""
 
     __slots__ = ()
 
@@ -71,7 +72,7 @@ class Page:
         self._up = up
 
     def value(self, fact: Fact) -> Markup:
-        """The value with its unit, or who owes it."""
+        """The value with its unit; if absent, the role that has to supply it."""
         if fact.kind == "absent":
             return Markup(f"**absent**, awaiting: {escape(fact.owner)}. {self._sentence(fact)}")
         digits = None if fact.exact else self._digits
@@ -107,6 +108,10 @@ class Page:
         """The line of such a table."""
         return "| " + " | ".join(map(self.finalize, row.values())) + " |"
 
+    def fill(self, sentence: str, facts: Mapping[str, Fact]) -> Markup:
+        """Put facts in the place of the names in a sentence, such as ``{size}``."""
+        return Markup(sentence.format(**{name: self.value(f) for name, f in facts.items()}))
+
     def finalize(self, value: Any) -> Markup:
         """Print whatever the template asks for: markup as it is, all else escaped."""
         if isinstance(value, Markup):
@@ -124,25 +129,25 @@ def anchor(number: str) -> str:
 
 @dataclass(frozen=True)
 class Card:
-    """A card as it is shown, and what is behind it.
+    """A rendered card, with its sections and statuses.
 
     Attributes:
         page: Markdown.
         data_page: of the data version, Markdown; section 2 links it, and its sign-offs cover it.
         sections: in order.
         statuses: of the ten sections, with their digests and sign-offs.
-        values: how the page shows each fact and row of a table.
+        values: renders each fact and row of a table.
     """
 
     page: str
     data_page: str
-    sections: Sequence[Section]
+    sections: Sequence[CardSection]
     statuses: Sequence[Status]
     values: Page
 
 
 @dataclass(frozen=True)
-class Look:
+class PageOptions:
     """How the page shows a card.
 
     Attributes:
@@ -157,45 +162,47 @@ class Look:
 
 
 def statuses(
-    sections: Sequence[Section], signed_off: Sequence[SignOff], look: Look
+    sections: Sequence[CardSection], signed_off: Sequence[SignOff], options: PageOptions
 ) -> list[Status]:
     """Return the statuses of the ten sections, with their digests and sign-offs.
 
-    A section's text says nothing of its own sign-offs, nor of what the last appendix tells, so it
-    is rendered once for its digest, which decides whether they hold.
+    The text of a section does not depend on its sign-offs or on appendix E. So the sections are
+    rendered once without them, and the digests of their texts decide which sign-offs are valid.
 
     Args:
         sections: in order; the last appendix may be missing.
         signed_off: the sign-offs there are.
-        look: how the page shows them.
+        options: how the page shows them.
     """
     found = status.of_sections(sections)
-    shown = partial(_markdown, Page(look.digits, look.up), sections, found=found, look=look)
+    shown = partial(
+        _markdown, Page(options.digits, options.up), sections, found=found, options=options
+    )
     texts = signoffs.texts(shown(_CARD))
     texts["2"] += f"\n\n{shown(_DATA_PAGE)}"
     return status.signed(found, texts, signed_off)
 
 
-def card(sections: Sequence[Section], found: Sequence[Status], look: Look) -> Card:
+def card(sections: Sequence[CardSection], found: Sequence[Status], options: PageOptions) -> Card:
     """Render the card.
 
     Args:
         sections: in order.
         found: statuses of the ten sections.
-        look: how the page shows them.
+        options: how the page shows them.
     """
-    values = Page(look.digits, look.up)
-    shown = partial(_markdown, values, sections, found=found, look=look)
+    values = Page(options.digits, options.up)
+    shown = partial(_markdown, values, sections, found=found, options=options)
     return Card(shown(_CARD), shown(_DATA_PAGE), sections, found, values)
 
 
 def _markdown(
     page: Page,
-    sections: Sequence[Section],
+    sections: Sequence[CardSection],
     template: str,
     *,
     found: Sequence[Status],
-    look: Look,
+    options: PageOptions,
 ) -> str:
     environment = Environment(
         loader=PackageLoader("syda.card", "."),
@@ -206,28 +213,34 @@ def _markdown(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"fields": page.fields, "table": page.table, "anchor": anchor}
+    environment.filters |= {
+        "fields": page.fields,
+        "table": page.table,
+        "fill": page.fill,
+        "anchor": anchor,
+    }
     text = environment.get_template(template).render(
         sections=sections,
+        preprocessing=PREPROCESSING.values(),
         by={section.number: section for section in sections},
         statuses=found,
-        debts=status.debts(sections),
+        missing_items=status.missing_items(sections),
         appendices=APPENDICES,
         seven=SEVEN,
         counts={state: sum(one.state == state for one in found) for state in get_args(State)},
-        up=Markup(look.up),
-        pictures=Markup(look.up + look.pictures),
+        up=Markup(options.up),
+        pictures=Markup(options.up + options.pictures),
     )
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
-def document(card: Card, inputs: Inputs, schema: str) -> dict[str, Any]:
+def document(card: Card, inputs: CardInputs, schema: str) -> dict[str, Any]:
     """Return card.json: every value with its kind and sources, and the digests of the inputs.
 
     Args:
         card: as rendered.
         inputs: that it was made from.
-        schema: name of the file of its JSON Schema, beside it.
+        schema: file name of its JSON Schema, in the same folder.
     """
     return {
         "$schema": schema,

@@ -1,24 +1,25 @@
-"""Appendix D, the seven Cs: FDA's scorecard for synthetic medical data, from this card's values.
+"""Appendix D, the seven Cs: FDA's scorecard for synthetic medical data, from values of this card.
 
-Source: Zamzmi et al., arXiv:2406.11143; Communications Engineering 4:130, 2025. A C gets the
-figures that bear on it, each beside its real baseline, and no score: the paper gives compliance and
-comprehension none, and a mean over unlike figures would say nothing. What answers a C and is not
-measured is absent, and owed.
+Source: Zamzmi et al., arXiv:2406.11143; Communications Engineering 4:130, 2025. Each C has its
+figures with their real baselines, and no score: the paper has none for compliance and
+comprehension, and a mean over different kinds of figures has no meaning. A figure that a C needs
+and that is not measured is absent.
 """
 
 from collections.abc import Mapping, Sequence
 
 from syda.card import status
+from syda.card.documents import Document
+from syda.card.facts import APPENDICES, DEVELOPERS, CardSection, Fact, Row, absent
+from syda.card.inputs import CardInputs
 from syda.card.metrics import AIMS
-from syda.card.schema import APPENDICES, DEVELOPERS, Fact, Row, Section, absent
-from syda.card.seven import LAW_AND_PRIVACY, SEVEN, TOLD, Criterion, criterion_of
+from syda.card.seven_cs import LAW_AND_PRIVACY, REQUIRED_ANSWERS, SEVEN, Criterion, criterion_of
 from syda.card.signoffs import SignOff
-from syda.card.sources import Document, Inputs
 
 
 def sections(
-    inputs: Inputs, card: Sequence[Section], signed_off: Sequence[SignOff]
-) -> list[Section]:
+    inputs: CardInputs, card: Sequence[CardSection], signed_off: Sequence[SignOff]
+) -> list[CardSection]:
     """Return appendix D and a section for each C.
 
     Args:
@@ -40,11 +41,11 @@ def sections(
         "Comprehension": _comprehension(card, by),
         "Consistency": _consistency(details),
     }
-    found = [Section("D", APPENDICES["D"])]
+    found = [CardSection("D", APPENDICES["D"])]
     for one in SEVEN:
         facts, tables = contents.get(one.title, ({}, {}))
-        figures = _figures(details, one) if one.metrics else []
-        found.append(Section(one.number, one.title, facts, {"figures": figures, **tables}))
+        tables = {"figures": _figures(details, one), **tables}
+        found.append(CardSection(one.number, one.title, facts, tables))
     return found
 
 
@@ -70,7 +71,7 @@ def _figure(details: Document, label: str, split: str, key: str, whose: str) -> 
     return details.fact(label, *at, unit="" if unit == "1" else unit)
 
 
-def _constraint(inputs: Inputs) -> Contents:
+def _constraint(inputs: CardInputs) -> Contents:
     metrics, details = inputs.reports["metrics"], inputs.reports["details"]
     synthetic = inputs.reports["synthetic"]
     facts = {
@@ -96,7 +97,7 @@ def _constraint(inputs: Inputs) -> Contents:
     return facts, {"rules": rows}
 
 
-def _completeness(inputs: Inputs) -> Contents:
+def _completeness(inputs: CardInputs) -> Contents:
     metrics, generate = inputs.reports["metrics"], inputs.manifests["generate"]
     facts = {
         "asked": generate.fact("Volumes asked for", "params", "generate", "count"),
@@ -111,9 +112,9 @@ def _completeness(inputs: Inputs) -> Contents:
     for name in ("resampled", "records", "synthetic"):
         report = inputs.reports[name]
         for number, part in enumerate(report.value("parts")):
-            for place, rule in enumerate(part["rules"]):
+            for index, rule in enumerate(part["rules"]):
                 if rule["rule"] in ("readable", "described", "attributes"):
-                    at = ("parts", number, "rules", place)
+                    at = ("parts", number, "rules", index)
                     rows.append({
                         "volumes": part["title"],
                         "rule": rule["sentence"],
@@ -132,7 +133,7 @@ def _completeness(inputs: Inputs) -> Contents:
 
 
 def _compliance(
-    inputs: Inputs, by: Mapping[str, Section], signed_off: Sequence[SignOff]
+    inputs: CardInputs, by: Mapping[str, CardSection], signed_off: Sequence[SignOff]
 ) -> Contents:
     details = inputs.reports["details"]
     source = ("model_card/signoffs.yaml#/signoffs",)
@@ -149,17 +150,21 @@ def _compliance(
     for space in sorted(details.content.get("privacy", {"spaces": {}})["spaces"]):
         for test in sorted(details.value("privacy", "spaces", space, "findings")):
             at = ("privacy", "spaces", space, "findings", test)
-            beside = details.value("privacy", "tests", test, "beside")
+            reference = details.value("privacy", "tests", test, "beside")
             rows.append({
                 "privacy test": details.fact("privacy test", "privacy", "tests", test, "title"),
                 "distances": details.value("privacy", "spaces", space, "title"),
                 "figure": details.fact("figure", *at, "value"),
-                "read against": details.fact("read against", *at, beside),
+                "outcome": details.fact("outcome", *at, "outcome"),
+                "read against": details.fact("read against", *at, reference),
             })  # fmt: skip
-    return facts, {"privacy": rows, "answers": [_answer(by, *asked) for asked in LAW_AND_PRIVACY]}
+    return facts, {
+        "privacy": rows,
+        "answers": [_answer(by, *question) for question in LAW_AND_PRIVACY],
+    }
 
 
-def _comprehension(card: Sequence[Section], by: Mapping[str, Section]) -> Contents:
+def _comprehension(card: Sequence[CardSection], by: Mapping[str, CardSection]) -> Contents:
     statuses = status.of_sections(card)
     there = sum(one.present for one in statuses)
     every = there + sum(len(one.missing) for one in statuses)
@@ -177,18 +182,18 @@ def _comprehension(card: Sequence[Section], by: Mapping[str, Section]) -> Conten
             "Share that is there", there / every, "derived", source, note="the one by the other"
         ),
     }  # fmt: skip
-    return facts, {"answers": [_answer(by, *asked) for asked in TOLD]}
+    return facts, {"answers": [_answer(by, *question) for question in REQUIRED_ANSWERS]}
 
 
-def _answer(by: Mapping[str, Section], question: str, number: str, name: str) -> Row:
+def _answer(by: Mapping[str, CardSection], question: str, number: str, name: str) -> Row:
     """Where the card answers; a table does where it has rows."""
     fact = by[number].facts.get(name)
     there = fact.kind != "absent" if fact else bool(by[number].tables[name])
-    owed = f"absent, awaiting: {fact.owner}" if fact else "no entry"
+    missing = f"absent, awaiting: {fact.owner}" if fact else "no entry"
     return {
         "question": question,
         "section": number,
-        "answer": "there" if there else owed,
+        "answer": "there" if there else missing,
     }
 
 
@@ -198,8 +203,8 @@ def _consistency(details: Document) -> Contents:
         row: dict[str, Fact | str] = {"figure": details.fact("figure", "metrics", key, "title")}
         for whose, name in (("synthetic", "synthetic"), ("real", "real baseline")):
             pair = [
-                _figure(details, f"{name}, {told}", split, key, whose)
-                for split, told in (("holdout", "held out"), ("train", "trained on"))
+                _figure(details, f"{name}, {group}", split, key, whose)
+                for split, group in (("holdout", "held out"), ("train", "trained on"))
             ]
             row |= {fact.label: fact for fact in pair}
             values = [

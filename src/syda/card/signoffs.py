@@ -1,11 +1,10 @@
-"""Sign-offs of sections: model_card/signoffs.yaml, each held to the text that was signed.
+"""Sign-offs of sections: model_card/signoffs.yaml, each valid for the text that was signed.
 
-A sign-off names the digest of its section's text. When the text changes, the digest does, and the
-sign-off is stale without anybody saying so.
+A sign-off has the digest of the section's text. If the text changes, the digest differs, and the
+sign-off is stale.
 """
 
 import datetime
-import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,17 +13,18 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from syda.card.declared import Strict, checked
-from syda.card.schema import APPENDICES, ROLES, TITLES
+from syda.card.facts import APPENDICES, ROLES, TITLES
 from syda.errors import UsageError
+from syda.runtime.digest import sha256_of
 
 SECTIONS = tuple(number for number in TITLES if "." not in number)
-"""What can be signed off: the checklist's ten sections, sub-sections with theirs."""
+"""The ten sections that can be signed off, each with its sub-sections."""
 
 _HEADINGS = re.compile(r'^<a id="s([^-"]+)"></a>$', re.MULTILINE)
 
 
 class SignOff(Strict):
-    """One person's word for one section."""
+    """The sign-off of one person for one section."""
 
     section: str
     name: str
@@ -56,17 +56,17 @@ def read(root: Path, path: Path) -> Sequence[SignOff]:
             role that there is not.
     """
     found = checked(root, path, SignOffs, "the comment above shows the form").signoffs
-    for place, one in enumerate(found):
-        for key, value, known in (("section", one.section, SECTIONS), ("role", one.role, ROLES)):
-            if value not in known:
+    for number, one in enumerate(found):
+        for key, value, allowed in (("section", one.section, SECTIONS), ("role", one.role, ROLES)):
+            if value not in allowed:
                 raise UsageError(
-                    f"{path}: signoffs.{place}.{key}: {value!r} is none of: {', '.join(known)}"
+                    f"{path}: signoffs.{number}.{key}: {value!r} is none of: {', '.join(allowed)}"
                 )
     return found
 
 
 def texts(page: str) -> dict[str, str]:
-    """The text of each of the ten sections, by number: what a sign-off is for.
+    """Return the text of each of the ten sections, by number.
 
     Args:
         page: the card as Markdown.
@@ -79,4 +79,4 @@ def texts(page: str) -> dict[str, str]:
 
 def digest(text: str) -> str:
     """sha256 of a section's text, UTF-8, without the blank lines around it."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_of(text)

@@ -1,11 +1,11 @@
-"""How far each section is, computed from its facts: nobody types a status."""
+"""The status of each section, computed from its facts and sign-offs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from syda.card import signoffs
-from syda.card.schema import APPENDICES, Fact, Section
+from syda.card.facts import APPENDICES, CardSection, Fact
 from syda.card.signoffs import SignOff
 
 State = Literal["complete", "partial", "awaiting", "not applicable", "stale sign-off"]
@@ -13,14 +13,14 @@ State = Literal["complete", "partial", "awaiting", "not applicable", "stale sign
 
 @dataclass(frozen=True)
 class Status:
-    """How far one of the checklist's ten sections is.
+    """Status of one of the ten sections.
 
     Attributes:
         number: of the section.
         title: of the section.
-        present: number of values that are there.
-        missing: those that are not.
-        moot: the only value, where that says that the section does not apply.
+        present: number of values that are not absent.
+        missing: absent values.
+        not_applicable: the only value, where that says that the section does not apply.
         digest: of the section's text, which a signer quotes.
         signed: the sign-offs of the section.
     """
@@ -29,28 +29,28 @@ class Status:
     title: str
     present: int
     missing: tuple[Fact, ...]
-    moot: Fact | None = None
+    not_applicable: Fact | None = None
     digest: str = ""
     signed: tuple[SignOff, ...] = ()
 
     @property
     def state(self) -> State:
-        """Stale where the text has changed since a sign-off; else by how many values are there."""
+        """Stale if the text has changed since a sign-off; else by the number of values."""
         if any(self.stale(one) for one in self.signed):
             return "stale sign-off"
-        if self.moot:
+        if self.not_applicable:
             return "not applicable"
         if not self.missing:
             return "complete"
         return "partial" if self.present else "awaiting"
 
     def stale(self, signed: SignOff) -> bool:
-        """Whether another text was signed than the section has now."""
+        """Whether the text has changed since the sign-off."""
         return signed.digest != self.digest
 
     @property
     def owners(self) -> list[str]:
-        """Roles that owe a value, in the order of the values."""
+        """Roles that have to supply a value, in the order of the values."""
         return list(dict.fromkeys(fact.owner for fact in self.missing))
 
     @property
@@ -62,8 +62,10 @@ class Status:
 
     @property
     def _filled(self) -> str:
-        if self.moot:
-            return f"{self.moot.value} (decided by: {self.moot.moot})"
+        if self.not_applicable:
+            return (
+                f"{self.not_applicable.value} (decided by: {self.not_applicable.not_applicable_by})"
+            )
         if not self.missing:
             return "complete"
         who = ", ".join(self.owners)
@@ -85,15 +87,15 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Debt:
-    """A value that somebody owes."""
+class MissingItem:
+    """An absent value, with the role that has to supply it."""
 
     owner: str
     section: str
     fact: Fact
 
 
-def of_sections(sections: Sequence[Section]) -> list[Status]:
+def of_sections(sections: Sequence[CardSection]) -> list[Status]:
     """Return the status of each top-level section; sub-sections count with theirs."""
     statuses = []
     for section in sections:
@@ -103,11 +105,11 @@ def of_sections(sections: Sequence[Section]) -> list[Status]:
     return statuses
 
 
-def _status(section: Section, facts: Iterable[Fact]) -> Status:
+def _status(section: CardSection, facts: Iterable[Fact]) -> Status:
     facts = list(facts)
     missing = tuple(fact for fact in facts if fact.kind == "absent")
-    moot = facts[0] if len(facts) == 1 and facts[0].moot else None
-    return Status(section.number, section.title, len(facts) - len(missing), missing, moot)
+    not_applicable = facts[0] if len(facts) == 1 and facts[0].not_applicable_by else None
+    return Status(section.number, section.title, len(facts) - len(missing), missing, not_applicable)
 
 
 def signed(
@@ -124,10 +126,10 @@ def signed(
     ]
 
 
-def debts(sections: Sequence[Section]) -> list[Debt]:
-    """Every absent value, by who owes it, each role's in the order of the card."""
+def missing_items(sections: Sequence[CardSection]) -> list[MissingItem]:
+    """Return every absent value, sorted by role, then in the order of the card."""
     found = [
-        Debt(fact.owner, section.number, fact)
+        MissingItem(fact.owner, section.number, fact)
         for section in sections
         for fact in section.all_facts()
         if fact.kind == "absent"

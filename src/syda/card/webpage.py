@@ -1,19 +1,18 @@
-"""The card as one HTML file that needs no network, no script and nothing beside it.
+"""The card as one HTML file without scripts, network access or other files.
 
-It is made from the Markdown page, so that both say the same. Values stand there escaped, and
-Markdown's raw HTML is off, so none becomes markup here either; the page's Content-Security-Policy
-allows its own style sheet by sha256 and embedded pictures, and nothing else.
+It is made from the Markdown page, so both have the same content. Values are escaped there, and raw
+HTML in Markdown is off, so no value becomes markup. The Content-Security-Policy of the page allows
+its style sheet, by sha256, and embedded pictures.
 
-A paragraph that ends with a colon names the table below it. Tables scroll by themselves where they
-are wider than the page, from the keyboard too; long ones are folded, and open in print. A row
-stands on one line, so that a difference of two pages is one of rows.
+A paragraph that ends with a colon is the caption of the table below it. A table that is wider than
+the page scrolls, also from the keyboard. A long table is folded, and open in print. Each row is on
+one line, so that two pages can be compared line by line.
 
 Source: W3C, WCAG 2.2 (1.3.1, 1.4.3, 1.4.10, 2.4.1, 2.4.6); HTML Standard (``scope``, ``details``);
 Content Security Policy Level 3 (hashes).
 """
 
 import base64
-import hashlib
 import re
 import struct
 from collections import Counter
@@ -31,6 +30,8 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
+from syda.runtime.digest import csp_sha256
+
 NARROW, WIDE = 2, 4
 """Columns; a table with more than the first may have to be scrolled, with more than the second it
 is a landmark."""
@@ -44,7 +45,7 @@ _LINK = re.compile(r"(#[a-z0-9-]+|(\.\./)*[\w][\w./-]*)")
 
 
 @dataclass(frozen=True)
-class Entry:
+class ContentsEntry:
     """A heading in the list of contents."""
 
     level: int
@@ -76,7 +77,7 @@ def render(page: str, pictures: Mapping[str, bytes]) -> str:
     style = files("syda.card").joinpath("webpage.css").read_text(encoding="utf-8")
     policy = {
         "default-src": "'none'",
-        "style-src": _sha256(style),
+        "style-src": csp_sha256(style),
         "img-src": "data:",
         "base-uri": "'none'",
         "form-action": "'none'",
@@ -104,11 +105,6 @@ def row(cells: Sequence[str]) -> str:
     first, *rest = map(inline, cells)
     head = f'<th scope="row">{first}</th>' if rest else f"<td>{first}</td>"
     return f"<tr>{head}{''.join(f'<td>{cell}</td>' for cell in rest)}</tr>"
-
-
-def _sha256(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def _anchor(state: StateBlock, first: int, last: int, silent: bool) -> bool:
@@ -170,7 +166,7 @@ def _made(content: str) -> Token:
     return Token("html_block", "", 0, content=content)
 
 
-def _heads(tokens: Sequence[Token]) -> Iterator[Entry]:
+def _heads(tokens: Sequence[Token]) -> Iterator[ContentsEntry]:
     """Give each heading its id; yield them in order."""
     anchor = ""
     for token, following in pairwise(tokens):
@@ -179,7 +175,7 @@ def _heads(tokens: Sequence[Token]) -> Iterator[Entry]:
         elif token.type == "heading_open":
             title = _plain(following)
             token.attrs["id"] = anchor or re.sub(r"\W+", "-", title.lower())
-            yield Entry(int(token.tag[1]), str(token.attrs["id"]), title)
+            yield ContentsEntry(int(token.tag[1]), str(token.attrs["id"]), title)
             anchor = ""
 
 

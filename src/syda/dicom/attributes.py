@@ -1,8 +1,8 @@
-"""The allow-list: the only facts of a header that leave ``convert``.
+"""The allow-list: the only attributes of a header that leave ``convert``.
 
-Text is taken only when it is a known term and a number only where it is plausible for its tag, so
-that nothing typed into a header, whatever the tag, can come through: an unknown manufacturer is
-``other``, an unknown kernel or body part is None, and so is a date in the place of a voltage.
+Text must be a defined term, and a number must be plausible for its tag. Free text in a header
+therefore never passes: an unknown manufacturer becomes ``other``, an unknown kernel or body part
+None, and so does a date in the tag of a voltage.
 """
 
 import re
@@ -14,11 +14,12 @@ from pydicom.dataset import Dataset
 
 from syda.dicom import header
 from syda.dicom.contrast import contrast
+from syda.dicom.description import BODY_PARTS
 from syda.types import Attribute
 
 AGE_BAND_YEARS = 5
 OLDEST_BAND = 90
-"""Ages from here on share one band: so few people are older that the age points at one."""
+"""Ages from here on share one band, because few people are older."""
 
 MANUFACTURERS = (
     "Canon",
@@ -31,16 +32,8 @@ MANUFACTURERS = (
     "Toshiba",
     "UIH",
 )
-BODY_PARTS = frozenset(
-    {"ABDOMEN", "ABDOMENPELVIS", "CHEST", "CHESTABDOMEN", "CHESTABDPELVIS", "PELVIS"}
-    | {"HEAD", "BRAIN", "NECK", "BREAST", "LIVER", "KIDNEY", "HEART", "LUNG", "WHOLEBODY"}
-    | {"SPINE", "CSPINE", "TSPINE", "LSPINE", "SSPINE", "HIP", "SHOULDER"}
-    | {"LEG", "THIGH", "KNEE", "ANKLE", "FOOT", "ARM", "ELBOW", "HAND", "EXTREMITY"}
-)
-"""Terms of PS3.16 Annex L for Body Part Examined."""
-
 POSITIONS = frozenset({"HFS", "HFP", "HFDR", "HFDL", "FFS", "FFP", "FFDR", "FFDL"})
-"""PS3.3 C.7.3.1.1.2, of patients who lie."""
+"""Terms of PS3.3 C.7.3.1.1.2 for recumbent patients."""
 
 _SIEMENS = (
     *("B", "C", "D", "H", "I", "J", "T", "U", "Bf", "Bl", "Bn", "Br", "Bv"),
@@ -54,23 +47,23 @@ KERNELS = frozenset(
     | {f"FC{n:02}" for n in range(1, 91)}  # Canon, Toshiba
     | {f"{family}{n}{end}" for family in _SIEMENS for n in range(10, 100) for end in _SUFFIXES}
 )
-"""Convolution Kernel (0018,1210) has no defined terms: the makers' own names, closed."""
+"""Names of manufacturers. Convolution Kernel (0018,1210) has no defined terms."""
 
 PLAUSIBLE = {
     "KVP": (40.0, 200.0),  # kV
     "XRayTubeCurrent": (1.0, 2000.0),  # mA
     "SliceThickness": (0.05, 50.0),  # mm
 }
-"""Ranges outside which a number is no such quantity, and could be a date or a telephone number."""
+"""Ranges of the quantities. Other numbers could be a date or a telephone number."""
 
 
 def describe(slices: Sequence[Dataset], step_mm: float, length_mm: float) -> dict[str, Attribute]:
     """Collect the allow-listed attributes of a series.
 
     Args:
-        slices: headers, in order.
-        step_mm: distance between two slices of the volume.
-        length_mm: of the volume along its slices, from face to face.
+        slices: headers in order.
+        step_mm: slice distance of the volume.
+        length_mm: length of the volume along the slice normal, from face to face.
     """
     first = slices[0]
     return {
@@ -91,13 +84,13 @@ def describe(slices: Sequence[Dataset], step_mm: float, length_mm: float) -> dic
 
 
 def body_part(dataset: Dataset) -> str | None:
-    """Return the term of Body Part Examined (0018,0015), or None."""
+    """Return the term of Body Part Examined (0018,0015), or None for another text."""
     return _term(dataset, "BodyPartExamined", BODY_PARTS)
 
 
-def _term(dataset: Dataset, keyword: str, known: frozenset[str]) -> str | None:
+def _term(dataset: Dataset, keyword: str, terms: frozenset[str]) -> str | None:
     value = header.text(dataset, keyword).strip().upper()
-    return value if value in known else None
+    return value if value in terms else None
 
 
 def _number(dataset: Dataset, keyword: str) -> float | None:
@@ -139,7 +132,7 @@ def _age_band(dataset: Dataset) -> str | None:
 
 
 def _age_years(dataset: Dataset) -> int | None:
-    """PatientAge (PS3.5 6.2, VR AS), or birth date to study date."""
+    """Return the age by PatientAge (PS3.5 6.2, VR AS), or by birth date and study date."""
     match = re.fullmatch(r"(\d{3})([DWMY])", header.text(dataset, "PatientAge"))
     if match:
         per_year = {"Y": 1, "M": 12, "W": 52, "D": 365}[match[2]]

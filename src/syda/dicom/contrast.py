@@ -1,7 +1,7 @@
-"""Signs of contrast agent in a header: agent, series description, protocol.
+"""Find signs of contrast agent in a header: agent, route, series description, protocol.
 
-Only the verdict leaves this module. An empty agent proves nothing (many scanners never fill it), so
-silence is None and not False.
+Only the result leaves this module, no text. An empty agent proves nothing, because many scanners
+never fill it: the result is then None and not False.
 """
 
 import re
@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from syda.dicom import header
 
 _NO_AGENT = frozenset({"NONE", "NO", "N", "NO CONTRAST", "WITHOUT", "W O", "N A", "NA", "0"})
-"""Typed where none was given; punctuation taken out."""
+"""Entries that mean that no agent was given, without punctuation."""
 
 _BOTH = re.compile(r"\b(w|with)( and)? (wo|w o|without)\b")
 _WITHOUT = re.compile(
@@ -30,13 +30,13 @@ _DESCRIPTIONS = ("SeriesDescription", "ProtocolName")
 
 
 def contrast(dataset: Dataset) -> bool | None:
-    """Tell whether contrast agent was given.
+    """Return whether contrast agent was given.
 
     Args:
         dataset: header of one slice (PS3.3 C.7.6.4 Contrast/Bolus, C.7.3.1 General Series).
 
     Returns:
-        True where anything says so, False where something denies it, None where all is silent.
+        True if any text says so, False if a text denies it, otherwise None.
     """
     agents = {
         " ".join(re.findall(r"[A-Z0-9]+", header.text(dataset, keyword).upper()))

@@ -1,7 +1,7 @@
-"""Pseudonyms: keyed hashes of patient and series, and the private key behind them.
+"""Pseudonyms, which are keyed hashes of patient and series, and their private key.
 
-HMAC-SHA256 (RFC 2104): without the key nobody can try patient ids until one fits. Versions listed
-as artificial use a published key, so that two clones agree on every case id.
+HMAC-SHA256 (RFC 2104): without the key nobody can find a patient id by trying. Versions listed as
+artificial use a published key, so that all clones have the same case ids.
 """
 
 import hashlib
@@ -31,28 +31,28 @@ def case_id(key: bytes, patient_id: str, series_uid: str) -> str:
 
 
 def series_pseudonym(key: bytes, series_uid: str) -> str:
-    """Return the pseudonym of a series that is set aside, e.g. ``s77aa...``."""
+    """Return the pseudonym of a rejected series, e.g. ``s77aa...``."""
     return _keyed(key, "series", series_uid)
 
 
 def archive_pseudonym(key: bytes, sha256: str) -> str:
-    """Return the pseudonym of an archive that is refused, from its content, e.g. ``a05b1...``."""
+    """Return the pseudonym of a rejected archive from its digest, e.g. ``a05b1...``."""
     return _keyed(key, "archive", sha256)
 
 
 def new_key(path: Path) -> None:
-    """Write a new random key, readable by its owner alone.
+    """Write a new random key that only the user can read.
 
     Raises:
-        UsageError: a key is there already; replacing it would rename every case.
+        UsageError: a key exists. A new one would change every case id.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         path.touch(mode=0o600, exist_ok=False)
     except FileExistsError as error:
         raise UsageError(
-            f"{path.parent.name}/{path.name} exists: a new key would give every patient a new id; "
-            "move it away first if you mean that"
+            f"{path.parent.name}/{path.name} exists: a new key would give every patient a new id. "
+            "Move the file away first if you want that"
         ) from error
     path.write_text(secrets.token_hex(_KEY_BYTES) + "\n", encoding="ascii")
 
@@ -61,12 +61,12 @@ def read_key(path: Path) -> bytes:
     """Read the private key.
 
     Raises:
-        UsageError: there is none, or it is not one of :func:`new_key`.
+        UsageError: the key is missing, or was not written by :func:`new_key`.
     """
     if not path.is_file():
         raise UsageError(
             "this data version is not listed in data.artificial, so its case ids need the private "
-            "key: `syda key new`, or copy your key to .syda/key"
+            "key: run `syda key new`, or copy your key to .syda/key"
         )
     try:
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())

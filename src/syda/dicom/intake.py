@@ -1,53 +1,60 @@
-"""What lies in a folder of raw data: its files, and those of its archives."""
+"""Files of a raw data folder: found, unpacked from archives, and grouped by series."""
 
-import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from syda.dicom import archive
-from syda.dicom.reject import Reason, SetAside
+from syda.dicom import archive, identity, series
+from syda.dicom.config import ArchiveParams
+from syda.dicom.outcome import Outcome
+from syda.dicom.reject import InputRejected, Reason, reject_on_error
 from syda.errors import SydaError
+from syda.runtime import engine
+from syda.runtime.digest import sha256_of_file
+
+_FILES_PER_BATCH = 128
 
 
 @dataclass(frozen=True)
-class Opening:
-    """An archive for a worker.
+class UnpackTask:
+    """One archive for a worker.
 
     Attributes:
         path: the archive.
-        folder: where its files go; made there, and gone if it is refused.
-        limits: what is too much.
+        folder: new folder for its files. It is removed again if the archive is rejected.
+        params: limits of an archive.
     """
 
     path: Path
     folder: Path
-    limits: archive.Limits
+    params: ArchiveParams
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RejectedArchive:
     """An archive that is not read.
 
     Attributes:
-        sha256: of its content.
-        reason: why.
-        detail: numbers to it.
+        sha256: digest of its content.
+        reason: reason code.
+        detail: numbers that explain it.
     """
 
     sha256: str
     reason: Reason
-    detail: str
+    detail: str = ""
 
 
-def files(folder: Path) -> list[Path]:
+def list_files(folder: Path) -> list[Path]:
     """Return every file below a folder, sorted.
 
     Raises:
-        OSError: a folder cannot be listed; none is passed over.
+        OSError: a folder cannot be listed. It is not skipped.
     """
 
     def fail(error: OSError) -> None:
@@ -58,35 +65,89 @@ def files(folder: Path) -> list[Path]:
     return sorted(path for path in paths if path.is_file())
 
 
-def open_archive(opening: Opening) -> list[Refusal]:
-    """Unpack one archive, or refuse it.
+def unpack_archive(task: UnpackTask) -> list[RejectedArchive]:
+    """Unpack one archive.
 
     Returns:
-        Itself if it is refused, otherwise each archive inside it; empty where all was read.
+        The archive itself if it is rejected, otherwise each archive inside it.
     """
     try:
-        archive.unpack(opening.path, opening.folder, opening.limits)
-    except SetAside as fault:
-        shutil.rmtree(opening.folder)
-        return [Refusal(_sha256(opening.path), fault.reason, fault.detail)]
-    refused = []
-    for file in files(opening.folder):
+        archive.unpack(task.path, task.folder, task.params)
+    except InputRejected as error:
+        shutil.rmtree(task.folder)
+        return [RejectedArchive(sha256_of_file(task.path), error.reason, error.detail)]
+    rejected = []
+    for file in list_files(task.folder):
         if archive.is_archive(file):
-            refused.append(Refusal(_sha256(file), Reason.ARCHIVE_NESTED, ""))
+            rejected.append(RejectedArchive(sha256_of_file(file), Reason.ARCHIVE_NESTED))
             file.unlink()
-    return refused
+    return rejected
+
+
+def unpack_archives(
+    files: list[Path], unpacked: Path, params: ArchiveParams, key: bytes
+) -> tuple[list[Path], list[Outcome]]:
+    """Replace the archives among files by the files in them.
+
+    Args:
+        files: files of any kind.
+        unpacked: folder for the content of archives.
+        params: limits of an archive.
+        key: key of the pseudonyms.
+
+    Returns:
+        The files, and an outcome for each rejected archive.
+    """
+    archives = [file for file in files if archive.is_archive(file)]
+    if not archives:
+        return files, []
+    tasks = [
+        UnpackTask(path, unpacked / str(number), params)
+        for number, path in enumerate(archives, start=1)
+    ]
+    rejected = [
+        Outcome(identity.archive_pseudonym(key, one.sha256), reason=one.reason, detail=one.detail)
+        for found in engine.parallel_map(unpack_archive, tasks, "unpack", "archives")
+        for one in found
+    ]
+    return sorted({*files} - {*archives}) + list_files(unpacked), rejected
+
+
+def group_by_series(files: Sequence[Path]) -> tuple[dict[str, list[Path]], Counter[Reason]]:
+    """Group CT slices by SeriesInstanceUID, and count the other files by reason."""
+    batches = [files[i : i + _FILES_PER_BATCH] for i in range(0, len(files), _FILES_PER_BATCH)]
+    groups: dict[str, list[Path]] = defaultdict(list)
+    ignored: Counter[Reason] = Counter()
+    for batch in engine.parallel_map(_read_series_uids, batches, "index", "batches"):
+        for found in batch:
+            if isinstance(found, Reason):
+                ignored[found] += 1
+            else:
+                groups[found[0]].append(found[1])
+    return groups, ignored
+
+
+def _read_series_uids(files: Sequence[Path]) -> list[tuple[str, Path] | Reason]:
+    found: list[tuple[str, Path] | Reason] = []
+    for file in files:
+        try:
+            with warnings.catch_warnings(action="ignore"), reject_on_error(Reason.DAMAGED):
+                found.append((series.series_uid(file), file))
+        except InputRejected as error:
+            found.append(error.reason)
+    return found
 
 
 @contextmanager
-def unnamed(folder: Path, shown: Path) -> Iterator[None]:
-    """Tell a file that cannot be read without its name, which may be a person's.
+def names_hidden(folder: Path, shown: Path) -> Iterator[None]:
+    """Hide the name of an unreadable raw file in the error: it may be the name of a person.
 
     Args:
-        folder: of raw data.
-        shown: how a message calls it.
+        folder: folder of raw data.
+        shown: what the message calls this folder.
 
     Raises:
-        SydaError: in the place of the system's error.
+        SydaError: a file or folder in ``folder`` cannot be read.
     """
     try:
         yield
@@ -94,11 +155,6 @@ def unnamed(folder: Path, shown: Path) -> Iterator[None]:
         if not error.filename or folder not in Path(os.fsdecode(error.filename)).parents:
             raise
         raise SydaError(
-            f"a file or folder in {shown} cannot be read ({error.strerror}): let this user read "
-            "all of it, or take it out"
+            f"a file or folder in {shown} cannot be read ({error.strerror}): give this user read "
+            "access to all of it, or remove it"
         ) from None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,28 +1,28 @@
-"""What became of each acquisition, and the report of it."""
+"""The outcome of converting each acquisition, and the report ``reports/convert.json``."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from syda import census
+from syda import disclosure_control
 from syda.dicom.reject import EXCLUSIONS, Irregularity, Reason
 from syda.types import Attribute
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an acquisition: a case of a patient with attributes, or a reason.
+    """The outcome of an acquisition: a case with attributes, or a reason.
 
     Attributes:
-        label: case id, or pseudonym of a series or archive that is set aside.
-        patient: pseudonym, where it is known.
-        attributes: of a converted case.
-        clamped_share: of its voxels.
-        irregularities: what was put right.
-        unusual: what decides HU and is not as usual (:func:`syda.dicom.agreement.unusual`).
+        label: case id, or pseudonym of a series or archive that is rejected.
+        patient: pseudonym of the patient, if known.
+        attributes: attributes of a converted case.
+        clamped_share: share of its voxels that were outside the HU bounds.
+        irregularities: what was corrected.
+        unusual: keywords from :func:`syda.dicom.consistency.find_unusual_attributes`.
         reason: why it was not converted.
-        detail: numbers to it.
+        detail: numbers, DICOM keywords or the type of an error.
     """
 
     label: str
@@ -35,70 +35,74 @@ class Outcome:
     detail: str = ""
 
     @classmethod
-    def of(cls, plain: Mapping[str, Any]) -> "Outcome":
-        """Return the outcome that :meth:`plain` made this of."""
-        told = {
-            "irregularities": tuple(Irregularity(name) for name in plain["irregularities"]),
-            "unusual": tuple(plain["unusual"]),
-            "reason": None if plain["reason"] is None else Reason(plain["reason"]),
+    def from_json(cls, content: Mapping[str, Any]) -> "Outcome":
+        """Return the outcome that :meth:`to_json` wrote."""
+        typed = {
+            "irregularities": tuple(Irregularity(name) for name in content["irregularities"]),
+            "unusual": tuple(content["unusual"]),
+            "reason": None if content["reason"] is None else Reason(content["reason"]),
         }
-        return cls(**{**plain, **told})
+        return cls(**{**content, **typed})
 
-    def plain(self) -> dict[str, Any]:
-        """As JSON holds it."""
+    def to_json(self) -> dict[str, Any]:
+        """Return what JSON can hold."""
         return asdict(self)
 
     @property
     def excluded(self) -> bool:
-        """Whether a rule left it out, rather than a fault."""
+        """Whether a rule of the cohort excludes it. A fault does not."""
         return self.reason in EXCLUSIONS
 
     @property
-    def may_pass(self) -> bool:
-        """Whether the same bytes may fare better another time.
+    def is_transient(self) -> bool:
+        """Whether another run may convert the same bytes.
 
-        They do where there was no memory for them, which decoders tell as some error or other.
+        Decoders report a lack of memory as errors of many types.
         """
         return self.reason in (Reason.DAMAGED, Reason.UNDECODABLE_PIXELS)
 
 
 def entries(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
-    """A line for each series or archive that did not go on, sorted by pseudonym."""
+    """Return an entry for each series or archive that was not converted, sorted by pseudonym."""
     ordered = sorted(outcomes, key=lambda o: (o.label, str(o.reason)))
     return [{"id": o.label, "reason": o.reason, "detail": o.detail} for o in ordered]
 
 
 def report(outcomes: Sequence[Outcome], ignored: Counter[Reason]) -> dict[str, Any]:
-    """Count what became of a data version.
+    """Count the outcomes of a data version.
 
     Args:
-        outcomes: of every series, and of every archive that was refused.
-        ignored: files that are no CT slices, by reason.
+        outcomes: outcomes of every series and of every rejected archive.
+        ignored: counts of the files that are no CT slices, by reason.
     """
     cases = [o for o in outcomes if o.attributes is not None]
-    left_out = [o for o in outcomes if o.excluded]
+    excluded = [o for o in outcomes if o.excluded]
     faults = [o for o in outcomes if o.reason is not None and not o.excluded]
     described = [case.attributes or {} for case in cases]
     return {
         "converted": len(cases),
         "set_aside": entries(faults),
         "reasons": dict(Counter(o.reason for o in faults)),
-        "excluded": census.series([(o.patient, str(o.reason)) for o in left_out]),
+        "excluded": disclosure_control.count_series([(o.patient, str(o.reason)) for o in excluded]),
         "files_ignored": dict(ignored),
         "clamped_share_max": round(max((c.clamped_share for c in cases), default=0.0), 6),
         "irregularities": dict(Counter(i for case in cases for i in case.irregularities)),
         "unusual": dict(Counter(keyword for case in cases for keyword in case.unusual)),
-        "sex": _people(cases, "sex"),
-        "age_band": _people(cases, "age_band"),
-        "manufacturer": dict(Counter(census.text(d["manufacturer"]) for d in described)),
+        "sex": _count_patients(cases, "sex"),
+        "age_band": _count_patients(cases, "age_band"),
+        "manufacturer": dict(
+            Counter(disclosure_control.cell_name(d["manufacturer"]) for d in described)
+        ),
         "pixel_spacing_mm": _range(described, "pixel_spacing_mm"),
         "slice_spacing_mm": _range(described, "slice_spacing_mm"),
         "scan_length_mm": _range(described, "scan_length_mm"),
     }
 
 
-def _people(cases: Sequence[Outcome], name: str) -> census.Cells:
-    return census.people((c.patient, census.text((c.attributes or {})[name])) for c in cases)
+def _count_patients(cases: Sequence[Outcome], name: str) -> disclosure_control.CellCounts:
+    return disclosure_control.count_patients(
+        (c.patient, disclosure_control.cell_name((c.attributes or {})[name])) for c in cases
+    )
 
 
 def _range(described: Sequence[dict[str, Attribute]], name: str) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Stored values to Hounsfield units.
+"""Convert stored pixel values to Hounsfield units.
 
 Source: DICOM PS3.3 C.11.1.1.2 (Modality LUT: HU = stored x RescaleSlope + RescaleIntercept) and
 C.7.5.1.1.2 (pixel padding).
@@ -16,15 +16,15 @@ from pydicom.pixels.utils import pixel_array
 
 from syda.dicom import header
 from syda.dicom.jpeg import is_lossless_frame
-from syda.dicom.plane import Slice
-from syda.dicom.reject import Reason, SetAside
+from syda.dicom.plane import CTSlice
+from syda.dicom.reject import InputRejected, Reason
 from syda.types import HU
 
 AIR_HU = -1000
-"""Written where the scanner measured nothing."""
+"""Value of voxels that the scanner did not measure."""
 
 NOT_MEASURED_BELOW_HU = -1500
-"""No attenuation gives such a value: padding outside the field of view, tagged or not."""
+"""No attenuation gives such a value. It is padding outside the field of view, tagged or not."""
 
 DECODERS = {
     uid.JPEGLossless: "gdcm",
@@ -34,26 +34,26 @@ DECODERS = {
     uid.JPEG2000Lossless: "pylibjpeg",
     uid.JPEG2000: "pylibjpeg",
 }
-"""Library of a transfer syntax, where pydicom would try one after the other: the same file is
-decoded by the same code everywhere, or set aside."""
+"""Decoder of each transfer syntax. pydicom would try several. With one, every machine decodes the
+same values or rejects the file."""
 
 
 @dataclass
 class Planes:
-    """HU of slices, a plane at a time; padding becomes air, the rest is clamped and counted.
+    """HU of slices, one plane at a time. Padding becomes air, other values are clamped and counted.
 
-    A slice gives its packed pixels away as it is decoded, and no plane is kept, so that a long scan
-    is in memory once: it can be read once.
+    A slice releases its packed pixels when it is decoded, and no plane is stored: a long scan is in
+    memory once. Therefore it can be iterated once.
 
     Attributes:
-        slices: in order, all of one size.
+        slices: slices in order, all of one size.
         hu_min: lower bound, HU.
         hu_max: upper bound, HU.
-        clamped: measured voxels so far that lay outside the bounds.
-        measured: voxels so far that are no padding.
+        clamped: number of measured voxels so far outside the bounds.
+        measured: number of voxels so far that are no padding.
     """
 
-    slices: Sequence[Slice]
+    slices: Sequence[CTSlice]
     hu_min: int
     hu_max: int
     clamped: int = 0
@@ -63,7 +63,7 @@ class Planes:
         """Yield each slice as ``[column, row]`` int16, within the bounds.
 
         Raises:
-            SetAside: pixels cannot be decoded, or there is no rescale slope or intercept.
+            InputRejected: pixels cannot be decoded, or the rescale slope or intercept is missing.
         """
         for one in self.slices:
             stored = decode(one)
@@ -77,7 +77,7 @@ class Planes:
             yield np.rint(values, out=values).T.astype(np.int16)
 
     def _bound(self, values: NDArray[np.float32], tagged: NDArray[np.bool_] | None) -> None:
-        """Turn padding to air and clamp the rest, in place, and count."""
+        """Set padding to air and clamp other values in place, and count both."""
         padding = values < NOT_MEASURED_BELOW_HU
         if tagged is not None:
             padding |= tagged
@@ -89,46 +89,47 @@ class Planes:
 
     @property
     def clamped_share(self) -> float:
-        """Share of measured voxels that lay outside the bounds."""
+        """Share of measured voxels outside the bounds."""
         return self.clamped / self.measured if self.measured else 0.0
 
 
-def same_pixels(one: Slice, other: Slice) -> bool:
-    """Whether two slices show the same HU everywhere.
+def same_pixels(one: CTSlice, other: CTSlice) -> bool:
+    """Return whether all HU of two slices are the same.
 
     Raises:
-        SetAside: pixels cannot be decoded, or there is no rescale slope or intercept.
+        InputRejected: pixels cannot be decoded, or the rescale slope or intercept is missing.
     """
     return np.array_equal(_rescaled(one, decode(one)), _rescaled(other, decode(other)))
 
 
-def decode(one: Slice) -> NDArray[np.integer[Any]]:
-    """Stored values ``[row, column]`` of a slice.
+def decode(one: CTSlice) -> NDArray[np.integer[Any]]:
+    """Return the stored values ``[row, column]`` of a slice.
 
     Raises:
-        SetAside: they are cut, broken, packed in an unknown way, or not of one sample.
+        InputRejected: the values are cut, damaged, of an unknown transfer syntax, or have several
+            samples.
     """
     try:
         size = (int(one.header.Rows), int(one.header.Columns))
         syntax = one.source.file_meta.TransferSyntaxUID
         if DECODERS.get(syntax) == "gdcm" and not is_lossless_frame(_packed(one), *size):
-            raise SetAside(Reason.UNDECODABLE_PIXELS, "damaged head of a JPEG frame")
+            raise InputRejected(Reason.UNDECODABLE_PIXELS, "damaged head of a JPEG frame")
         stored = pixel_array(one.source, index=one.frame, decoding_plugin=DECODERS.get(syntax, ""))
-    except SetAside:
+    except InputRejected:
         raise
-    except Exception as error:  # whatever a decoder makes of broken bytes
-        raise SetAside(Reason.UNDECODABLE_PIXELS, type(error).__name__) from error
+    except Exception as error:  # decoders document no errors for damaged bytes
+        raise InputRejected(Reason.UNDECODABLE_PIXELS, type(error).__name__) from error
     if stored.shape != size:
-        raise SetAside(Reason.UNDECODABLE_PIXELS, "more than one frame or sample in a slice")
+        raise InputRejected(Reason.UNDECODABLE_PIXELS, "more than one frame or sample in a slice")
     return stored
 
 
-def _packed(one: Slice) -> bytes:
+def _packed(one: CTSlice) -> bytes:
     frames = int(one.source.get("NumberOfFrames") or 1)
     return get_frame(one.source.PixelData, one.frame, number_of_frames=frames)
 
 
-def _rescaled(one: Slice, stored: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+def _rescaled(one: CTSlice, stored: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
     (slope,), (intercept,) = (
         header.numbers(one.header, keyword, 1) for keyword in ("RescaleSlope", "RescaleIntercept")
     )
@@ -138,11 +139,11 @@ def _rescaled(one: Slice, stored: NDArray[np.integer[Any]]) -> NDArray[np.float3
     return values
 
 
-def _tagged_padding(one: Slice, stored: NDArray[np.integer[Any]]) -> NDArray[np.bool_] | None:
-    """Where stored values lie in the padding range, None where there is none.
+def _tagged_padding(one: CTSlice, stored: NDArray[np.integer[Any]]) -> NDArray[np.bool_] | None:
+    """Return where stored values are in the padding range, or None if there is no such tag.
 
-    The tag may have been written as unsigned beside signed pixels, or the other way round: it is
-    read as a stored value is.
+    The tag may be written as unsigned for signed pixels, or the other way round. It is read like a
+    stored value.
     """
     value = header.value(one.header, "PixelPaddingValue")
     if value is None:

@@ -1,4 +1,4 @@
-"""One slice: its header, the way to its pixels, and the plane it lies in.
+"""One CT slice, with its header and pixels, and the plane that slices share.
 
 Source: DICOM PS3.3 C.7.6.2 (Image Plane Module: position, orientation and pixel spacing).
 """
@@ -11,29 +11,29 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from syda.dicom import header
-from syda.dicom.reject import Reason, SetAside
+from syda.dicom.reject import InputRejected, Reason
 
 ORIENTATION_TOLERANCE = 1e-4
-"""Direction cosines of two slices may differ by this much (they are stored as decimal text)."""
+"""Largest difference of the direction cosines of two slices (they are stored as decimal text)."""
 
 SPACING_TOLERANCE_MM = 1e-4
-"""Pixel spacings of two slices may differ by this much."""
+"""Largest difference of the pixel spacings of two slices."""
 
 POSSIBLE_SPACING_MM = (0.01, 10.0)
-"""Pixel spacings that a CT of a patient has; others are damage and would fill the memory."""
+"""Range of the pixel spacing in CT. Other values are damage and would fill the memory."""
 
 ORTHONORMAL_TOLERANCE = 1e-2
-"""Direction cosines may be this far from unit length and from a right angle."""
+"""Largest deviation of direction cosines from unit length and from a right angle."""
 
 
 @dataclass(frozen=True)
-class Slice:
+class CTSlice:
     """A slice of a series: a file, or a frame of one.
 
     Attributes:
-        header: its attributes; those of a frame with its functional groups laid flat.
-        source: data set that holds the pixels, the header itself where it is no frame.
-        frame: which frame of it, from 0.
+        header: attributes of the slice. Those of a frame include its functional groups, flattened.
+        source: data set that holds the pixels. It is the header itself unless this is a frame.
+        frame: index of the frame in ``source``.
     """
 
     header: Dataset
@@ -43,12 +43,12 @@ class Slice:
 
 @dataclass(frozen=True)
 class Plane:
-    """What all slices of a stack share.
+    """Orientation and spacing that all slices of a stack share.
 
     Attributes:
         row: unit vector along which the column index grows, LPS.
         column: unit vector along which the row index grows, LPS, at a right angle to ``row``.
-        spacing: distance of two columns, and of two rows, mm.
+        spacing: distance between columns, and between rows, mm.
     """
 
     row: NDArray[np.float64]
@@ -61,45 +61,46 @@ class Plane:
         return np.cross(self.row, self.column)
 
 
-def common(slices: Sequence[Slice]) -> Plane:
-    """Return the orientation and spacing of slices after proof that they share them.
+def common_plane(slices: Sequence[CTSlice]) -> Plane:
+    """Return the orientation and spacing of slices. Check that all slices share them.
 
     Args:
-        slices: at least one.
+        slices: at least one slice.
 
     Raises:
-        SetAside: size, spacing or orientation is absent, senseless, or not the same in all.
+        InputRejected: size, spacing or orientation is missing, impossible, or differs between
+            slices.
     """
     _same(slices, "Rows", 1, 0)
     _same(slices, "Columns", 1, 0)
     between_rows, between_columns = _same(slices, "PixelSpacing", 2, SPACING_TOLERANCE_MM)
     low, high = POSSIBLE_SPACING_MM
     if not (low <= between_rows <= high and low <= between_columns <= high):
-        raise SetAside(Reason.MIXED_GEOMETRY, f"PixelSpacing is not within {low} to {high} mm")
+        raise InputRejected(Reason.MIXED_GEOMETRY, f"PixelSpacing is not within {low} to {high} mm")
     orientation = _same(slices, "ImageOrientationPatient", 6, ORIENTATION_TOLERANCE)
     row, column = orientation[:3], orientation[3:]
     lengths = np.array([np.linalg.norm(row), np.linalg.norm(column)])
     if max(np.abs(lengths - 1).max(), abs(row @ column)) > ORTHONORMAL_TOLERANCE:
-        raise SetAside(Reason.MIXED_GEOMETRY, "ImageOrientationPatient is not orthonormal")
+        raise InputRejected(Reason.MIXED_GEOMETRY, "ImageOrientationPatient is not orthonormal")
     row = row / lengths[0]
     normal = np.cross(row, column)
     normal /= np.linalg.norm(normal)
     return Plane(row, np.cross(normal, row), (float(between_columns), float(between_rows)))
 
 
-def positions(slices: Sequence[Slice]) -> NDArray[np.float64]:
-    """Centres of the first voxel of each slice, ``[slice, 3]`` LPS mm.
+def positions(slices: Sequence[CTSlice]) -> NDArray[np.float64]:
+    """Return the centre of the first voxel of each slice, ``[slice, 3]`` LPS mm.
 
     Raises:
-        SetAside: ImagePositionPatient is absent or no position.
+        InputRejected: ImagePositionPatient is missing or no position.
     """
     return np.array([header.numbers(s.header, "ImagePositionPatient", 3) for s in slices])
 
 
 def _same(
-    slices: Sequence[Slice], keyword: str, count: int, tolerance: float
+    slices: Sequence[CTSlice], keyword: str, count: int, tolerance: float
 ) -> NDArray[np.float64]:
     values = np.array([header.numbers(s.header, keyword, count) for s in slices])
     if np.ptp(values, axis=0).max() > tolerance:
-        raise SetAside(Reason.MIXED_GEOMETRY, keyword)
+        raise InputRejected(Reason.MIXED_GEOMETRY, keyword)
     return np.asarray(values[0])

@@ -1,13 +1,13 @@
-"""A stack's voxels to the regular, orthogonal grid: what tilt, odd gaps and a lost slice need.
+"""Resample a stack to its regular, orthogonal grid: for gantry tilt, uneven gaps, a missing slice.
 
-Everything is linear interpolation between measured voxels. Slices are interpolated first, along the
-line that joins the slices' positions, then sheared back along rows and columns by
+All values are linear interpolations between measured voxels. Slices are interpolated first, along
+the line through the positions of the slices. Then each is shifted back along rows and columns by
 
-    shift = k x step x lean / spacing    voxels, slice k,
+    shift = k x step x shear / spacing    voxels, slice k.
 
-so that both steps are exact for HU that are linear in space. A voxel beyond the outermost measured
-ones is air: nothing is extrapolated and no edge is mixed with air. Planes come and go one by one: a
-leaning stack's grid may have twice its voxels.
+Both steps are exact for HU that are linear in space. A voxel beyond the outermost measured voxels
+is air: nothing is extrapolated, and no edge is mixed with air. Planes are processed one by one,
+because the grid of a tilted stack may have twice its voxels.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,27 +22,27 @@ from syda.volume.geometry import LPS_TO_RAS
 
 
 def to_grid(planes: Iterable[HU], stack: Stack) -> tuple[HU, Affine]:
-    """Bring a stack's voxels to its grid; those of a regular, upright stack stay as they are.
+    """Resample the voxels of a stack to its grid. Those of a regular, upright stack do not change.
 
     Args:
-        planes: ``[column, row]`` each, at least one, those of the slices of ``stack``.
-        stack: where they lie.
+        planes: planes ``[column, row]`` of the slices of ``stack``, at least one.
+        stack: geometry of the slices.
 
     Returns:
         HU ``[column, row, slice]`` in Fortran order and the affine, index to RAS+ mm.
     """
-    count = round(stack.places[-1]) + 1
-    shears = [
-        np.round(np.arange(count) * lean * stack.step / spacing, 6)  # a whole number stays one
-        for lean, spacing in zip(stack.lean, stack.plane.spacing, strict=True)
+    count = round(stack.grid_positions[-1]) + 1
+    shifts = [
+        np.round(np.arange(count) * shear * stack.step / spacing, 6)  # a whole number stays one
+        for shear, spacing in zip(stack.shear, stack.plane.spacing, strict=True)
     ]
-    lows = [int(np.floor(shear.min())) for shear in shears]
-    rooms = [int(np.ceil(shear.max())) - low for shear, low in zip(shears, lows, strict=True)]
+    lows = [int(np.floor(shift.min())) for shift in shifts]
+    margins = [int(np.ceil(shift.max())) - low for shift, low in zip(shifts, lows, strict=True)]
     hu = np.empty(0, np.int16)
-    for number, plane in enumerate(_regular(planes, stack.places)):
+    for number, plane in enumerate(_regular(planes, stack.grid_positions)):
         moved = plane
-        for axis, shear in enumerate(shears):
-            moved = _shifted(moved, axis, shear[number] - lows[axis], rooms[axis])
+        for axis, shift in enumerate(shifts):
+            moved = _shifted(moved, axis, shift[number] - lows[axis], margins[axis])
         if number == 0:  # a size that only the header claims takes no memory
             hu = np.empty((*moved.shape, count), np.int16, order="F")
         hu[:, :, number] = moved
@@ -59,28 +59,28 @@ def to_grid(planes: Iterable[HU], stack: Stack) -> tuple[HU, Affine]:
     return hu, LPS_TO_RAS @ affine
 
 
-def _regular(planes: Iterable[HU], places: NDArray[np.float64]) -> Iterator[HU]:
-    """Planes at ``places`` (in steps, ascending from 0) to planes at 0, 1, 2, ..."""
+def _regular(planes: Iterable[HU], positions: NDArray[np.float64]) -> Iterator[HU]:
+    """Interpolate planes at ``positions`` (in steps, ascending from 0) to planes at 0, 1, 2, ..."""
     number = 0
-    below, height = np.empty(0, np.int16), 0.0
-    for place, plane in zip(places, planes, strict=True):
-        while number < place:
-            share = np.float32((number - height) / (place - height))
+    below, start = np.empty(0, np.int16), 0.0
+    for position, plane in zip(positions, planes, strict=True):
+        while number < position:
+            share = np.float32((number - start) / (position - start))
             yield _between(below, plane, share)
             number += 1
-        if number == place:
+        if number == position:
             yield plane
             number += 1
-        below, height = plane, float(place)
+        below, start = plane, float(position)
 
 
-def _shifted(plane: HU, axis: int, shift: float, room: int) -> HU:
-    """Shift a plane by 0 to ``room`` voxels along an axis, which grows by ``room``."""
-    if room == 0:
+def _shifted(plane: HU, axis: int, shift: float, margin: int) -> HU:
+    """Shift a plane by 0 to ``margin`` voxels along an axis, which grows by ``margin``."""
+    if margin == 0:
         return plane
     source = np.moveaxis(plane, axis, 0)
     size, start, part = len(source), int(np.floor(shift)), np.float32(shift - np.floor(shift))
-    target = np.full((size + room, source.shape[1]), AIR_HU, np.int16)
+    target = np.full((size + margin, source.shape[1]), AIR_HU, np.int16)
     if part == 0:
         target[start : start + size] = source
     else:
@@ -89,6 +89,6 @@ def _shifted(plane: HU, axis: int, shift: float, room: int) -> HU:
 
 
 def _between(start: HU, end: HU, share: np.float32) -> HU:
-    """The voxels at this share of the way from ``start`` to ``end``."""
+    """Return the voxels at this share of the way from ``start`` to ``end``."""
     first = start.astype(np.float32)
     return np.rint(first + share * (end.astype(np.float32) - first)).astype(np.int16)

@@ -1,4 +1,4 @@
-"""Why a file, an archive or a series does not go on, and what was put right: codes, no names."""
+"""Codes for why a file, archive or series is rejected, and for what was corrected."""
 
 import errno
 from collections.abc import Iterator
@@ -10,24 +10,24 @@ class Reason(StrEnum):
     """Reason codes of ``reports/convert.json``."""
 
     NOT_DICOM = "not_dicom"
-    """Not a DICOM file, empty, or its header is cut."""
+    """Not a DICOM file, empty, or with a cut header."""
     NOT_CT_IMAGE = "not_ct_image"
     """Another kind of DICOM object (SOP class): dose screen, RTSTRUCT, MR, directory, ..."""
     LOCALIZER = "localizer"
     """A scout view (ImageType value 3, PS3.3 C.8.2.1.1.1)."""
     DAMAGED = "damaged"
-    """A reader failed on it in a way that no other code names; the detail is the error's type."""
+    """Reading failed in a way that no other code names. The detail is the type of the error."""
 
     ARCHIVE_UNREADABLE = "archive_unreadable"
-    """Cut, altered, encrypted, or of a kind that is not read."""
+    """Cut, altered, encrypted, or of an unsupported kind."""
     ARCHIVE_PATH = "archive_path"
-    """A member's path leads out of the archive's own folder."""
+    """The path of a member leads out of the folder of the archive."""
     ARCHIVE_SPECIAL = "archive_special"
     """A member is neither file nor folder: link, device, pipe, sparse file."""
     ARCHIVE_TOO_LARGE = "archive_too_large"
-    """More members, more bytes or a higher ratio than ``convert.archives`` allows."""
+    """More members, bytes or a higher ratio than ``convert.archives`` allows."""
     ARCHIVE_NESTED = "archive_nested"
-    """An archive inside an archive; it is left out, what lies beside it is read."""
+    """An archive inside an archive. It is ignored, the other members are read."""
 
     MISSING_ATTRIBUTE = "missing_attribute"
     MIXED_IDENTITY = "mixed_identity"
@@ -35,14 +35,14 @@ class Reason(StrEnum):
     MIXED_GEOMETRY = "mixed_geometry"
     """Slices of different size, spacing or orientation, or off one line, in one series."""
     DUPLICATE_SLICES = "duplicate_slices"
-    """Several images at one place, and nothing that tells their acquisitions apart."""
+    """Several images at one position, and no tag that separates their acquisitions."""
     MISSING_SLICES = "missing_slices"
-    """A gap wide enough for a slice more."""
+    """A gap in which another slice fits."""
     GANTRY_TILT = "gantry_tilt"
-    """More than any gantry tilts: positions and orientation contradict each other."""
+    """A larger tilt than gantries have: positions and orientation contradict each other."""
     UNDECODABLE_PIXELS = "undecodable_pixels"
     OUT_OF_RANGE = "out_of_range"
-    """More voxels outside the HU bounds than convert.max_clamped_share."""
+    """A larger share of voxels outside the HU bounds than ``convert.max_clamped_share``."""
 
     TOO_FEW_SLICES = "too_few_slices"
     OTHER_MODALITY = "other_modality"
@@ -66,30 +66,30 @@ EXCLUSIONS = frozenset(
     | {Reason.SLICE_DISTANCE, Reason.SCAN_LENGTH}
     | {reason for reason in Reason if reason.startswith("reader_")}
 )
-"""Reasons by which a sound series stays out of the cohort: rules, no faults."""
+"""Reasons by which a rule excludes a sound series from the cohort. They are no faults."""
 
 
 class Irregularity(StrEnum):
-    """What was put right on the way from slices to a volume; counted, and told of each case."""
+    """What was corrected between slices and volume. Reports count it, and the case lists it."""
 
     GANTRY_TILT = "gantry_tilt"
-    """Sheared back to an orthogonal grid."""
+    """The volume was sheared back to an orthogonal grid."""
     IRREGULAR_SPACING = "irregular_spacing"
-    """Interpolated to regular slices."""
+    """The slices were interpolated to a regular spacing."""
     MISSING_SLICE_FILLED = "missing_slice_filled"
-    """One slice interpolated between its neighbours."""
+    """One slice was interpolated between its neighbours."""
     COPIES_DROPPED = "copies_dropped"
-    """Slices that were there twice."""
+    """Slices were present more than once."""
     SEVERAL_ACQUISITIONS = "several_acquisitions"
-    """One of several stacks of its series."""
+    """The series holds several stacks, and this is one of them."""
 
 
-class SetAside(Exception):  # noqa: N818
-    """A file, archive or series that does not go on.
+class InputRejected(Exception):  # noqa: N818
+    """A file, archive or series is not converted.
 
     Attributes:
-        reason: the code.
-        detail: numbers that explain it; never text from the file.
+        reason: reason code.
+        detail: numbers, DICOM keywords or the type of an error; never a value from the file.
     """
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
@@ -99,29 +99,29 @@ class SetAside(Exception):  # noqa: N818
 
 
 @contextmanager
-def guarded(reason: Reason) -> Iterator[None]:
-    """Turn whatever a library raises while it reads hostile or damaged bytes into a reason.
+def reject_on_error(reason: Reason) -> Iterator[None]:
+    """Turn errors of libraries that read hostile or damaged bytes into a reason.
 
-    Which errors these can be is not documented by any of them. Nothing is written inside such a
-    block, so that a full disk is never taken for a damaged file.
+    The libraries do not document these errors. Write no files inside the block: a full disk must
+    not count as a damaged file.
 
     Raises:
-        OSError: the machine is at fault and not the file.
-        SetAside: with this reason and the error's type, whose text may quote the file.
+        OSError: the environment is at fault and not the file.
+        InputRejected: with this reason and the type of the error. Its text may quote the file.
     """
     try:
         yield
-    except SetAside:
+    except InputRejected:
         raise
     except Exception as error:
-        if of_the_machine(error):
+        if is_environment_error(error):
             raise
-        raise SetAside(reason, type(error).__name__) from None
+        raise InputRejected(reason, type(error).__name__) from None
 
 
-def of_the_machine(error: Exception) -> bool:
-    """Whether a disk, a mount or a right kept a file from being read, and not its bytes.
+def is_environment_error(error: Exception) -> bool:
+    """Return whether a disk, a mount or a permission prevented reading, and not the bytes.
 
-    Parsers raise ``OSError`` too, without a number or for a place before the file's start.
+    Parsers raise ``OSError`` too, without a number or for an offset before the start of a file.
     """
     return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)

@@ -1,7 +1,8 @@
-"""Files to series, and a series' files to slices.
+"""Find the series of a file, and read the slices of a series.
 
-Source: DICOM PS3.3 C.8.2.1 (CT image), A.38.1 (Enhanced CT). Neither file names, folders,
-InstanceNumber nor SliceThickness are trusted: positions decide.
+File names, folders, InstanceNumber and SliceThickness are not used: positions decide.
+
+Source: DICOM PS3.3 C.8.2.1 (CT image), A.38.1 (Enhanced CT).
 """
 
 from collections.abc import Sequence
@@ -11,10 +12,10 @@ import pydicom
 from pydicom.uid import CTImageStorage
 
 from syda.dicom import header, multiframe
-from syda.dicom.plane import Slice
-from syda.dicom.reject import Reason, SetAside, of_the_machine
+from syda.dicom.plane import CTSlice
+from syda.dicom.reject import InputRejected, Reason, is_environment_error
 
-# pydicom's warnings about odd values quote the header, and headers hold names.
+# The warnings of pydicom quote the header, which holds names.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
 _INDEX_TAGS = ["SOPClassUID", "SeriesInstanceUID", "ImageType"]
@@ -24,41 +25,41 @@ def series_uid(path: Path) -> str:
     """Return the SeriesInstanceUID of a CT slice file, or of a multi-frame CT.
 
     Raises:
-        OSError: the file cannot be read for no fault of its own.
-        SetAside: not DICOM, not a CT image, or a localizer.
+        OSError: the environment prevents reading.
+        InputRejected: not DICOM, not a CT image, or a localizer.
     """
     try:
         dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_INDEX_TAGS)
-    except Exception as error:  # whatever a parser makes of bytes that are no DICOM
-        if of_the_machine(error):
+    except Exception as error:  # the parser documents no errors for other bytes
+        if is_environment_error(error):
             raise
-        raise SetAside(Reason.NOT_DICOM, type(error).__name__) from error
+        raise InputRejected(Reason.NOT_DICOM, type(error).__name__) from error
     sop_class, uid = (header.text(dataset, tag) for tag in ("SOPClassUID", "SeriesInstanceUID"))
     if not sop_class:
-        raise SetAside(Reason.NOT_DICOM, "no SOPClassUID")
+        raise InputRejected(Reason.NOT_DICOM, "no SOPClassUID")
     if sop_class != CTImageStorage and sop_class not in multiframe.SOP_CLASSES:
-        raise SetAside(Reason.NOT_CT_IMAGE)
+        raise InputRejected(Reason.NOT_CT_IMAGE)
     if "LOCALIZER" in header.text(dataset, "ImageType"):
-        raise SetAside(Reason.LOCALIZER)
+        raise InputRejected(Reason.LOCALIZER)
     if not uid:
-        raise SetAside(Reason.MISSING_ATTRIBUTE, "SeriesInstanceUID")
+        raise InputRejected(Reason.MISSING_ATTRIBUTE, "SeriesInstanceUID")
     return uid
 
 
-def read_slices(files: Sequence[Path]) -> list[Slice]:
-    """Read whole files: one slice each, or the frames of a multi-frame CT.
+def read_slices(files: Sequence[Path]) -> list[CTSlice]:
+    """Read files: one slice each, or the frames of a multi-frame CT.
 
     Raises:
-        SetAside: a file cannot be read to its end, or its frames are not described.
+        InputRejected: a file is cut or damaged, or its frames are not described.
     """
     return [found for file in files for found in _slices(file)]
 
 
-def patient_id(slices: Sequence[Slice]) -> str:
-    """Return what tells the patient of a series from others: PatientID, or else the study.
+def patient_id(slices: Sequence[CTSlice]) -> str:
+    """Return what identifies the patient of a series: PatientID, otherwise the study.
 
     Raises:
-        SetAside: there is neither, or slices of several patients or studies share the series.
+        InputRejected: both are missing, or slices of several patients or studies share the series.
     """
     found = {
         keyword: {header.text(one.header, keyword) for one in slices}
@@ -66,25 +67,25 @@ def patient_id(slices: Sequence[Slice]) -> str:
     }
     for keyword, values in found.items():
         if len(values) > 1:
-            raise SetAside(Reason.MIXED_IDENTITY, keyword)
-    told = [value for values in found.values() for value in values if value]
-    if not told:
-        raise SetAside(Reason.MISSING_ATTRIBUTE, "PatientID and StudyInstanceUID")
-    return told[0]
+            raise InputRejected(Reason.MIXED_IDENTITY, keyword)
+    identifiers = [value for values in found.values() for value in values if value]
+    if not identifiers:
+        raise InputRejected(Reason.MISSING_ATTRIBUTE, "PatientID and StudyInstanceUID")
+    return identifiers[0]
 
 
-def _slices(file: Path) -> list[Slice]:
+def _slices(file: Path) -> list[CTSlice]:
     try:
         dataset = pydicom.dcmread(file)
         if dataset.get("SOPClassUID") in multiframe.SOP_CLASSES:
             return multiframe.slices(dataset)
         frames = int(dataset.get("NumberOfFrames") or 1)
-    except SetAside:
+    except InputRejected:
         raise
-    except Exception as error:  # as above: a cut or broken file
-        if of_the_machine(error):
+    except Exception as error:  # as above
+        if is_environment_error(error):
             raise
-        raise SetAside(Reason.UNDECODABLE_PIXELS, type(error).__name__) from error
+        raise InputRejected(Reason.UNDECODABLE_PIXELS, type(error).__name__) from error
     if frames != 1:
-        raise SetAside(Reason.UNDECODABLE_PIXELS, "more than one frame or sample in a slice")
-    return [Slice(dataset, dataset)]
+        raise InputRejected(Reason.UNDECODABLE_PIXELS, "more than one frame or sample in a slice")
+    return [CTSlice(dataset, dataset)]

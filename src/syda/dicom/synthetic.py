@@ -1,72 +1,77 @@
-"""What a DICOM series of a synthetic volume says: that it is one, and which weights made it.
+"""Attributes of the DICOM series of a synthetic volume, which mark it as synthetic.
 
-Synthetic Data (0008,001C) and Contributing Equipment with purpose 109100 (SOP Common Module, PS3.3
-C.12.1), a plainly artificial patient with a study of their own, a description that begins with
-SYNTHETIC and ends with NOT FOR DIAGNOSIS. Nothing is copied from a real instance, no tube voltage
-is made up, and nothing is read from the clock.
+Synthetic Data (0008,001C) is YES and Contributing Equipment has purpose 109100 (SOP Common Module,
+PS3.3 C.12.1). Each volume has an artificial patient and a study. The description starts with
+SYNTHETIC and ends with NOT FOR DIAGNOSIS. No free text comes from a real instance: sex and body
+part are defined terms. The tube voltage is empty, and no time is read from the clock.
 """
 
-import hashlib
 from typing import Literal, cast
 
-from syda.dicom.writer import (
-    Acquisition,
+from syda.dicom.description import (
+    BODY_PARTS,
+    AcquisitionParameters,
     Equipment,
-    Origin,
     Patient,
     SeriesDescription,
     Storage,
     Study,
+    SynthesizingEquipment,
 )
+from syda.runtime.digest import sha256_of
 
 DATE = "20000101"
-"""Of every synthetic study, YYYYMMDD."""
+"""Date of every synthetic study, YYYYMMDD."""
 
 _MAKER = "SYDA"
 _MODEL = "Style-based generator of CT"
 _STORAGE = Storage(intercept=-1024, signed=False, bits=12)
-"""Holds -1024 to 3071 HU."""
+"""Stores -1024 to 3071 HU."""
 _LONG_STRING, _PERSON_NAME, _SHORT_TEXT = 64, 64, 1024
-"""Most characters of LO, of a component group of PN, and of ST (PS3.5 6.2)."""
+"""Largest length of LO, of a component group of PN, and of ST (PS3.5 6.2)."""
 _SEXES = ("F", "M", "O", "")
 
 
 def describe(
     *,
     name: str,
-    number: int,
-    what: str,
     weights_sha256: str,
     derivation: str,
     thickness_mm: float,
+    content: str = "CT",
     sex: str = "",
+    body_part: str | None = None,
 ) -> SeriesDescription:
     """Describe the series of a synthetic volume.
 
     Args:
-        name: of the object within these weights, e.g. ``seed 7``; with ``weights_sha256`` it
-            decides every UID. It stands in Patient's Name, cut to what fits.
-        number: Series Number.
-        what: the middle of Series Description, cut to what fits (36 characters).
-        weights_sha256: hexadecimal, of the generator's weights.
-        derivation: in a sentence, how the volume came about.
-        thickness_mm: of a slice.
-        sex: that was asked for, F, M, O, or empty.
+        name: name of the volume, e.g. ``seed 7``. With ``weights_sha256`` it decides every UID.
+            Patient's Name contains it, cut to fit.
+        weights_sha256: hexadecimal digest of the weights of the generator.
+        derivation: a sentence about how the volume was made.
+        thickness_mm: slice thickness.
+        content: middle of Series Description. The body part follows, and both are cut to fit (36
+            characters).
+        sex: requested sex F, M, O, or empty.
+        body_part: a defined term, or None if unknown. Body Part Examined is then left out.
 
     Raises:
-        ValueError: a text that the default character repertoire or the VR does not hold, or
-            another sex.
+        ValueError: the default character repertoire or the VR does not allow a text, or sex or body
+            part is another one.
     """
-    for text in (name, what, derivation):
+    for text in (name, content, derivation):
         _check(text)
     if sex not in _SEXES:
         raise ValueError(f"sex {sex!r}, must be one of {', '.join(map(repr, _SEXES))}")
+    if body_part is not None and body_part not in BODY_PARTS:
+        raise ValueError(f"body_part {body_part!r}, must be a term of PS3.16 Annex L")
     seed = f"syda synthetic/{weights_sha256}/{name}"
-    label = hashlib.sha256(seed.encode()).hexdigest()[:12].upper()
+    label = sha256_of(seed)[:12].upper()
+    equipment = Equipment(_MAKER, _MODEL, f"weights {weights_sha256[:16]}")
     return SeriesDescription(
         seed="ct",
-        number=number,
-        description=_marked(what),
+        number=1,
+        description=_marked(content, body_part),
         image_type=("DERIVED", "SECONDARY", "AXIAL"),
         patient=Patient(
             name=f"SYNTHETIC^{name.upper()}"[:_PERSON_NAME].rstrip(),
@@ -76,30 +81,29 @@ def describe(
         study=Study(
             seed=seed,
             identifier=f"SYN-{label}",
-            description=_marked("CT ABDOMEN"),
+            description=_marked("CT", body_part),
             date=DATE,
         ),
-        equipment=Equipment(_MAKER, _MODEL, f"weights {weights_sha256[:16]}"),
-        acquisition=Acquisition(position="HFS", thickness=thickness_mm),
+        equipment=equipment,
+        acquisition=AcquisitionParameters("HFS", thickness_mm, body_part=body_part),
         storage=_STORAGE,
-        origin=Origin(
-            manufacturer=_MAKER,
-            model=_MODEL,
-            software=f"weights {weights_sha256[:16]}",
+        synthesized_by=SynthesizingEquipment(
+            equipment,
             derivation=derivation,
             contribution=f"Synthesized by the generator whose weights have sha256 {weights_sha256}",
         ),
     )
 
 
-def _marked(what: str) -> str:
-    """Text of LO between the two marks, which no length cuts off."""
+def _marked(content: str, body_part: str | None) -> str:
+    """Return a text of LO between the two marks, which are never cut off."""
+    content = f"{content} {body_part or ''}"
     before, after = "SYNTHETIC ", " NOT FOR DIAGNOSIS"
-    return before + what[: _LONG_STRING - len(before + after)].strip() + after
+    return before + content[: _LONG_STRING - len(before + after)].strip() + after
 
 
 def _check(text: str) -> None:
-    """Printable ASCII without what separates values and parts of a name (PS3.5 6.1.2, 6.2)."""
+    """Check for printable ASCII without separators of values and names (PS3.5 6.1.2, 6.2)."""
     if not (text.isascii() and text.isprintable()) or any(c in text for c in "\\^="):
         raise ValueError(f"{text!r}: must be printable ASCII without \\, ^ and =")
     if not 0 < len(text) <= _SHORT_TEXT:

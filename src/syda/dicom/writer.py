@@ -1,16 +1,14 @@
 """Write a volume as a valid CT series: CT Image Storage, one file a slice (PS3.3 A.3).
 
-The rows and columns of the images stand still in the gantry while the patient is turned in it, as
-scanners write them: seen from the foot of the table, columns run to the right, rows run down, and
-the slice normal points into the gantry. Patient Position (PS3.3 C.7.3.1.1.2) therefore decides
-Image Orientation (Patient) (C.7.6.2.1.1), whose axes are always the patient's (LPS). UIDs are
-hashes of a seed (PS3.5 B.2) and nothing is read from the clock: the same call, the same bytes.
+As scanners write them, rows and columns of the images are fixed to the gantry: seen from the foot
+of the table, columns run to the right, rows run down, and the slice normal points into the gantry.
+Patient Position (PS3.3 C.7.3.1.1.2) therefore decides Image Orientation (Patient) (C.7.6.2.1.1),
+whose axes are those of the patient (LPS). UIDs are hashes of a seed (PS3.5 B.2), and no time is
+read from the clock. The same call therefore writes the same bytes.
 """
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,153 +16,29 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 from pydicom.valuerep import DSfloat
 
+from syda.dicom.description import (
+    UNPAIRED_BODY_PARTS,
+    AcquisitionParameters,
+    Equipment,
+    PatientPosition,
+    SeriesDescription,
+    Storage,
+    SynthesizingEquipment,
+)
 from syda.types import Affine, Volume
 
-PatientPosition = Literal["HFS", "HFP", "FFS", "FFP"]
-
 _COLUMNS_TO_RIGHT: dict[str, bool] = {"HFS": False, "HFP": True, "FFS": True, "FFP": False}
-"""Whether the column index grows towards the patient's right."""
+"""Whether the column index increases to the right of the patient."""
 _ROWS_TO_FRONT: dict[str, bool] = {"HFS": False, "HFP": True, "FFS": False, "FFP": True}
-"""Whether the row index grows towards the patient's front."""
+"""Whether the row index increases to the front of the patient."""
 _LPS = np.diag([-1.0, -1.0, 1.0])
-"""RAS+ world to the patient coordinates of DICOM."""
+"""RAS+ world coordinates to the patient coordinates of DICOM."""
 _ORTHOGONAL = 1e-6
 """Largest cosine between two axes of a volume that counts as a right angle."""
 
 
-@dataclass(frozen=True)
-class Patient:
-    """Patient Module (PS3.3 C.7.1.1) and age.
-
-    Attributes:
-        name: value of PN, e.g. ``PHANTOM^BASE-0007``.
-        identifier: Patient ID.
-        sex: F, M, O, or empty where unknown.
-        age: years, or None where unknown.
-    """
-
-    name: str
-    identifier: str
-    sex: Literal["F", "M", "O", ""] = ""
-    age: int | None = None
-
-
-@dataclass(frozen=True)
-class Study:
-    """General Study Module (PS3.3 C.7.2.1); its UID comes from ``seed``.
-
-    Attributes:
-        seed: text that names the study; equal seeds give equal UIDs.
-        identifier: Study ID, at most 16 characters.
-        description: Study Description.
-        date: YYYYMMDD, never the clock's.
-        time: HHMMSS.
-    """
-
-    seed: str
-    identifier: str
-    description: str
-    date: str
-    time: str = "120000"
-
-
-@dataclass(frozen=True)
-class Equipment:
-    """General Equipment Module (PS3.3 C.7.5.1): the device, real or simulated."""
-
-    manufacturer: str
-    model: str
-    software: str
-
-
-@dataclass(frozen=True)
-class Acquisition:
-    """CT Image Module (PS3.3 C.8.2.1); None leaves the attribute empty or out.
-
-    Attributes:
-        position: Patient Position.
-        thickness: nominal slice thickness in mm; the spacing comes from the affine.
-        tube_voltage: KVP in kV.
-        tube_current: mA.
-        exposure_time: ms.
-        kernel: Convolution Kernel.
-        body_part: Body Part Examined.
-    """
-
-    position: PatientPosition
-    thickness: float
-    tube_voltage: float | None = None
-    tube_current: int | None = None
-    exposure_time: int | None = None
-    kernel: str | None = None
-    body_part: str = "ABDOMEN"
-
-
-@dataclass(frozen=True)
-class Storage:
-    """How HU are stored: ``stored = HU - intercept`` with slope 1 (PS3.3 C.11.1).
-
-    Attributes:
-        intercept: Rescale Intercept, HU.
-        signed: Pixel Representation.
-        bits: Bits Stored, 12 to 16.
-    """
-
-    intercept: int
-    signed: bool
-    bits: int
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What made the content, for images that no scanner took.
-
-    Attributes:
-        manufacturer: of the program.
-        model: its name.
-        software: its version.
-        derivation: Derivation Description: in a sentence, how the image came about.
-        contribution: Contribution Description, what of the program's state made it; or None.
-    """
-
-    manufacturer: str
-    model: str
-    software: str
-    derivation: str
-    contribution: str | None = None
-
-
-@dataclass(frozen=True)
-class SeriesDescription:
-    """Everything about a series but its voxels.
-
-    Attributes:
-        seed: text that names the series; with the study's it decides every UID.
-        number: Series Number.
-        description: Series Description.
-        image_type: Image Type.
-        patient: who.
-        study: the study that the series belongs to.
-        equipment: the device.
-        acquisition: how it was taken.
-        storage: how HU are stored.
-        origin: set for artificial content, which is then marked Synthetic Data (0008,001C) YES.
-    """
-
-    seed: str
-    number: int
-    description: str
-    image_type: tuple[str, ...]
-    patient: Patient
-    study: Study
-    equipment: Equipment
-    acquisition: Acquisition
-    storage: Storage
-    origin: Origin | None = None
-
-
 def uid(seed: str) -> UID:
-    """A UID under 2.25 from the first 128 bits of the sha256 of ``seed`` (PS3.5 B.2)."""
+    """Return a UID under 2.25 from the first 128 bits of the sha256 of ``seed`` (PS3.5 B.2)."""
     return UID(f"2.25.{int.from_bytes(hashlib.sha256(seed.encode()).digest()[:16])}")
 
 
@@ -172,9 +46,9 @@ def write_series(folder: Path, volume: Volume, series: SeriesDescription) -> lis
     """Write one file a slice, numbered from the top of the patient down.
 
     Args:
-        folder: where ``0001.dcm``, ``0002.dcm``, ... go; made if missing.
+        folder: folder of ``0001.dcm``, ``0002.dcm``, ... It is created if missing.
         volume: HU with i to the right, j to the front, k up (RAS+), at right angles.
-        series: everything else.
+        series: all other attributes.
 
     Returns:
         The files, in order of Instance Number.
@@ -201,7 +75,7 @@ def write_series(folder: Path, volume: Volume, series: SeriesDescription) -> lis
 
 
 def _as_seen(volume: Volume, position: PatientPosition) -> tuple[NDArray[np.int16], Affine]:
-    """Frames ``[k, row, column]`` and the affine (column, row, k) to LPS mm."""
+    """Return frames ``[k, row, column]`` and the affine, (column, row, k) to LPS mm."""
     affine = volume.affine.copy()
     directions = affine[:3, :3] / np.array(volume.spacing)
     skew = np.abs(directions.T @ directions - np.eye(3)).max()
@@ -212,8 +86,8 @@ def _as_seen(volume: Volume, position: PatientPosition) -> tuple[NDArray[np.int1
     if np.any(directions.diagonal() <= 0):
         raise ValueError(f"axes must point right, front, up, not {directions.tolist()}")
     hu = volume.hu
-    for axis, keep in ((0, _COLUMNS_TO_RIGHT[position]), (1, _ROWS_TO_FRONT[position])):
-        if not keep:
+    for axis, increases in ((0, _COLUMNS_TO_RIGHT[position]), (1, _ROWS_TO_FRONT[position])):
+        if not increases:
             hu = np.flip(hu, axis)
             affine[:3, 3] += (hu.shape[axis] - 1) * affine[:3, axis]
             affine[:3, axis] *= -1
@@ -234,7 +108,7 @@ def _stored(hu: NDArray[np.int16], storage: Storage) -> NDArray[np.int16] | NDAr
 
 
 def _template(volume: Volume, series: SeriesDescription, affine: Affine) -> FileDataset:
-    """The attributes that all slices share."""
+    """Return a data set with the attributes that all slices share."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -247,8 +121,8 @@ def _template(volume: Volume, series: SeriesDescription, affine: Affine) -> File
     _describe_acquisition(dataset, series.acquisition)
     _describe_plane(dataset, volume, affine)
     _describe_pixels(dataset, volume, series.storage)
-    if series.origin is not None:
-        _mark_synthetic(dataset, series.origin)
+    if series.synthesized_by is not None:
+        _mark_synthetic(dataset, series.synthesized_by)
     return dataset
 
 
@@ -274,17 +148,32 @@ def _describe_series(dataset: Dataset, series: SeriesDescription) -> None:
     dataset.SeriesInstanceUID = uid(f"{series.study.seed}/{series.seed}")
     dataset.SeriesNumber = series.number
     dataset.SeriesDescription = series.description
-    dataset.Manufacturer = series.equipment.manufacturer
-    dataset.ManufacturerModelName = series.equipment.model
-    dataset.SoftwareVersions = series.equipment.software
+    _describe_body_part(dataset, series.acquisition.body_part)
+    _describe_equipment(dataset, series.equipment)
     dataset.FrameOfReferenceUID = uid(f"{series.study.seed}/{series.seed}/frame of reference")
     dataset.PositionReferenceIndicator = ""
     dataset.ImageType = list(series.image_type)
 
 
-def _describe_acquisition(dataset: Dataset, acquisition: Acquisition) -> None:
+def _describe_body_part(dataset: Dataset, part: str | None) -> None:
+    """General Series Module (PS3.3 C.7.3.1): the part has type 3, and Laterality type 2C.
+
+    Laterality is required for a paired part. It is empty where the side, or the part, is unknown.
+    """
+    if part is not None:
+        dataset.BodyPartExamined = part
+    if part not in UNPAIRED_BODY_PARTS:
+        dataset.Laterality = ""
+
+
+def _describe_equipment(dataset: Dataset, equipment: Equipment) -> None:
+    dataset.Manufacturer = equipment.manufacturer
+    dataset.ManufacturerModelName = equipment.model
+    dataset.SoftwareVersions = equipment.software
+
+
+def _describe_acquisition(dataset: Dataset, acquisition: AcquisitionParameters) -> None:
     dataset.PatientPosition = acquisition.position
-    dataset.BodyPartExamined = acquisition.body_part
     dataset.AcquisitionNumber = 1
     dataset.KVP = acquisition.tube_voltage
     dataset.SliceThickness = DSfloat(acquisition.thickness, auto_format=True)
@@ -297,7 +186,7 @@ def _describe_acquisition(dataset: Dataset, acquisition: Acquisition) -> None:
 
 
 def _describe_plane(dataset: Dataset, volume: Volume, affine: Affine) -> None:
-    """Image Plane Module (PS3.3 C.7.6.2); Pixel Spacing is row distance first."""
+    """Image Plane Module (PS3.3 C.7.6.2). The first value of Pixel Spacing is the row distance."""
     column, row, slices = volume.spacing
     dataset.ImageOrientationPatient = _decimals(
         np.concatenate([affine[:3, 0] / column, affine[:3, 1] / row])
@@ -322,22 +211,20 @@ def _describe_pixels(dataset: Dataset, volume: Volume, storage: Storage) -> None
     dataset.BurnedInAnnotation = "NO"
 
 
-def _mark_synthetic(dataset: Dataset, origin: Origin) -> None:
+def _mark_synthetic(dataset: Dataset, maker: SynthesizingEquipment) -> None:
     """Synthetic Data and Contributing Equipment (SOP Common Module, PS3.3 C.12.1)."""
     dataset.SyntheticData = "YES"
-    dataset.DerivationDescription = origin.derivation
+    dataset.DerivationDescription = maker.derivation
     purpose = Dataset()
     purpose.CodeValue = "109100"
     purpose.CodingSchemeDesignator = "DCM"
     purpose.CodeMeaning = "Synthesizing Equipment"
-    maker = Dataset()
-    maker.PurposeOfReferenceCodeSequence = [purpose]
-    maker.Manufacturer = origin.manufacturer
-    maker.ManufacturerModelName = origin.model
-    maker.SoftwareVersions = origin.software
-    if origin.contribution is not None:
-        maker.ContributionDescription = origin.contribution
-    dataset.ContributingEquipmentSequence = [maker]
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = [purpose]
+    _describe_equipment(item, maker.equipment)
+    if maker.contribution is not None:
+        item.ContributionDescription = maker.contribution
+    dataset.ContributingEquipmentSequence = [item]
 
 
 def _decimals(values: NDArray[np.float64]) -> list[DSfloat]:

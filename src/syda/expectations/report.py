@@ -5,12 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from syda.expectations import tables
-from syda.expectations.observed import quantity
-from syda.expectations.rules import SPACING, Severity
-from syda.expectations.runner import Failure, Result
+from syda.expectations.results import Failure, Result, Severity, quantity
+from syda.expectations.tables import SPACING
 
 SHOWN = 20
-"""Failing volumes that Markdown lists for a rule where JSON has them all."""
+"""Failing volumes of a rule that the Markdown page lists; JSON lists all."""
 
 _MEASURED = {
     "spacing_i": ("voxel size along i", "mm"),
@@ -28,7 +27,7 @@ _MEASURED = {
     "below_window_share": ("share of voxels below the model's window", "%"),
     "above_window_share": ("share of voxels above the model's window", "%"),
 }
-"""Figures that the report sums up: label and unit."""
+"""Label and unit of the columns that the report summarises."""
 
 _LABELS = _MEASURED | {
     "not_finite": ("number of NaN or infinite voxels", ""),
@@ -37,18 +36,18 @@ _LABELS = _MEASURED | {
     "attributes_missing": ("not known", ""),
 }
 _TEXT = ("fault", "description_fault")
-"""Columns that say themselves what is wrong."""
+"""Columns whose text says what is wrong."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One table of a set and what its suite made of it.
+    """One folder of a set: its table and the results of its suite.
 
     Attributes:
         title: what the volumes are.
         folder: where they lie, relative to the repository root.
-        rows: one a volume.
-        results: one a rule.
+        rows: one for each volume.
+        results: one for each rule.
     """
 
     title: str
@@ -58,12 +57,12 @@ class Part:
 
 
 def first_failure(parts: Sequence[Part]) -> str | None:
-    """Say in one line which critical rule failed first and for which case; None if all hold."""
+    """One line on the first critical rule that failed and its first case, or None."""
     return next(iter(_broken(parts, "critical")), None)
 
 
 def warnings(parts: Sequence[Part]) -> list[str]:
-    """Say in a line each which rules of less weight do not hold, and for which case first."""
+    """One line for each failed rule of severity ``warning``, with its first case."""
     return _broken(parts, "warning")
 
 
@@ -86,7 +85,7 @@ def _line(part: Part, result: Result) -> str:
 
 
 def document(name: str, parts: Sequence[Part]) -> dict[str, Any]:
-    """Return the JSON report: every rule with what was observed and every failing case."""
+    """The JSON report: every rule with the observed values and every failing case."""
     return {
         "set": name,
         "success": first_failure(parts) is None,
@@ -120,12 +119,12 @@ def summary(rows: Sequence[tables.Row]) -> dict[str, dict[str, float]]:
 
 
 def markdown(what: str, parts: Sequence[Part], shown: int | None = SHOWN) -> str:
-    """Return the report as a page: the verdict, the rules as sentences, the failing cases.
+    """The Markdown report: the verdict, the rules as sentences, the failing cases.
 
     Args:
-        what: the set, in words: it follows "Validation of the".
+        what: the set, in words; the title is "Validation of the" and this.
         parts: of the set.
-        shown: failing volumes listed for a rule, None for all.
+        shown: most failing volumes listed for a rule, None for all.
     """
     lines = [f"# Validation of the {_text(what)}", "", _verdict(parts), ""]
     for part in parts:
@@ -192,11 +191,11 @@ def _measured(part: Part) -> list[str]:
 def _case(failure: Failure) -> str:
     if set(failure.found) == set(SPACING):
         sizes = (failure.found[column] for column in SPACING)
-        told = (quantity(size, "mm") if isinstance(size, float) else "?" for size in sizes)
-        found = f"voxels measure {' x '.join(told)} mm"
+        numbers = (quantity(size, "mm") if isinstance(size, float) else "?" for size in sizes)
+        found = f"voxels measure {' x '.join(numbers)} mm"
     else:
         found = ", ".join(_found(*pair) for pair in failure.found.items())
-    return f"{failure.case} ({found})"
+    return f"{failure.case} ({found})" if found else failure.case
 
 
 def _found(column: str, value: float | str | None) -> str:
@@ -211,7 +210,7 @@ def _found(column: str, value: float | str | None) -> str:
 
 
 def _text(value: str) -> str:
-    """Text that stays text inside a Markdown table."""
+    """Escape Markdown, and join lines."""
     for mark in "\\`*_|<>":
         value = value.replace(mark, f"\\{mark}")
     return " ".join(value.split())

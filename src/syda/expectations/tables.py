@@ -1,25 +1,27 @@
-"""What is known of each volume of a set: one row a volume, never its voxels.
+"""The table of a set: one row of measurements for each volume, never its voxels.
 
-Rows are plain data, so that they can be made in worker processes and judged by any library. A file
-that cannot be read is a row too, with the reason in ``fault`` and nothing measured.
+Worker processes measure the rows. A file that cannot be read has a row too, with the reason in
+``fault`` and without measurements.
 """
 
 import hashlib
+import json
 import math
-import zlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 import pandas as pd
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
+from syda.errors import CorruptData
+from syda.types import Attribute
 from syda.volume import geometry, nifti
+
+SPACING = ("spacing_i", "spacing_j", "spacing_k")
+SHAPE = ("shape_i", "shape_j", "shape_k")
 
 AIR_HU = -900
 """Below it a voxel counts as air: lung is denser, about -850 HU (Hounsfield 1980)."""
@@ -27,20 +29,18 @@ AIR_HU = -900
 _AT_ONCE = 2**20
 """Voxels counted in one go, so that a large volume needs no second copy."""
 
-_UNREADABLE = (ImageFileError, HeaderDataError, OSError, EOFError, ValueError, zlib.error)
-
 
 @dataclass(frozen=True)
 class Row:
-    """One volume in figures; everything but ``case`` is None where it could not be measured.
+    """Measurements of one volume; every field but ``case`` is None where it was not measured.
 
     Attributes:
         case: pseudonym, or the file's name without ``.nii.gz``.
-        fault: why the volume cannot be read, None where it can.
+        fault: why the volume cannot be read, or None.
         spacing_i: voxel size along the first axis, mm (likewise ``_j``, ``_k``).
         orientation: axis codes of the affine, such as ``RAS``.
         shape_i: voxels along the first axis (likewise ``_j``, ``_k``).
-        not_finite: number of NaN and infinite voxels; the figures below leave them out.
+        not_finite: number of NaN and infinite voxels, which the values below leave out.
         hu_min: lowest voxel, HU.
         hu_max: highest voxel, HU.
         hu_p0_5: 0.5th percentile, HU.
@@ -49,9 +49,9 @@ class Row:
         air_share: share of voxels below ``AIR_HU``.
         below_window_share: share of voxels below the model's window.
         above_window_share: share of voxels above the model's window.
-        sha256: digest of type, shape and voxels; equal for the same scan under two names.
-        description_fault: what is wrong with the JSON beside a scan, None where nothing is.
-        attributes_missing: names of asked-for attributes that are not known, None where all are.
+        sha256: digest of type, shape and voxels, not of the file.
+        description_fault: what is wrong with the JSON file of a scan, or None.
+        attributes_missing: names of required attributes without a value, or None.
         patient: pseudonym of the patient (records only).
         split: ``train`` or ``holdout`` (records only).
     """
@@ -97,12 +97,38 @@ def nifti_row(path: Path, window: tuple[int, int]) -> Row:
     """
     case = nifti.case_name(path)
     try:
-        image = nibabel.load(path)
-        voxels = np.asanyarray(image.dataobj)  # scaled only where the header asks for it
-        return volume_row(case, voxels, image.affine, window)
-    except _UNREADABLE as error:
-        # nibabel's messages hold the path, which has no place in a report
-        return Row(case, fault=" ".join(str(error).split()).replace(str(path), path.name))
+        voxels, affine = nifti.read_any(path)
+        return volume_row(case, voxels, affine, window)
+    except (CorruptData, ValueError) as error:
+        return Row(case, fault=str(error))
+
+
+def scan_row(path: Path, window: tuple[int, int], required: Sequence[str]) -> Row:
+    """Measure one NIfTI file and check the JSON file of the same name.
+
+    Args:
+        path: a ``.nii.gz`` file; its name is the case.
+        window: lowest and highest HU of the model's window.
+        required: names of attributes that should have a value.
+    """
+    row = nifti_row(path, window)
+    name = f"{nifti.case_name(path)}.json"
+    attributes: dict[str, Attribute] = {}
+    try:
+        content = json.loads(path.with_name(name).read_text(encoding="utf-8"))
+        case, attributes, _ = content["case"], dict(content["attributes"]), content["patient"]
+        fault = None if case == row.case else f"{name} is of another case"
+    except FileNotFoundError:
+        fault = f"{name} does not exist"
+    except (ValueError, KeyError, TypeError) as error:  # its text may quote what is in the file
+        fault = f"{name} is no description ({type(error).__name__})"
+    missing = missing_attributes(attributes, required)
+    return replace(row, description_fault=fault, attributes_missing=missing)
+
+
+def missing_attributes(attributes: Mapping[str, Attribute], required: Sequence[str]) -> str | None:
+    """Names of the required attributes without a value, or None."""
+    return ", ".join(name for name in required if attributes.get(name) is None) or None
 
 
 def volume_row(
@@ -145,13 +171,17 @@ def volume_row(
 
 
 def frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """Table of the rows, by case, with a typed column for each field even where it is empty.
+    """Table of the rows, sorted by case, with a typed column for each field of :class:`Row`.
 
-    One column is added: ``splits_of_patient``, the number of splits that hold the row's patient.
+    Two columns are added: ``spacing_spread_mm``, the largest difference of voxel sizes along two
+    axes, and ``splits_of_patient``, the number of splits that hold the row's patient.
     """
     table = pd.DataFrame([asdict(row) for row in rows], columns=list(Row.__dataclass_fields__))
     numbers = [column for column in table.columns if column not in TEXT]
     table = table.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(TEXT, "object"))
+    sizes = table[list(SPACING)]
+    spread = sizes.max(axis=1, skipna=False) - sizes.min(axis=1, skipna=False)
+    table["spacing_spread_mm"] = spread
     table["splits_of_patient"] = table.groupby("patient")["split"].transform("nunique")
     table["splits_of_patient"] = table["splits_of_patient"].astype("float64")
     return table.sort_values(["case"], kind="stable", ignore_index=True)

@@ -25,7 +25,7 @@ SCORES = {
     "d_real": ("real images", style.BLUE),
     "d_fake": ("synthetic images", style.ORANGE),
 }
-"""Columns of the curves: what they are called and their colour."""
+"""Columns of the curves: label and colour."""
 
 COHORTS = {
     "train": ("real, training", style.BLUE, "-"),
@@ -83,7 +83,7 @@ def training_curves(curves: Mapping[str, Series], path: Path) -> None:
     """Draw losses and discriminator scores over the images shown, as a PNG file.
 
     Args:
-        curves: as :func:`read_curves` returns; of the known columns, those that are there.
+        curves: as :func:`read_curves` returns; of LOSSES and SCORES, the columns that it has.
         path: of the PNG file.
     """
     with style.figure(path, (11, 4.2), padding=0.08) as figure:
@@ -95,13 +95,15 @@ def training_curves(curves: Mapping[str, Series], path: Path) -> None:
         scores.axhline(0, color=style.GREY, linewidth=1)
 
 
-def _lines(axes: Axes, curves: Mapping[str, Series], known: Mapping[str, tuple[str, str]]) -> None:
-    for column in (name for name in known if name in curves):
+def _lines(
+    axes: Axes, curves: Mapping[str, Series], columns: Mapping[str, tuple[str, str]]
+) -> None:
+    for column in (name for name in columns if name in curves):
         present = np.isfinite(curves[column])
         if not present.any():
             continue
         images, values = curves["images"][present], curves[column][present]
-        name, colour = known[column]
+        name, colour = columns[column]
         axes.plot(images, values, color=colour, linewidth=0.8, alpha=0.25)
         smooth = running_median(values, round(_SMOOTHED_SHARE * len(values)))
         axes.plot(images, smooth, color=colour, label=name)
@@ -110,7 +112,7 @@ def _lines(axes: Axes, curves: Mapping[str, Series], known: Mapping[str, tuple[s
 
 
 def running_median(values: Series, points: int) -> Series:
-    """Median of the values around each one; the window shrinks at the ends."""
+    """Running median; the window shrinks at both ends."""
     half = points // 2
     windows = (values[max(0, n - half) : n + half + 1] for n in range(len(values)))
     return np.array([np.median(window) for window in windows])
@@ -145,14 +147,14 @@ def nearest_training(spaces: Sequence[Nearest], path: Path) -> None:
     """Draw how many volumes lie within a distance of a training scan, as a PNG file.
 
     Args:
-        spaces: a panel each; where there is none the picture says why.
+        spaces: one panel each; without any, the picture says why.
         path: of the PNG file.
     """
     with style.figure(path, (11, 4.2), padding=0.08) as figure:
         if not spaces:
             figure.text(0.5, 0.5, "Not measured: too few patients in a cohort", ha="center")
-        for place, space in enumerate(spaces, start=1):
-            axes = figure.add_subplot(1, len(spaces), place)
+        for panel, space in enumerate(spaces, start=1):
+            axes = figure.add_subplot(1, len(spaces), panel)
             for cohort, values in (("holdout", space.holdout), ("synthetic", space.synthetic)):
                 name, colour, dashes = COHORTS[cohort]
                 axes.ecdf(values, color=colour, linestyle=dashes, label=name)

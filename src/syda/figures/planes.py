@@ -26,6 +26,8 @@ MARK = "SYNTHETIC"
 _CUT_AXIS = {"axial": 2, "coronal": 1, "sagittal": 0}
 _EDGES = {"axial": ("R", "L", "A"), "coronal": ("R", "L", "S"), "sagittal": ("A", "P", "S")}
 _PANEL = 2.2  # inches
+_SMALL_PANEL, _LABEL = 1.5, 1.8  # inches
+_GAP_MM = 10
 _PATIENT_ABOVE_HU = -500
 _MARGIN_MM = 25
 
@@ -70,14 +72,14 @@ def three_planes(
     synthetic: bool,
     titles: Sequence[str] | None = None,
 ) -> None:
-    """Draw the mid slices of volumes as a PNG file: a column a volume, a row a plane.
+    """Draw the mid slices of volumes as a PNG file: one column per volume, one row per plane.
 
     Args:
         volumes: RAS+, at least one.
         path: of the PNG file.
         caption: below the picture.
-        synthetic: whether the volumes are synthetic, and each panel says so.
-        titles: one a volume, above its column.
+        synthetic: whether to mark each panel as synthetic.
+        titles: one for each volume, above its column.
     """
     titles = titles or [""] * len(volumes)
     columns = [Column(v, title, synthetic) for v, title in zip(volumes, titles, strict=True)]
@@ -103,7 +105,7 @@ def side_by_side(
 
 
 def draw(columns: Sequence[Column], path: Path, *, caption: str | None) -> None:
-    """Draw columns of three panels, all at one scale and cut to the patients, as a PNG file."""
+    """Draw columns of three panels at one scale, cropped to the patients, as a PNG file."""
     fields = {plane: _field(columns, plane) for plane in PLANES}
     width = max(half_width for _, half_width in fields.values())
     heights = [half_height for half_height, _ in fields.values()]
@@ -125,8 +127,44 @@ def draw(columns: Sequence[Column], path: Path, *, caption: str | None) -> None:
             figure.supxlabel(caption, fontsize=10, color=style.GREY)
 
 
+def grid(
+    rows: Sequence[Sequence[Volume]], path: Path, *, labels: Sequence[str], caption: str
+) -> None:
+    """Draw rows of synthetic volumes as a PNG file, each as a coronal and a sagittal mid slice.
+
+    Args:
+        rows: equally many volumes in each, RAS+; marked on each panel.
+        path: of the PNG file.
+        labels: one for each row, at its left.
+        caption: below the picture.
+    """
+    columns = [Column(volume, "", synthetic=True) for row in rows for volume in row]
+    coronal, sagittal = (_field(columns, plane) for plane in PLANES[1:])
+    height, widths = max(coronal[0], sagittal[0]), (coronal[1], sagittal[1])
+    across = len(rows[0])
+    inch = _SMALL_PANEL / (2 * coronal[1])
+    size = (
+        2 * (sum(widths) + _GAP_MM) * across * inch + _LABEL,
+        2 * height * len(rows) * inch + 0.4,
+    )
+    with style.figure(path, size, padding=0.02) as figure:
+        parts = figure.subplots(
+            len(rows), 3 * across, squeeze=False, width_ratios=[*widths, _GAP_MM] * across
+        )
+        for number, (plane, width) in enumerate(zip(PLANES[1:], widths, strict=True)):
+            for axes, column in zip(parts[:, number::3].ravel(), columns, strict=True):
+                _panel(axes, column, plane)
+                axes.set(xlim=(-width, width), ylim=(-height, height))
+        for gap in parts[:, 2::3].ravel():
+            gap.set_axis_off()
+        for axes, label in zip(parts[:, 0], labels, strict=True):
+            axes.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=9)
+        _scale_bar(parts[0, 0])
+        figure.supxlabel(caption, fontsize=10, color=style.GREY)
+
+
 def _field(columns: Sequence[Column], plane: str) -> tuple[float, float]:
-    """Half the height and width in mm, around the centre, that hold every patient and a margin."""
+    """Half the height and width in mm that hold every patient and a margin."""
     halves = []
     for column in columns:
         image, size = section(column.volume, plane)
@@ -165,7 +203,7 @@ def _edge_letters(axes: Axes, letters: tuple[str, str, str]) -> None:
 
 
 def _text(axes: Axes, x: float, y: float, text: str, **options: str) -> None:
-    """Write on a panel, outlined so that it is read on any grey."""
+    """Write on a panel, outlined to be readable on any grey."""
     drawn: dict[str, Any] = {
         "color": "white",
         "ha": "center",

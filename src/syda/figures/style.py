@@ -1,4 +1,4 @@
-"""The look of every figure, and how it is written: no display, no global state, stable bytes."""
+"""Style and writing of every figure: no display, no global state, stable bytes."""
 
 import io
 from collections.abc import Iterator

@@ -1,16 +1,14 @@
-"""The page: one HTML file that needs no network and nothing beside it.
+"""The page: one HTML file that needs no network and no other file.
 
-It draws on plain canvases: the virtual desktops of hospitals often have no WebGL.
+It draws on plain canvases, because virtual desktops of hospitals often have no WebGL.
 
-Style and script are inlined, and the page's Content-Security-Policy allows these two by their
-sha256 and nothing else, so that no request can leave it. Values reach the page as escaped text or
-as JSON that the script sets as text: none becomes markup.
+Style and script are inlined. The Content-Security-Policy allows only these two, by their sha256, so
+the page can send no request. Values reach the page as escaped text, or as JSON that the script sets
+as text: no value becomes markup.
 
 Source: W3C, Content Security Policy Level 3 (hashes); HTML Standard (data blocks).
 """
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
@@ -18,7 +16,8 @@ from itertools import zip_longest
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from syda.gallery.exhibit import Exhibit, Kind, Scale
+from syda.gallery.item import DisplayScale, GalleryItem, Kind
+from syda.runtime.digest import csp_sha256
 
 MARKS: Mapping[Kind, str] = {
     "synthetic": "SYNTHETIC, NOT FOR DIAGNOSIS",
@@ -35,16 +34,16 @@ WINDOWS = {
 """Width and centre in HU."""
 
 _MARGIN_MM = 10
-_NOTES, _TAGS = 1000, 200  # bytes, more than these take: in all, and around an exhibit
+_NOTE_BYTES, _TAG_BYTES = 1000, 200  # upper bounds: of the note, and of the tags of one item
 
 
-def render(exhibits: Sequence[Exhibit], scale: Scale, note: str = "") -> str:
-    """Render the page; the same exhibits give the same text.
+def render(items: Sequence[GalleryItem], scale: DisplayScale, note: str = "") -> str:
+    """Render the page; the same items give the same text.
 
     Args:
-        exhibits: in the order of the lists.
-        scale: that the exhibits were packed with.
-        note: on what is shown and what is not.
+        items: in the order of the lists.
+        scale: with which the items were packed.
+        note: which volumes are shown.
     """
     environment = Environment(
         loader=PackageLoader("syda.gallery", "."),
@@ -57,8 +56,8 @@ def render(exhibits: Sequence[Exhibit], scale: Scale, note: str = "") -> str:
     style, script = _asset("viewer.css"), _asset("viewer.js")
     policy = {
         "default-src": "'none'",
-        "style-src": _hash(style),
-        "script-src": _hash(script),
+        "style-src": csp_sha256(style),
+        "script-src": csp_sha256(script),
         "base-uri": "'none'",
         "form-action": "'none'",
     }
@@ -66,49 +65,46 @@ def render(exhibits: Sequence[Exhibit], scale: Scale, note: str = "") -> str:
         policy="; ".join(f"{directive} {source}" for directive, source in policy.items()),
         style=style,
         script=script,
-        exhibits=exhibits,
+        items=items,
         kinds=list(MARKS),
         windows=WINDOWS,
         note=note,
-        told={
+        data={
             "marks": MARKS,
             "windows": WINDOWS,
             "low": scale.low,
             "high": scale.high,
             "step": scale.step,
-            "field": _field(exhibits),
-            "exhibits": [exhibit.head() for exhibit in exhibits],
+            "field": _field(items),
+            "items": [item.metadata() for item in items],
         },
     )
 
 
-def select(kinds: Iterable[Iterable[Exhibit]], scale: Scale, limit: int) -> Iterator[Exhibit]:
-    """Yield exhibits of each kind by turns, as long as the page with the next one keeps the limit.
+def select(
+    kinds: Iterable[Iterable[GalleryItem]], scale: DisplayScale, limit: int
+) -> Iterator[GalleryItem]:
+    """Yield items of each kind in turn until the next one would exceed the size limit.
 
     Args:
-        kinds: exhibits of one kind each.
-        scale: that they were packed with.
+        kinds: items of one kind each.
+        scale: with which they were packed.
         limit: bytes of the page.
     """
-    left = limit - len(render([], scale).encode()) - _NOTES
+    left = limit - len(render([], scale).encode()) - _NOTE_BYTES
     for turn in zip_longest(*kinds):
-        for exhibit in filter(None, turn):
-            left -= len(exhibit.voxels) + len(json.dumps(exhibit.head())) + _TAGS
+        for item in filter(None, turn):
+            left -= len(item.voxels) + len(json.dumps(item.metadata())) + _TAG_BYTES
             if left < 0:
                 return
-            yield exhibit
+            yield item
 
 
 def _asset(name: str) -> str:
     return files("syda.gallery").joinpath(name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _field(exhibits: Sequence[Exhibit]) -> list[float]:
-    """Extent in mm along i, j, k that holds every volume: one scale for all images."""
-    sizes = [exhibit.size_mm for exhibit in exhibits] or [(0.0, 0.0, 0.0)]
+def _field(items: Sequence[GalleryItem]) -> list[float]:
+    """Extent in mm along i, j, k that holds every volume, so that all images have one scale."""
+    sizes = [item.size_mm for item in items] or [(0.0, 0.0, 0.0)]
     return [max(axis) + 2 * _MARGIN_MM for axis in zip(*sizes, strict=True)]

@@ -1,7 +1,7 @@
 "use strict";
 // Three planes of a synthetic and a real volume, in plain canvases: RAS+ voxels, i fastest.
 
-const told = JSON.parse(document.getElementById("told").textContent);
+const data = JSON.parse(document.getElementById("page-data").textContent);
 const AXES = { axial: [2, 0, 1], sagittal: [0, 1, 2], coronal: [1, 0, 2] }; // cut, across, up
 const RIMS = { axial: "RLAP", sagittal: "APHF", coronal: "RLHF" }; // left, right, top, bottom
 const COLOURS = { synthetic: "#f0b429", real: "#6bbcf0" };
@@ -29,7 +29,7 @@ async function unpack(element) {
   const count = planes.length / 2;
   const hu = new Int16Array(count);
   for (let n = 0; n < count; n++) {
-    hu[n] = told.low + told.step * (planes[n] + 256 * planes[count + n]);
+    hu[n] = data.low + data.step * (planes[n] + 256 * planes[count + n]);
   }
   return hu;
 }
@@ -42,7 +42,7 @@ function makeSide(section) {
     section,
     kind,
     select: section.querySelector("select"),
-    shown: told.exhibits.flatMap((one, index) => (one.kind === kind ? [{ ...one, index }] : [])),
+    shown: data.items.flatMap((one, index) => (one.kind === kind ? [{ ...one, index }] : [])),
     volume: null,
     hu: null,
     at: null,
@@ -70,13 +70,13 @@ async function show(side) {
   if (side.shown[side.select.selectedIndex] !== volume) return; // another was chosen meanwhile
   const mm = side.volume && position(side);
   Object.assign(side, { volume, hu, at: volume.shape.map((n) => Math.floor(n / 2)) });
-  if (mm) place(side, mm);
+  if (mm) moveCross(side, mm);
   side.section.removeAttribute("aria-busy");
-  tell(side);
+  describe(side);
   side.panels.forEach(paint);
 }
 
-function tell({ section, volume }) {
+function describe({ section, volume }) {
   section.querySelector("ul").replaceChildren(...volume.facts.map((fact) => cell("li", fact)));
   const row = (texts, names) => {
     const line = document.createElement("tr");
@@ -102,7 +102,7 @@ function position({ volume, at }) {
   return at.map((index, axis) => (index - middle(volume, axis)) * volume.spacing[axis]);
 }
 
-function place(side, mm) {
+function moveCross(side, mm) {
   side.at = mm.map((value, axis) => {
     const index = Math.round(value / side.volume.spacing[axis] + middle(side.volume, axis));
     return Math.min(Math.max(index, 0), side.volume.shape[axis] - 1);
@@ -111,7 +111,7 @@ function place(side, mm) {
 
 function moved(side) {
   const others = together.checked ? sides.filter((one) => one !== side && one.volume) : [];
-  for (const other of others) place(other, position(side));
+  for (const other of others) moveCross(other, position(side));
   for (const one of [side, ...others]) one.panels.forEach(paint);
 }
 
@@ -139,9 +139,9 @@ function makePanel(side, element) {
     if (!side.volume || !(event.buttons & 1)) return;
     const [, across, up] = AXES[plane];
     const mm = position(side);
-    mm[across] = (0.5 - event.offsetX / canvas.clientWidth) * told.field[across];
-    mm[up] = (0.5 - event.offsetY / canvas.clientHeight) * told.field[up];
-    place(side, mm);
+    mm[across] = (0.5 - event.offsetX / canvas.clientWidth) * data.field[across];
+    mm[up] = (0.5 - event.offsetY / canvas.clientHeight) * data.field[up];
+    moveCross(side, mm);
     moved(side);
   };
   canvas.addEventListener("pointerdown", (event) => {
@@ -165,7 +165,7 @@ function paint(panel) {
   slider.setAttribute("aria-valuetext", named);
   output.value = `${index + 1} / ${count}`;
   const chosen = tools.elements.window.value;
-  canvas.setAttribute("aria-label", `${told.marks[side.kind]}. ${side.volume.name}, ${plane} ${named}, ${chosen} window`);
+  canvas.setAttribute("aria-label", `${data.marks[side.kind]}. ${side.volume.name}, ${plane} ${named}, ${chosen} window`);
 
   const ratio = window.devicePixelRatio;
   const width = Math.round(canvas.clientWidth * ratio);
@@ -177,7 +177,7 @@ function paint(panel) {
   const grey = new Uint32Array(pixels.data.buffer).fill(BLACK);
   const columns = samples(side.volume, across, width);
   const rows = samples(side.volume, up, height);
-  section(side, plane, columns, rows, told.windows[chosen], grey, width);
+  section(side, plane, columns, rows, data.windows[chosen], grey, width);
   context.putImageData(pixels, 0, 0);
   annotate(context, panel, ratio);
 }
@@ -190,7 +190,7 @@ function samples(volume, axis, pixels) {
   const above = new Int32Array(pixels);
   const share = new Float32Array(pixels);
   for (let n = 0; n < pixels; n++) {
-    const mm = (0.5 - (n + 0.5) / pixels) * told.field[axis];
+    const mm = (0.5 - (n + 0.5) / pixels) * data.field[axis];
     const index = mm / volume.spacing[axis] + middle(volume, axis);
     if (index < -0.5 || index > last + 0.5) continue;
     const inside = smooth.checked ? Math.min(Math.max(index, 0), last) : Math.min(Math.round(index), last);
@@ -242,7 +242,7 @@ function annotate(context, { side, plane, canvas }, ratio) {
 
   const centre = (axis, length) => {
     const mm = position(side)[axis];
-    return Math.round((0.5 - mm / told.field[axis]) * length) + 0.5;
+    return Math.round((0.5 - mm / data.field[axis]) * length) + 0.5;
   };
   const x = centre(across, width);
   const y = centre(up, height);
@@ -262,7 +262,7 @@ function annotate(context, { side, plane, canvas }, ratio) {
 
   const letter = `600 ${13 * ratio}px system-ui, sans-serif`;
   const [left, right, top, bottom] = RIMS[plane];
-  const size = markSize(context, told.marks[side.kind], width - 2 * inset, 14 * ratio);
+  const size = markSize(context, data.marks[side.kind], width - 2 * inset, 14 * ratio);
   const band = height - 1.7 * size;
   write(left, inset, height / 2, "left", "middle", "#fff", letter);
   write(right, width - inset, height / 2, "right", "middle", "#fff", letter);
@@ -270,11 +270,11 @@ function annotate(context, { side, plane, canvas }, ratio) {
   write(bottom, width / 2, band - inset / 2, "center", "bottom", "#fff", letter);
   context.fillStyle = "rgba(0, 0, 0, 0.5)";
   context.fillRect(0, band, width, height - band);
-  write(told.marks[side.kind], width / 2, (band + height) / 2, "center", "middle", COLOURS[side.kind], bold(size));
+  write(data.marks[side.kind], width / 2, (band + height) / 2, "center", "middle", COLOURS[side.kind], bold(size));
 
   if (plane !== "axial") return; // all images have one scale
   context.fillStyle = "#fff";
-  context.fillRect(inset, inset, (BAR_MM / told.field[across]) * width, 2 * ratio);
+  context.fillRect(inset, inset, (BAR_MM / data.field[across]) * width, 2 * ratio);
   write(`${BAR_MM / 10} cm`, inset, inset + 6 * ratio, "left", "top", "#fff", `${11 * ratio}px system-ui, sans-serif`);
 }
 
@@ -294,8 +294,8 @@ function alarm(text) {
 }
 
 const { style } = document.documentElement;
-["--x", "--y", "--z"].forEach((name, axis) => style.setProperty(name, told.field[axis]));
-style.setProperty("--columns", `minmax(0, ${told.field[0]}fr) minmax(0, ${told.field[1]}fr)`);
+["--x", "--y", "--z"].forEach((name, axis) => style.setProperty(name, data.field[axis]));
+style.setProperty("--columns", `minmax(0, ${data.field[0]}fr) minmax(0, ${data.field[1]}fr)`);
 const repaint = () => sides.forEach((side) => side.panels.forEach(paint));
 tools.addEventListener("change", repaint);
 tools.addEventListener("submit", (event) => event.preventDefault());

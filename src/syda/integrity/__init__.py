@@ -1,1 +1,1 @@
-"""What a run left, held against itself: the checks of verify, and doctor's diagnosis and repair."""
+"""``syda verify`` and ``syda doctor``: check and repair what a run left."""

@@ -1,4 +1,4 @@
-"""What the checks look at, and the faults they name: each damaged file once."""
+"""The state that the checks of ``syda verify`` read, and the faults that they add."""
 
 import json
 from collections.abc import Iterator
@@ -12,18 +12,12 @@ from ruamel.yaml.error import YAMLError
 from syda import paths
 from syda.errors import ParamsError
 from syda.integrity.digests import Digests
-from syda.integrity.recorded import Entry, Repository
+from syda.integrity.dvc_repository import DvcRepository, LockEntry
 
 
 @dataclass(frozen=True)
-class Fault:
-    """Something that is not as it was recorded.
-
-    Attributes:
-        where: path relative to the root.
-        what: the finding.
-        remedy: what to do.
-    """
+class VerifyFault:
+    """A path, relative to the root, that differs from its record; what differs; what to do."""
 
     where: str
     what: str
@@ -34,67 +28,65 @@ class Fault:
 
 
 class Inspection:
-    """A repository's recorded and actual state.
-
-    Every file that a check needs is hashed when this is made.
+    """Recorded and actual state of a repository; every file that a check needs is hashed here.
 
     Args:
         repository: the repository.
         allow_missing: whether outputs that DVC's cache holds may be absent.
 
     Attributes:
-        declared: stages of dvc.yaml.
-        lock: stages of dvc.lock.
-        added: what ``dvc add`` put under data/raw.
-        params: dotted keys of params.yaml and their values.
-        digests: of every file there is.
-        faults: what the checks found.
-        absent: outputs that are not here and need not be.
+        params: sections of params.yaml.
+        digests: of every file.
+        faults: found so far; a damaged file is named once.
+        absent: outputs that are missing and may be.
 
     Raises:
-        CorruptData: dvc.yaml or dvc.lock cannot be read.
-        ParamsError: params.yaml cannot be read.
+        CorruptData: dvc.yaml or dvc.lock is not readable.
+        ParamsError: params.yaml is not readable.
     """
 
-    def __init__(self, repository: Repository, *, allow_missing: bool) -> None:
-        self.repository = repository
-        self.root = repository.root
+    def __init__(self, repository: DvcRepository, *, allow_missing: bool) -> None:
+        self.repository, self.root = repository, repository.root
         self.allow_missing = allow_missing
-        self.declared = repository.declared()
-        self.lock = repository.lock()
+        self.declared, self.lock = repository.declared(), repository.lock()
         self.added = repository.added()
         self.params = _params(self.root)
-        self.faults: list[Fault] = []
+        self.faults: list[VerifyFault] = []
         self.absent: list[str] = []
-        self._named: set[str] = set()
+        self._faulty: set[str] = set()
         self.objects = repository.objects(entry for _, entry in self.outputs().values())
-        self.digests = Digests([*self.objects, *self._workspace()], "verify")
+        read = {path for stage in self.lock.values() for path in stage.deps}
+        files = {f for path in ("src", *read, *self.outputs()) for f in repository.files(path)}
+        self.digests = Digests([*self.objects, *sorted(files)], "verify")
 
-    def blame(self, where: str, what: str, remedy: str, *names: str) -> None:
-        """Note a fault; ``names`` are other paths that it accounts for."""
-        self.faults.append(Fault(where, what, remedy))
-        self._named |= {where, *names}
+    def add_fault(self, where: str, what: str, remedy: str, *others: str) -> None:
+        """Add a fault; ``others`` are paths that it explains too."""
+        self.faults.append(VerifyFault(where, what, remedy))
+        self._faulty |= {where, *others}
 
-    def blamed(self, path: str) -> bool:
-        """Whether a fault names this path, a folder that it lies in, or a file below it."""
+    def has_fault(self, path: str) -> bool:
+        """Whether a fault names this path, a folder around it, or a file below it."""
         return any(
             name == path or name.startswith(f"{path}/") or path.startswith(f"{name}/")
-            for name in self._named
+            for name in self._faulty
         )
 
-    def here(self, path: str) -> bool:
+    def exists(self, path: str) -> bool:
         """Whether there is such a file or folder."""
         return (self.root / path).exists()
 
-    def outputs(self) -> dict[str, tuple[str, Entry]]:
-        """What stages wrote and ``dvc add`` took in: path to who recorded it, and the entry."""
+    def is_sound(self, *names: str) -> bool:
+        """Whether all these exist and have no fault."""
+        return all(self.exists(path) and not self.has_fault(path) for path in names)
+
+    def outputs(self) -> dict[str, tuple[str, LockEntry]]:
+        """Recording file and entry of each path that a stage wrote or ``dvc add`` took in."""
         found = {path: (str(file), entry) for path, (file, entry) in self.added.items()}
         for stage in self.lock.values():
-            for path, entry in stage.outs.items():
-                found[path] = ("dvc.lock", entry)
+            found |= {path: ("dvc.lock", entry) for path, entry in stage.outs.items()}
         return found
 
-    def cached(self, path: str) -> bool:
+    def is_cached(self, path: str) -> bool:
         """Whether DVC's cache holds this output; git holds it otherwise."""
         return path in self.added or any(s.outs.get(path, False) for s in self.declared.values())
 
@@ -104,15 +96,15 @@ class Inspection:
         return {file.relative_to(base).as_posix(): file for file in self.repository.files(path)}
 
     def manifests(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Manifests that are what dvc.lock says: path and content."""
+        """Yield path and content of each sound manifest."""
         for path in sorted(self.outputs()):
-            if Path(path).parent == paths.MANIFEST and self.here(path) and not self.blamed(path):
-                yield path, json.loads((self.root / path).read_text(encoding="utf-8"))
+            if Path(path).parent == paths.MANIFEST and self.is_sound(path):
+                yield path, self.read_json(path)
 
-    def _workspace(self) -> list[Path]:
-        named = {path for stage in self.lock.values() for path in stage.deps}
-        named |= {"src", *self.outputs()}
-        return sorted({file for path in named for file in self.repository.files(path)})
+    def read_json(self, path: str) -> dict[str, Any]:
+        """Content of a JSON file."""
+        content: dict[str, Any] = json.loads((self.root / path).read_text(encoding="utf-8"))
+        return content
 
 
 def _params(root: Path) -> dict[str, Any]:

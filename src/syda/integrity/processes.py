@@ -1,30 +1,16 @@
-"""Who works in this repository: stages that hold their lock, DVC, and stages that DVC left behind.
+"""Processes of this repository: stages that hold their lock, DVC, and orphaned stages.
 
-Processes are looked up in ``/proc``; on a system without it none are found.
+Processes are looked up in ``/proc``. A system without it shows none.
 """
 
 import fcntl
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from syda import paths
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process.
-
-    Attributes:
-        pid: its number.
-        command: its command line.
-    """
-
-    pid: int
-    command: str
 
 
 def busy(root: Path, temporary: Path) -> list[str]:
@@ -34,15 +20,19 @@ def busy(root: Path, temporary: Path) -> list[str]:
         root: repository root.
         temporary: DVC's folder of locks.
     """
-    found = [f"stage {path.name}" for path in _held(root / paths.WORK / "locks")]
-    found += [f"`{p.command}`" for p in _writers(temporary) if is_dvc(p.pid)]
-    if not found and any(path.name == "lock" for path in _held(temporary)):
+    found = [f"stage {path.name}" for path in _locked(root / paths.WORK / "locks")]
+    try:
+        entries = set(rwlock_entries(json.loads((temporary / "rwlock").read_text("utf-8"))))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        entries = set()  # missing or damaged: doctor names it
+    found += [f"`{command}`" for pid, command in entries if is_dvc(pid)]
+    if not found and any(path.name == "lock" for path in _locked(temporary)):
         found.append("a dvc command")
     return found
 
 
-def _held(folder: Path) -> Iterator[Path]:
-    """Files of a folder that a process holds an flock(2) on."""
+def _locked(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder on which a process holds an flock(2)."""
     for path in sorted(folder.glob("*")):
         if path.is_file():
             with path.open("rb") as lock:
@@ -52,30 +42,22 @@ def _held(folder: Path) -> Iterator[Path]:
                     yield path
 
 
-def _writers(temporary: Path) -> set[Process]:
-    try:
-        document = json.loads((temporary / "rwlock").read_text(encoding="utf-8"))
-        return {Process(*entry) for entry in holders(document)}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return set()  # missing or damaged: nobody can tell, doctor names it
-
-
-def holders(document: Any) -> Iterator[tuple[int, str]]:
-    """Pid and command of every holder that DVC's rwlock file names."""
+def rwlock_entries(document: Any) -> Iterator[tuple[int, str]]:
+    """Yield process number and command of each entry in DVC's rwlock file."""
     for infos in [*document.get("read", {}).values(), *document.get("write", {}).values()]:
         for info in infos if isinstance(infos, list) else [infos]:
             yield int(info["pid"]), str(info["cmd"])
 
 
 def is_dvc(pid: int) -> bool:
-    """Whether a process is a DVC command; where there is no ``/proc``, whether it is there."""
+    """Whether a process is a DVC command; without ``/proc``, whether it exists."""
     if not Path("/proc/self").exists():
         return is_alive(pid)
     return any(Path(word).name == "dvc" for word in _words(pid, "cmdline"))
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is such a process; one that ended and waits for its parent is none."""
+    """Whether a process exists and has not ended (a zombie has)."""
     if _status(pid)[:1] == ["Z"]:
         return False
     try:
@@ -87,23 +69,22 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def orphans(root: Path) -> list[Process]:
-    """Stages of this repository that DVC started and that no DVC waits for any more."""
+def orphans(root: Path) -> list[tuple[int, str]]:
+    """Number and command of each stage of this repository whose DVC has ended."""
     found = []
     for pid in sorted(int(path.name) for path in Path("/proc").glob("[0-9]*")):
         if _is_stage(pid, root) and not any(
             is_dvc(parent) or _is_stage(parent, root) for parent in _ancestors(pid)
         ):
-            found.append(Process(pid, " ".join(_words(pid, "cmdline"))))
+            found.append((pid, " ".join(_words(pid, "cmdline"))))
     return found
 
 
 def _is_stage(pid: int, root: Path) -> bool:
     environment = _words(pid, "environ")
-    if f"DVC_ROOT={root}" not in environment:
-        return False
     staged = any(word.startswith("DVC_STAGE=") for word in environment)
-    return staged and any(Path(word).name == "syda" for word in _words(pid, "cmdline"))
+    of_root = f"DVC_ROOT={root}" in environment
+    return staged and of_root and any(Path(w).name == "syda" for w in _words(pid, "cmdline"))
 
 
 def _words(pid: int, file: str) -> list[str]:
@@ -120,7 +101,7 @@ def _ancestors(pid: int) -> Iterator[int]:
 
 
 def _status(pid: int) -> list[str]:
-    """State, parent and so on, as ``/proc/<pid>/stat`` has them behind the name."""
+    """State, parent and so on, as ``/proc/<pid>/stat`` lists them after the name."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

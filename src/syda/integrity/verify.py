@@ -1,58 +1,53 @@
-"""``syda verify``: rehash what a run left and hold it against what was recorded; writes nothing."""
+"""``syda verify``: hash what a run left and compare it with its records. Writes nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from syda.errors import UsageError
-from syda.integrity import checks, evidence, processes
-from syda.integrity.inspection import Fault, Inspection
-from syda.integrity.recorded import Repository
+from syda.integrity import lock_checks, manifest_checks, processes
+from syda.integrity.dvc_repository import DvcRepository
+from syda.integrity.inspection import Inspection, VerifyFault
 
 CHECKS: tuple[Callable[[Inspection], None], ...] = (
-    checks.files_can_be_read,
-    checks.lock_has_every_stage,
-    checks.objects_hash_to_their_names,
-    checks.outputs_are_those_recorded,
-    evidence.manifests_name_the_code,
-    checks.dependencies_are_those_recorded,
-    checks.params_are_those_recorded,
-    evidence.manifests_name_the_files,
-    evidence.manifests_follow_one_another,
-    evidence.manifests_hold_the_params,
-    evidence.records_are_those_of_the_index,
-    evidence.weights_are_those_quoted,
-    evidence.card_is_what_its_sources_say,
+    lock_checks.files_can_be_read,
+    lock_checks.lock_has_every_stage,
+    lock_checks.objects_hash_to_their_names,
+    lock_checks.outputs_match_the_lock,
+    manifest_checks.manifests_match_the_code,
+    lock_checks.dependencies_match_the_lock,
+    lock_checks.params_match_the_lock,
+    manifest_checks.manifests_match_the_files,
+    manifest_checks.manifests_match_one_another,
+    manifest_checks.manifests_match_the_params,
+    manifest_checks.records_match_their_index,
+    manifest_checks.weights_match_what_quotes_them,
+    manifest_checks.card_matches_its_sources,
 )
-"""In the order in which they name faults: what lies at the root of others comes first."""
+"""In the order in which they name faults: causes before their effects."""
 
 
 @dataclass(frozen=True)
-class Report:
-    """What was found.
+class VerifyReport:
+    """The faults, and one line that says what was checked."""
 
-    Attributes:
-        faults: one for each thing that is wrong.
-        summary: what was checked, one line.
-    """
-
-    faults: list[Fault]
+    faults: list[VerifyFault]
     summary: str
 
 
-def run(root: Path, *, allow_missing: bool = False) -> Report:
+def run(root: Path, *, allow_missing: bool = False) -> VerifyReport:
     """Check a repository.
 
     Args:
         root: repository root.
-        allow_missing: pass over outputs of DVC's cache that are not here, as in a fresh clone.
+        allow_missing: skip outputs of DVC's cache that are not here, as in a fresh clone.
 
     Raises:
-        CorruptData: dvc.yaml, dvc.lock or a ``.dvc`` file cannot be read.
-        ParamsError: params.yaml cannot be read.
+        CorruptData: dvc.yaml, dvc.lock or a ``.dvc`` file is not readable.
+        ParamsError: params.yaml is not readable.
         UsageError: no DVC repository, or something runs here and changes what would be checked.
     """
-    repository = Repository(root)
+    repository = DvcRepository(root)
     try:
         busy = processes.busy(repository.root, repository.temporary)
         if busy:
@@ -62,7 +57,7 @@ def run(root: Path, *, allow_missing: bool = False) -> Report:
             check(inspection)
     finally:
         repository.close()
-    return Report(inspection.faults, _summary(inspection))
+    return VerifyReport(inspection.faults, _summary(inspection))
 
 
 def _summary(inspection: Inspection) -> str:

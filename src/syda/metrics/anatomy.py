@@ -1,7 +1,7 @@
-"""What a volume shows of a body's build, in shares of the body itself: no voxel size is needed.
+"""Anatomical measures of a volume, relative to the body itself: no voxel size is needed.
 
-Everything is measured from HU, without labels or a trained network. A volume without a body has the
-worst value of each measure.
+All are measured from HU, without labels or a trained network. A volume without a body has the worst
+value of each measure.
 """
 
 from dataclasses import dataclass
@@ -9,41 +9,45 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from syda.metrics.cohorts import Cohort, Floats, Grid, Images
+from syda.metrics.cohorts import Cohort, Floats, Images, VoxelGrid
 from syda.metrics.outline import coarse, middle_and_size, outline, span
+from syda.metrics.vertebrae import vertebrae
+from syda.properties.measured import BONE_FROM_HU, FAT_HU, SOFT_HU
 from syda.volume.body import TISSUE_ABOVE_HU, Mask, largest_piece
-from syda.volume.properties import BONE_FROM_HU, FAT_HU, SOFT_HU
 
 SPINE_SLICES = 0.6
-"""Upper share of the body's slices that the spine is followed through: it ends in the pelvis."""
+"""Upper share of the body's slices in which the spine is followed: it ends in the pelvis."""
 
 SPINE_HALF_WIDTH = 0.15
-"""Of the body's width: the spine lies no farther from the middle of the outline."""
+"""Largest distance of the spine from the middle of the outline, in widths of the body."""
 
 LIVER_SLICES = 0.5
-"""Upper share of the body's slices in which the liver is looked for: below lie seat and thighs."""
+"""Upper share of the body's slices in which the liver is searched: pelvis and thighs lie below."""
 
 _TOUCHING = np.ones((3, 3, 3), bool)
 
 
 @dataclass(frozen=True)
 class Anatomy:
-    """What one volume shows.
+    """Measures of one volume.
 
     Attributes:
-        body_share: of the cube, that is the body: the largest connected piece of tissue.
-        whole_share: of the tissue (denser than -500 HU), that belongs to that piece.
-        spine_share: of the upper slices, that one connected piece of bone runs through, near the
+        body_share: share of the cube that is body: the largest connected piece of tissue.
+        whole_share: share of the tissue (denser than -500 HU) that belongs to that piece.
+        spine_share: share of the upper slices that one connected piece of bone passes, near the
             middle of the outline and in its back half.
         liver_balance: of soft tissue a coarse voxel and more below its surface, in the upper
             slices: (right - left) / (right + left).
-        liver_share: of the upper slices' outlines, that is such tissue on the right.
+        liver_share: share of the upper slices' outlines that is such tissue on the right.
         area_jump: largest change of the outline's area from a slice to the next, relative to the
             larger of both.
         shift: largest move of the outline's centroid from a slice to the next, in widths of the
             body.
-        bone_share: of what the outlines hold, that is bone; None without a body.
-        fat_share: likewise fat.
+        vertebra_regularity: how regularly bone alternates along the spine
+            (:func:`~.vertebrae.vertebrae`).
+        vertebra_contrast: by how much it does, HU.
+        bone_share: share of bone within the outlines; None without a body.
+        fat_share: likewise of fat.
     """
 
     body_share: float = 0.0
@@ -53,6 +57,8 @@ class Anatomy:
     liver_share: float = 0.0
     area_jump: float = 1.0
     shift: float = 1.0
+    vertebra_regularity: float = 0.0
+    vertebra_contrast: float = 0.0
     bone_share: float | None = None
     fat_share: float | None = None
 
@@ -60,12 +66,15 @@ class Anatomy:
 def measure(hu: Floats) -> Anatomy:
     """Measure a volume.
 
-    One body, spine and liver are looked for in the coarse volume (:func:`~.outline.coarse`), slices
-    and shares in the volume as it is.
+    Body, spine and liver are measured in the coarse volume (:func:`~.outline.coarse`); slices and
+    shares are measured in the volume as it is.
 
     Args:
         hu: ``[D, H, W]`` HU; D = k (feet to head), H = j (back to front), W = i (left to right of
             the patient), as :class:`syda.metrics.cohorts.Cohort` has them.
+
+    >>> measure(np.full((8, 8, 8), -1000.0)) == Anatomy()
+    True
     """
     body, low = outline(hu), coarse(hu)
     rough = outline(low)
@@ -74,6 +83,7 @@ def measure(hu: Floats) -> Anatomy:
     body_share, whole_share = _largest_piece(low)
     liver_balance, liver_share = _liver(low, rough)
     area_jump, shift = _jumps(body)
+    regularity, contrast = vertebrae(hu)
     inside = hu[body]
     return Anatomy(
         body_share=body_share,
@@ -83,6 +93,8 @@ def measure(hu: Floats) -> Anatomy:
         liver_share=liver_share,
         area_jump=area_jump,
         shift=shift,
+        vertebra_regularity=regularity,
+        vertebra_contrast=contrast,
         bone_share=float((inside >= BONE_FROM_HU).mean()),
         fat_share=float(((inside >= FAT_HU[0]) & (inside <= FAT_HU[1])).mean()),
     )
@@ -96,7 +108,7 @@ def _largest_piece(hu: Floats) -> tuple[float, float]:
 
 
 def _spine(hu: Floats, body: Mask) -> float:
-    """Share of the upper slices that the longest piece of bone in the spine's place runs through.
+    """Share of the upper slices that the longest piece of bone at the spine's position passes.
 
     The outermost slices are left out: blocks of voxels there hold padding.
     """
@@ -109,8 +121,8 @@ def _spine(hu: Floats, body: Mask) -> float:
     for k in np.flatnonzero(body.any(axis=(1, 2))):
         middle, width = middle_and_size(body[k].any(axis=0))
         half_way, _ = middle_and_size(body[k].any(axis=1))
-        place = (np.abs(columns - middle) <= SPINE_HALF_WIDTH * width) & (rows < half_way)
-        bone[k] = body[k] & place & (hu[k] >= BONE_FROM_HU)
+        region = (np.abs(columns - middle) <= SPINE_HALF_WIDTH * width) & (rows < half_way)
+        bone[k] = body[k] & region & (hu[k] >= BONE_FROM_HU)
     pieces, _ = ndimage.label(bone, _TOUCHING)
     runs = [piece[0].stop - piece[0].start for piece in ndimage.find_objects(pieces)]
     return max(runs, default=0) / len(body)
@@ -119,8 +131,8 @@ def _spine(hu: Floats, body: Mask) -> float:
 def _liver(hu: Floats, body: Mask) -> tuple[float, float]:
     """Balance of right against left, and share of the right, of deep soft tissue.
 
-    A voxel and more below its surface muscle wall, bowel and vessels are gone. What remains is
-    liver above all, the rest spleen, stomach and heart.
+    One voxel below the surface of soft tissue, muscle wall, bowel and vessels are gone. Most of the
+    rest is liver; spleen, stomach and heart are smaller.
     """
     whole = span(body)
     upper = slice(whole.stop - round(LIVER_SLICES * (whole.stop - whole.start)), whole.stop)
@@ -148,24 +160,23 @@ def _jumps(body: Mask) -> tuple[float, float]:
     return area_jump, float(np.hypot(*np.diff(centre)).max() / width)
 
 
-class Anatomist:
-    """Looks at every volume of a cohort, once for all that asks for it."""
+class AnatomyCache:
+    """Measures of the volumes of a cohort, computed once for all metrics."""
 
-    def __init__(self, grid: Grid) -> None:
-        self.grid = grid
-        self._seen: list[tuple[Cohort, list[Anatomy]]] = []
+    def __init__(self, grid: VoxelGrid) -> None:
+        self._grid = grid
+        self._measured: list[tuple[Cohort, list[Anatomy]]] = []
 
     def of(self, cohort: Cohort) -> list[Anatomy]:
-        """Return what each volume of a cohort shows, in its order."""
-        for known, found in self._seen:
-            if known is cohort:
+        """Return the measures of each volume of a cohort, in its order."""
+        for measured, found in self._measured:
+            if measured is cohort:
                 return found
         found = [measure(self._hu(image)) for image in cohort.images]
-        self._seen.append((cohort, found))
+        self._measured.append((cohort, found))
         return found
 
     def _hu(self, image: Images) -> Floats:
         """``[D, H, W]`` of the model range in whole HU."""
-        level = np.rint((image.astype(np.float64) + 1) * self.grid.hu_per_unit)
-        hu: Floats = level + self.grid.window_min
+        hu: Floats = np.rint(self._grid.hu_above_window(image)) + self._grid.window_min
         return hu

@@ -1,51 +1,53 @@
-"""Bone and fat against the real band: how many volumes have as much of it as scans do.
+"""Bone and fat against the real band: how many volumes have as much of them as scans do?
 
-The band is where 95 % of further scans would lie, going by the training scans. Held-out scans show
-what share really does; a training scan is held against the band of the other patients.
+The band is where 95 % of further scans would lie, estimated from the training scans. Held-out scans
+show the true share. A training scan is compared with the band of the other patients.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from syda.metrics import kept, subsets
-from syda.metrics.anatomy import Anatomist
+from syda.metrics import pass_rate, subsets
 from syda.metrics.anatomy_rules import SMALLEST
 from syda.metrics.cohorts import Cohort, Cohorts, Floats, Sampling
-from syda.metrics.estimate import Figure
-from syda.metrics.kept import Verdicts
-from syda.metrics.metric import About
-from syda.volume.properties import BONE_FROM_HU, FAT_HU
-
-TRAIN = "train"
-"""The split that the band comes from."""
+from syda.metrics.estimate import MetricResult
+from syda.metrics.metric import Metric, MetricSpec, register
+from syda.metrics.pass_rate import RuleResults
+from syda.properties.measured import BONE_FROM_HU, FAT_HU
 
 COVERED = 0.95
 """Share of further scans within the band."""
 
 
-@dataclass(frozen=True)
-class Tissue:
+@dataclass(frozen=True, kw_only=True)
+class BandSpec(MetricSpec):
     """A tissue whose share of the body has a band.
 
     Attributes:
-        name: in the key; its share is a measure of :class:`syda.metrics.anatomy.Anatomy`.
-        title: for people.
-        hu: what counts as it.
+        tissue: ``bone`` or ``fat``; its share is one of the :class:`.Anatomy` measures.
+        hu: range of the tissue, in words.
     """
 
-    name: Literal["bone", "fat"]
-    title: str
+    tissue: str
     hu: str
 
 
-TISSUES = (
-    Tissue("bone", "Bone share in the real band", f"{BONE_FROM_HU} HU and more"),
-    Tissue("fat", "Fat share in the real band", f"{FAT_HU[0]} to {FAT_HU[1]} HU"),
-)
+def _spec(tissue: str, hu: str) -> BandSpec:
+    return BandSpec(
+        key=f"anatomy_{tissue}_band_p{COVERED * 100:.0f}",
+        title=f"{tissue.capitalize()} share in the real band",
+        unit="1",
+        aim="match",
+        source="prediction interval: Hahn and Meeker, Statistical Intervals, 1991, section 4.7",
+        criterion="Constraint",
+        description=f"Share of volumes with as much {tissue} as scans have.",
+        tissue=tissue,
+        hu=hu,
+    )
 
 
 def band(values: Floats) -> tuple[float, float]:
@@ -58,6 +60,10 @@ def band(values: Floats) -> tuple[float, float]:
 
     Args:
         values: ``[n]``, two or more that are not NaN; NaN is left out.
+
+    >>> low, high = band(np.array([0.2, 0.25, 0.3]))
+    >>> round(low, 3), round(high, 3)
+    (0.002, 0.498)
     """
     values = values[~np.isnan(values)]
     n = len(values)
@@ -66,64 +72,63 @@ def band(values: Floats) -> tuple[float, float]:
     return float(values.mean() - half), float(values.mean() + half)
 
 
-class AnatomyBand:
-    """Share of the synthetic volumes within the band of a tissue, beside that of real scans."""
+@register
+class AnatomyBand(Metric[BandSpec]):
+    """Share of the synthetic volumes within the band of a tissue; the baseline is held-out scans.
 
-    def __init__(self, anatomist: Anatomist, tissue: Tissue) -> None:
-        self._anatomist = anatomist
-        self._tissue = tissue
+    The band comes from the first real split, the training scans.
+    """
+
+    SPECS = (
+        _spec("bone", f"{BONE_FROM_HU} HU and more"),
+        _spec("fat", f"{FAT_HU[0]} to {FAT_HU[1]} HU"),
+    )
 
     @property
-    def about(self) -> About:
-        """Identity, and how to read the figure."""
-        tissue = self._tissue
-        return About(
-            key=f"anatomy_{tissue.name}_band_p{COVERED * 100:.0f}",
-            title=tissue.title,
-            unit="1",
-            aim="match",
-            source="prediction interval: Hahn and Meeker, Statistical Intervals, 1991, section 4.7",
-            protocol={
-                "grid": self._anatomist.grid.size,
-                "share": f"of the body's outlines, {tissue.hu}",
-                "band": f"{COVERED:g} prediction interval of the training scans",
-                "baseline": "held-out scans; a training scan against the other patients' band",
-                "fewest_patients": subsets.FEWEST,
-                "interval": f"{kept.INTERVAL}; the band is held fixed",
-            },
-        )
+    def protocol(self) -> dict[str, Any]:
+        """Every choice behind the value."""
+        return {
+            "grid": self.context.grid.size,
+            "share": f"of the body's outlines, {self.spec.hu}",
+            "band": f"{COVERED:g} prediction interval of the training scans",
+            "baseline": "held-out scans; a training scan against the other patients' band",
+            "fewest_patients": subsets.MIN_PATIENTS,
+            "interval": f"{pass_rate.INTERVAL}; the band is held fixed",
+        }
 
-    def measure(self, cohorts: Cohorts, sampling: Sampling) -> dict[str, Figure]:
-        """Measure against every real split.
+    def measure(self, cohorts: Cohorts, sampling: Sampling) -> dict[str, MetricResult]:
+        """Compare with every real split; see :meth:`.Metric.measure`.
 
         Returns:
-            Nothing for fewer than 12 training patients with a body, or a cube smaller than 32.
+            Empty for fewer than 12 training patients with a body, or a cube smaller than 32.
         """
-        train = cohorts.real[TRAIN]
+        train = next(iter(cohorts.real.values()))
         patients = train.patient_index
         values = self._values(train)
-        few = len(np.unique(patients[~np.isnan(values)])) < subsets.FEWEST
-        if few or self._anatomist.grid.size < SMALLEST:
+        few = len(np.unique(patients[~np.isnan(values)])) < subsets.MIN_PATIENTS
+        if few or self.context.grid.size < SMALLEST:
             return {}
         limits = band(values)
-        synthetic = self._verdicts(cohorts.synthetic, [limits] * len(cohorts.synthetic))
+        synthetic = self._results(cohorts.synthetic, [limits] * len(cohorts.synthetic))
         bands = {split: [limits] * len(cohort) for split, cohort in cohorts.real.items()}
-        bands[TRAIN] = [band(values[patients != patient]) for patient in patients]
+        bands[train.label] = [band(values[patients != patient]) for patient in patients]
         return {
-            split: kept.beside(synthetic, self._verdicts(cohort, bands[split]), sampling)
+            split: pass_rate.compare_to_real(
+                synthetic, self._results(cohort, bands[split]), sampling
+            )
             for split, cohort in cohorts.real.items()
         }
 
     def _values(self, cohort: Cohort) -> Floats:
         """``[V]`` share of the tissue, NaN without a body."""
-        shown = self._anatomist.of(cohort)
-        return np.array([getattr(one, f"{self._tissue.name}_share") for one in shown], np.float64)
+        measured = self.context.anatomy.of(cohort)
+        return np.array([getattr(one, f"{self.spec.tissue}_share") for one in measured], np.float64)
 
-    def _verdicts(self, cohort: Cohort, bands: Sequence[tuple[float, float]]) -> Verdicts:
+    def _results(self, cohort: Cohort, bands: Sequence[tuple[float, float]]) -> RuleResults:
         values = self._values(cohort)
         low, high = np.array(bands).T
         measured = [
             {"share": None if np.isnan(value) else value, "low": a, "high": b}
             for value, a, b in zip(values.tolist(), low.tolist(), high.tolist(), strict=True)
         ]
-        return Verdicts(cohort, (values > 0) & (low <= values) & (values <= high), measured)
+        return RuleResults(cohort, (values > 0) & (low <= values) & (values <= high), measured)

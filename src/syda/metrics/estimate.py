@@ -1,4 +1,4 @@
-"""Figures with their uncertainty: a mean over pairs of volumes, and a difference of two figures."""
+"""Values with their uncertainty: a mean over pairs of volumes, and a difference of two values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ Z95 = 1.959963984540054
 """97.5 % quantile of the standard normal distribution."""
 
 DECIMALS = 6
-"""Of every number in a report: more is noise of the arithmetic."""
+"""Of every number in a report. Further digits are rounding noise."""
 
 
 def rounded(value: float) -> float:
@@ -23,14 +23,17 @@ def rounded(value: float) -> float:
 
 @dataclass(frozen=True)
 class Estimate:
-    """One figure.
+    """One value with its uncertainty.
 
     Attributes:
         value: the point estimate.
-        replicates: ``[bootstrap]`` the figure under the bootstrap's weights.
+        replicates: ``[bootstrap]`` the value under the bootstrap's weights.
         n: pairs or volumes behind it.
-        spread: how single pairs or volumes scatter, by name of the statistic.
+        spread: statistics of single pairs or volumes, by name.
         listing: ``first second value`` of every pair, where a sample of pairs was drawn.
+
+    >>> Estimate(2.0, np.array([1.0, 3.0]), n=2).interval
+    (-0.771808, 4.771808)
     """
 
     value: float
@@ -70,8 +73,15 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A metric of the synthetic volumes beside the same metric of real ones."""
+class MetricResult:
+    """A metric of the synthetic volumes and the same metric of real ones.
+
+    >>> result = MetricResult(
+    ...     Estimate(3.0, np.array([2.9, 3.1]), 2), Estimate(1.0, np.array([0.9, 1.1]), 2)
+    ... )
+    >>> result.compared(), result.interval
+    ({'synthetic': 3.0, 'real': 1.0}, (2.0, 2.0))
+    """
 
     synthetic: Estimate
     real: Estimate
@@ -83,7 +93,7 @@ class Figure:
         return interval(difference, self.synthetic.replicates - self.real.replicates)
 
     def summary(self) -> dict[str, float | int]:
-        """The figure in seven numbers; ``difference`` is synthetic - real."""
+        """The result in seven numbers; ``difference`` is synthetic - real."""
         difference = self.synthetic.value - self.real.value
         low, high = self.interval
         return {
@@ -97,7 +107,7 @@ class Figure:
         }
 
     def compared(self) -> dict[str, float | int]:
-        """The two of them that two versions are compared by, for ``metrics.json``."""
+        """Both values, for ``metrics.json``."""
         summary = self.summary()
         return {of: summary[of] for of in ("synthetic", "real")}
 
@@ -118,8 +128,8 @@ class Figure:
 def interval(value: float, replicates: Floats) -> tuple[float, float]:
     """95 % interval: the value and 1.96 bootstrap standard errors to each side.
 
-    Percentiles of the replicates would be off for a distance between distributions: it cannot fall
-    below zero, so the bootstrap's own noise pushes every replicate up.
+    Percentiles of the replicates would be wrong for a distance between distributions: it cannot be
+    below zero, so the bootstrap's noise raises every replicate.
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, section 12.
     """
@@ -152,7 +162,7 @@ def pairs_between(cohort: Cohort, other: Cohort) -> Pairs:
 
 
 def choose(pairs: Pairs, count: int, generator: np.random.Generator) -> Pairs:
-    """Draw so many pairs without replacement, in their order; all of them if there are fewer."""
+    """Draw so many pairs without replacement, in their order; all pairs if there are fewer."""
     if len(pairs) <= count:
         return pairs
     chosen = np.sort(generator.choice(len(pairs), count, replace=False))
@@ -164,7 +174,7 @@ def mean_over_pairs(
 ) -> Estimate:
     """Mean of a value over pairs; a pair weighs the product of its volumes' bootstrap weights.
 
-    Pairs that share a volume are not independent, so it is the patients that are resampled.
+    Pairs that share a volume are not independent, so the patients are resampled.
 
     Args:
         values: ``[P]``, one a pair.

@@ -1,9 +1,9 @@
-"""Exports: does each file at true spacing show the volume that it came from, where it says it does?
+"""Exports: does each file at true spacing show its volume, in the right position?
 
-An export is a NIfTI file and a DICOM series of one synthetic volume, cropped to what the cube shows
-and resampled. Sizes and places are worked out here from the cube in mm, HU are held against a
-second resampling of the cube, and the two files against each other. What is found is a figure; the
-gate that stops a run is the validation of the synthetic volumes.
+An export is a NIfTI file and a DICOM series of one synthetic volume, cropped to the cube's contents
+and resampled. Sizes and positions are computed here from the cube in mm. HU are compared with a
+second resampling of the cube, and the two files with each other. A fault is reported and stops
+nothing; the validation of the synthetic volumes is the gate that stops a run.
 """
 
 import json
@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
+from syda import paths
 from syda.errors import CorruptData
 from syda.metrics.cohorts import Floats
 from syda.runtime import progress
@@ -26,11 +27,8 @@ from syda.types import EFFECTIVE_SPACING, Volume
 from syda.volume import geometry, nifti
 from syda.volume.model_space import EMPTY_BELOW_HU, ModelSpace
 
-NIFTI, DICOM = "physical", "dicom"
-"""Folders, below that of the volumes, of the exports."""
-
 TOLERANCE_MM = 1e-3
-"""Of sizes and places that are to be equal: a NIfTI header holds 32-bit numbers."""
+"""Of sizes and positions that must be equal: a NIfTI header holds 32-bit numbers."""
 
 TOLERANCE_HU = 1
 """Between the export and a second resampling: one value can be rounded either way."""
@@ -50,7 +48,7 @@ _SHARED = (
     "RescaleSlope",
     "RescaleIntercept",
 )
-"""What the slices of a series have in common."""
+"""Attributes that all slices of a series share."""
 
 _UNREADABLE = (
     CorruptData,
@@ -63,22 +61,22 @@ _UNREADABLE = (
     LookupError,
     AttributeError,
 )
-"""What pydicom and json make of other bytes, and of a file that lacks something."""
+"""Errors of pydicom and json for other bytes, and for a file that lacks something."""
 
 
-class Fault(StrEnum):
-    """What is wrong with an export."""
+class ExportFault(StrEnum):
+    """A fault of an export."""
 
     MISSING = "missing"
     """One of cube, JSON, NIfTI and DICOM is not there."""
     UNREADABLE = "unreadable"
     """One of them cannot be read."""
     SPACING = "spacing"
-    """Voxels of another size than the scans', or a JSON or cube that tells another size."""
+    """Voxels of another size than the scans', or a JSON or cube with another size."""
     ORIENTATION = "orientation"
     """Axes that do not point right, front, up (RAS+), along the world's."""
     EXTENT = "extent"
-    """Not as large as what the cube shows, to half a voxel, elsewhere, or not as long as told."""
+    """Another size than the cube's contents, to half a voxel, position, or length than recorded."""
     HU = "hu"
     """Other HU than the cube has there."""
     DICOM_GEOMETRY = "dicom_geometry"
@@ -90,14 +88,14 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What was found.
+class ExportReport:
+    """Result of the check.
 
     Attributes:
         faults: name of each export to what is wrong with it; none for a sound one.
     """
 
-    faults: Mapping[str, list[Fault]]
+    faults: Mapping[str, list[ExportFault]]
 
     def summary(self) -> dict[str, int]:
         """The numbers of ``metrics.json``."""
@@ -105,90 +103,94 @@ class Checked:
 
     def detail(self) -> dict[str, Any]:
         """Faults by name, and how many exports have each, for ``details.json``."""
-        told = [fault for found in self.faults.values() for fault in found]
+        every = [fault for found in self.faults.values() for fault in found]
         return {
             "faulty": {name: [fault.value for fault in each] for name, each in self._faulty()},
-            "by_kind": {fault.value: told.count(fault) for fault in Fault},
+            "by_kind": {fault.value: every.count(fault) for fault in ExportFault},
         }
 
-    def _faulty(self) -> list[tuple[str, list[Fault]]]:
+    def _faulty(self) -> list[tuple[str, list[ExportFault]]]:
         return [(name, found) for name, found in self.faults.items() if found]
 
 
-def check(folder: Path, space: ModelSpace) -> Checked:
+def check(folder: Path, space: ModelSpace) -> ExportReport:
     """Check every export of a folder of synthetic volumes.
 
     Args:
-        folder: cubes and their JSON, with the exports in :data:`NIFTI` and :data:`DICOM`.
+        folder: cubes and their JSON, with the exports in ``physical`` and ``dicom``.
         space: the model's cube.
     """
-    names = {nifti.case_name(path) for path in nifti.case_files(folder / NIFTI)}
-    names |= {path.name for path in (folder / DICOM).glob("*") if path.is_dir()}
+    names = {nifti.case_name(path) for path in nifti.case_files(folder / paths.NIFTI_EXPORTS)}
+    names |= {path.name for path in (folder / paths.DICOM_EXPORTS).glob("*") if path.is_dir()}
     each = progress.track(sorted(names), len(names), "check", "exports")
-    return Checked({name: _faults(folder, name, space) for name in each})
+    return ExportReport({name: _faults(folder, name, space) for name in each})
 
 
-def _faults(folder: Path, name: str, space: ModelSpace) -> list[Fault]:
-    cube, told = folder / f"{name}{nifti.SUFFIX}", folder / f"{name}.json"
-    file, series = folder / NIFTI / f"{name}{nifti.SUFFIX}", folder / DICOM / name
-    if not all(path.exists() for path in (cube, told, file, series)):
-        return [Fault.MISSING]
+def _faults(folder: Path, name: str, space: ModelSpace) -> list[ExportFault]:
+    cube, facts = folder / f"{name}{nifti.SUFFIX}", folder / f"{name}.json"
+    file = folder / paths.NIFTI_EXPORTS / f"{name}{nifti.SUFFIX}"
+    series = folder / paths.DICOM_EXPORTS / name
+    if not all(path.exists() for path in (cube, facts, file, series)):
+        return [ExportFault.MISSING]
     try:
-        export, source, recorded = nifti.read(file), nifti.read(cube), _Recorded.read(told)
+        export, source, recorded = nifti.read(file), nifti.read(cube), _RecordedSizes.read(facts)
         slices = [pydicom.dcmread(path) for path in sorted(series.iterdir())]
         shown = _volume(slices)
     except _UNREADABLE:
-        return [Fault.UNREADABLE]
+        return [ExportFault.UNREADABLE]
     marked = all(one.get("SyntheticData") == "YES" for one in slices)
     return [
         *_of_nifti(export, source, recorded, space),
         *_of_series(shown, export),
-        *([] if marked else [Fault.UNMARKED]),
+        *([] if marked else [ExportFault.UNMARKED]),
     ]
 
 
 @dataclass(frozen=True)
-class _Recorded:
-    """What the JSON tells of sizes, mm."""
+class _RecordedSizes:
+    """Sizes in the JSON, mm."""
 
     effective: float
     nominal: float
     length: float
 
     @staticmethod
-    def read(path: Path) -> "_Recorded":
+    def read(path: Path) -> "_RecordedSizes":
         facts = json.loads(path.read_text(encoding="utf-8"))
-        return _Recorded(
+        return _RecordedSizes(
             float(facts[EFFECTIVE_SPACING]),
             float(facts["nominal_spacing_mm"]),
             float(facts["properties"]["measured"]["scan_length_mm"]),
         )
 
 
-def _of_nifti(export: Volume, cube: Volume, told: _Recorded, space: ModelSpace) -> list[Fault]:
-    at_scans, at_cubes = (*export.spacing, told.nominal), cube.spacing
+def _of_nifti(
+    export: Volume, cube: Volume, recorded: _RecordedSizes, space: ModelSpace
+) -> list[ExportFault]:
+    at_scans, at_cubes = (*export.spacing, recorded.nominal), cube.spacing
     length = export.hu.shape[2] * export.spacing[2]
     shown, there = _box(cube, *_region(cube)), _box(export, np.zeros(3), np.array(export.hu.shape))
     here = geometry.to_ras(export.hu, export.affine).hu
     again = space.physical(cube).hu
     broken = {
-        Fault.SPACING: not _same(at_scans, space.spacing_mm) or not _same(at_cubes, told.effective),
-        Fault.ORIENTATION: not _is_upright(export),
-        Fault.EXTENT: not _same(there[0], shown[0])
+        ExportFault.SPACING: not _same(at_scans, space.spacing_mm)
+        or not _same(at_cubes, recorded.effective),
+        ExportFault.ORIENTATION: not _is_upright(export),
+        ExportFault.EXTENT: not _same(there[0], shown[0])
         or np.abs(there[1] - shown[1]).max() > space.spacing_mm / 2 + TOLERANCE_MM
-        or not _same(length, told.length),
-        Fault.HU: here.shape != again.shape
+        or not _same(length, recorded.length),
+        ExportFault.HU: here.shape != again.shape
         or np.abs(here.astype(np.int32) - again).max() > TOLERANCE_HU,
     }
     return [fault for fault, is_broken in broken.items() if is_broken]
 
 
-def _of_series(series: Volume | None, export: Volume) -> list[Fault]:
+def _of_series(series: Volume | None, export: Volume) -> list[ExportFault]:
     if series is None or series.hu.shape != export.hu.shape:
-        return [Fault.DICOM_GEOMETRY]
+        return [ExportFault.DICOM_GEOMETRY]
     if not _same(series.affine, export.affine):
-        return [Fault.DICOM_GEOMETRY]
-    return [Fault.DICOM_HU] if np.any(series.hu != export.hu) else []
+        return [ExportFault.DICOM_GEOMETRY]
+    return [ExportFault.DICOM_HU] if np.any(series.hu != export.hu) else []
 
 
 def _volume(slices: Sequence[Dataset]) -> Volume | None:
@@ -218,7 +220,7 @@ def _volume(slices: Sequence[Dataset]) -> Volume | None:
 
 
 def _region(cube: Volume) -> tuple[Floats, Floats]:
-    """First index, and the one after the last, of the planes that show something."""
+    """First index, and the one after the last, of the planes that are not empty."""
     shown = cube.hu >= EMPTY_BELOW_HU
     if not shown.any():
         return np.zeros(3), np.array(cube.hu.shape, np.float64)
@@ -229,7 +231,7 @@ def _region(cube: Volume) -> tuple[Floats, Floats]:
 
 
 def _box(volume: Volume, first: Floats, after: Floats) -> Floats:
-    """``[2, 3]`` lowest and highest place in the world, mm, of a box of voxels."""
+    """``[2, 3]`` lowest and highest world position, mm, of a box of voxels."""
     corners = np.stack([first, after]) - 0.5
     faces = corners @ volume.affine[:3, :3].T + volume.affine[:3, 3]
     box: Floats = np.sort(faces, axis=0)

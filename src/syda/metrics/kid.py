@@ -1,21 +1,20 @@
-"""KID: are synthetic and real volumes draws from one distribution, to the eyes of a network?
+"""KID: are synthetic and real volumes samples of one distribution, as a network sees them?
 
 The kernel inception distance is the squared maximum mean discrepancy of two sets of feature vectors
-under a cubic kernel. It sees what pairwise distances miss: a generator that lacks variety, or has
-another one than real scans, is far away even if every volume of it is good. Unlike FID its
-estimate is unbiased at any number of volumes, so 0 is what a perfect generator gets on average, and
+under a cubic kernel. Pairwise distances miss a lack of variety; KID does not. Unlike FID its
+estimate is unbiased at any number of volumes: a perfect generator gets 0 on average, and a value
 below 0 is chance.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from syda.metrics.cohorts import Cohort, Cohorts, Floats, Sampling
-from syda.metrics.estimate import Estimate, Figure
-from syda.metrics.metric import About
-from syda.metrics.perception import Observer, Vectors
+from syda.metrics.estimate import Estimate, MetricResult
+from syda.metrics.metric import FeatureMetric, MetricSpec, register
 
 
 def kernel(x: Floats, y: Floats) -> Floats:
@@ -30,18 +29,21 @@ def kernel(x: Floats, y: Floats) -> Floats:
 
     Returns:
         ``[m, n]``.
+
+    >>> kernel(np.array([[1.0, 1]]), np.array([[1.0, 1], [0, 0]]))
+    array([[8., 1.]])
     """
     values: Floats = (x @ y.T / x.shape[1] + 1) ** 3
     return values
 
 
 @dataclass(frozen=True)
-class Draws:
-    """A set of vectors, and how much each counts.
+class WeightedFeatures:
+    """A set of vectors and their weights.
 
     Attributes:
         vectors: ``[m, d]``.
-        patients: ``[m]`` number of the patient that each is of.
+        patients: ``[m]`` number of each vector's patient.
         weights: ``[B, m]`` positive; each row gives one estimate.
     """
 
@@ -50,12 +52,11 @@ class Draws:
     weights: Floats
 
 
-def mmd2(first: Draws, second: Draws) -> Floats:
+def mmd2(first: WeightedFeatures, second: WeightedFeatures) -> Floats:
     """Unbiased squared maximum mean discrepancy under :func:`kernel`.
 
-    ``mean k(x, x') + mean k(y, y') - 2 mean k(x, y)``, the first two over pairs of different
-    patients (of different vectors, where each is its own patient's); a pair weighs the product of
-    its weights.
+    ``mean k(x, x') + mean k(y, y') - 2 mean k(x, y)``. The first two means are over pairs of
+    different patients. A pair weighs the product of its weights.
 
     Source: A. Gretton et al., "A kernel two-sample test", JMLR 13, 2012, eq. 3.
 
@@ -65,16 +66,21 @@ def mmd2(first: Draws, second: Draws) -> Floats:
 
     Returns:
         ``[B]``, one for each row of the weights; symmetric in the two sets.
+
+    >>> x = WeightedFeatures(np.array([[0.0], [1]]), np.arange(2), np.ones((1, 2)))
+    >>> y = WeightedFeatures(np.array([[0.0], [2]]), np.arange(2), np.ones((1, 2)))
+    >>> mmd2(x, y)
+    array([-13.])
     """
     across = kernel(first.vectors, second.vectors)
     between = _weighted_mean(across, np.ones_like(across), first.weights, second.weights)
     return _within(first) + _within(second) - 2 * between
 
 
-def _within(draws: Draws) -> Floats:
-    apart = (draws.patients[:, None] != draws.patients).astype(np.float64)
-    values = kernel(draws.vectors, draws.vectors)
-    return _weighted_mean(values, apart, draws.weights, draws.weights)
+def _within(features: WeightedFeatures) -> Floats:
+    apart = (features.patients[:, None] != features.patients).astype(np.float64)
+    values = kernel(features.vectors, features.vectors)
+    return _weighted_mean(values, apart, features.weights, features.weights)
 
 
 def _weighted_mean(values: Floats, counted: Floats, rows: Floats, columns: Floats) -> Floats:
@@ -84,59 +90,67 @@ def _weighted_mean(values: Floats, counted: Floats, rows: Floats, columns: Float
     return mean
 
 
-class KernelDistance:
-    """KID of the synthetic volumes and a real split beside that of the two real splits.
+@register
+class KernelDistance(FeatureMetric[MetricSpec]):
+    """KID of the synthetic volumes and a real split; the floor is KID of the two real splits.
 
-    A volume is one vector (:func:`syda.metrics.perception.look`): its slices resemble one another,
-    so as vectors of their own they would pass for more volumes than there are. n counts volumes.
+    A volume is one vector. Its slices resemble one another and would pass for more volumes than
+    there are. A hash of the patient makes the two real splits samples of one distribution, so the
+    floor is the same for both. Random halves of one split would say less: the mean over them is 0
+    whatever the volumes are, as the estimate is unbiased.
 
-    The floor is the figure between the two parts of the real data, which a hash of the patient
-    makes draws from one distribution; so it is the same for both splits. Random halves of one split
-    would say less: as the estimate is unbiased, the mean over them is 0 whatever the volumes are,
-    and a single one compares half as many volumes.
-
-    Where two sets are alike the bootstrap's interval is up to 1.7 times as wide as chance makes the
-    figure, so it errs towards "not told apart".
+    Where two sets are alike, the bootstrap's interval is up to 1.7 times too wide. It errs towards
+    "no difference found".
     """
 
-    def __init__(self, observer: Observer[Vectors]) -> None:
-        self._observer = observer
-
-    @property
-    def about(self) -> About:
-        """Identity, and how to read the figure."""
-        space = self._observer.space
-        return About(
-            key=f"kid_poly3_{space.vector_id}",
-            title=space.titled("KID"),
+    SPECS = (
+        MetricSpec(
+            key="kid",
+            title="KID",
             unit="1",
             aim="lower",
             source="Binkowski et al., ICLR 2018, section 4; Gretton et al., JMLR 13, 2012, eq. 3",
-            protocol=space.vector_definition
-            | {
-                "kernel": "(x.y / dimensions + 1)^3",
-                "estimator": "unbiased, all pairs of different patients, no subsets",
-                "floor": "the two real splits against each other",
-            },
-        )
+            criterion="Congruence",
+            description="Distance of the two distributions in a network's features; unbiased, so 0 "
+            "is perfect at any number of volumes.",
+            headline=True,
+        ),
+    )
 
-    def measure(self, cohorts: Cohorts, sampling: Sampling) -> dict[str, Figure]:
-        """Measure against every real split; see :class:`syda.metrics.metric.Metric`."""
-        vectors, rows = self._observer.of(cohorts).vectors, self._observer.rows(cohorts)
+    @property
+    def key(self) -> str:
+        """Key in the reports."""
+        return f"{self.spec.key}_poly3_{self.extractor.space}"
 
-        def draws(cohort: Cohort) -> Draws:
-            weights = np.vstack([np.ones(len(cohort)), sampling.weights(cohort)])
-            return Draws(vectors[rows[cohort.label]], cohort.patient_index, weights)
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """Every choice behind the value."""
+        return self.extractor.definition | {
+            "kernel": "(x.y / dimensions + 1)^3",
+            "estimator": "unbiased, all pairs of different patients, no subsets",
+            "floor": "the two real splits against each other",
+        }
 
-        synthetic = draws(cohorts.synthetic)
-        real = {split: draws(cohort) for split, cohort in cohorts.real.items()}
-        figures = {}
-        for split, target in real.items():
-            (other,) = (draws for name, draws in real.items() if name != split)
-            figures[split] = Figure(_estimate(synthetic, target), _estimate(other, target))
-        return figures
+    def measure(self, cohorts: Cohorts, sampling: Sampling) -> dict[str, MetricResult]:
+        """Compare with every real split; see :meth:`.Metric.measure`."""
+        vectors, rows = self.extractor.extract(*cohorts.images).vectors, cohorts.rows()
+        of = {c.label: weighted(c, vectors[rows[c.label]], sampling) for c in cohorts.all()}
+        synthetic = of[cohorts.synthetic.label]
+        return {
+            split: MetricResult(
+                estimate(synthetic, of[split]), estimate(of[cohorts.other(split)], of[split])
+            )
+            for split in cohorts.real
+        }
 
 
-def _estimate(draws: Draws, target: Draws) -> Estimate:
-    value, *replicates = mmd2(draws, target)
-    return Estimate(float(value), np.array(replicates), len(draws.vectors))
+def weighted(cohort: Cohort, vectors: Floats, sampling: Sampling) -> WeightedFeatures:
+    """Return ``[V, d]`` vectors of a cohort with equal weights, then with the bootstrap's."""
+    weights = np.vstack([np.ones(len(cohort)), sampling.weights(cohort)])
+    return WeightedFeatures(vectors, cohort.patient_index, weights)
+
+
+def estimate(features: WeightedFeatures, target: WeightedFeatures) -> Estimate:
+    """Return KID of two sets of :func:`weighted` vectors."""
+    value, *replicates = mmd2(features, target)
+    return Estimate(float(value), np.array(replicates), len(features.vectors))

@@ -1,4 +1,4 @@
-"""MS-SSIM of volumes, and diversity measured by it: how alike two synthetic volumes are.
+"""MS-SSIM of pairs of volumes: how alike are two synthetic volumes?
 
 The definition is MONAI's (``monai.metrics.MultiScaleSSIMMetric``: valid convolution, 2x average
 pooling, negative contrast cut to zero), its Gaussian applied one axis at a time by shifted adds,
@@ -6,15 +6,23 @@ which on a CPU is tens of times faster than a dense 3D convolution.
 """
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812  (the field's name for it)
 
 from syda.errors import UsageError
-from syda.metrics.cohorts import Cohort, Cohorts, Floats, Grid, Images, Sampling
-from syda.metrics.estimate import Estimate, Figure, Pairs, choose, mean_over_pairs, pairs_within
-from syda.metrics.metric import About
+from syda.metrics.cohorts import Cohort, Cohorts, Floats, Images, Sampling
+from syda.metrics.estimate import (
+    Estimate,
+    MetricResult,
+    Pairs,
+    choose,
+    mean_over_pairs,
+    pairs_within,
+)
+from syda.metrics.metric import Metric, MetricContext, MetricSpec, register
 from syda.runtime import progress
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -28,7 +36,7 @@ _VOXELS_AT_ONCE = 2**21
 
 
 @dataclass(frozen=True)
-class Protocol:
+class MsSsimProtocol:
     """The choices that make two MS-SSIM figures comparable.
 
     Attributes:
@@ -37,6 +45,9 @@ class Protocol:
         sigma: of the Gaussian, voxels.
         data_range: difference of the largest and the smallest possible value, fixed by the HU
             window and never by a volume's own extremes.
+
+    >>> MsSsimProtocol.of_size(32).key
+    'ms_ssim_3d_L3_k7_s1.5_dr2'
     """
 
     scales: int
@@ -45,7 +56,7 @@ class Protocol:
     data_range: float = 2.0
 
     @classmethod
-    def of_size(cls, size: int) -> "Protocol":
+    def of_size(cls, size: int) -> "MsSsimProtocol":
         """Choose the number of scales for volumes of so many voxels a side.
 
         Raises:
@@ -58,17 +69,17 @@ class Protocol:
 
     @property
     def key(self) -> str:
-        """The protocol as a name, e.g. ``ms_ssim_3d_L3_k7_s1.5_dr2``."""
+        """The protocol as a name."""
         return f"ms_ssim_3d_L{self.scales}_k{self.kernel}_s{self.sigma:g}_dr{self.data_range:g}"
 
     @property
     def weights(self) -> tuple[float, ...]:
         """The first L of :data:`WEIGHTS`, scaled to sum 1."""
-        kept = WEIGHTS[: self.scales]
-        return tuple(weight / sum(kept) for weight in kept)
+        first = WEIGHTS[: self.scales]
+        return tuple(weight / sum(first) for weight in first)
 
 
-def ms_ssim(x: torch.Tensor, y: torch.Tensor, protocol: Protocol) -> torch.Tensor:
+def ms_ssim(x: torch.Tensor, y: torch.Tensor, protocol: MsSsimProtocol) -> torch.Tensor:
     """Multi-scale structural similarity of pairs of volumes.
 
     ``MS-SSIM = prod over scales j < L of cs_j^w_j, times ssim_L^w_L``, each the mean over the
@@ -85,6 +96,10 @@ def ms_ssim(x: torch.Tensor, y: torch.Tensor, protocol: Protocol) -> torch.Tenso
 
     Returns:
         ``[P]``; 1 for identical volumes.
+
+    >>> x = torch.rand(1, 32, 32, 32)
+    >>> ms_ssim(x, x, MsSsimProtocol.of_size(32)).round(decimals=4)
+    tensor([1.])
     """
     result = torch.ones(len(x), dtype=x.dtype)
     for scale, weight in enumerate(protocol.weights):
@@ -97,7 +112,7 @@ def ms_ssim(x: torch.Tensor, y: torch.Tensor, protocol: Protocol) -> torch.Tenso
 
 
 def _ssim_and_contrast(
-    x: torch.Tensor, y: torch.Tensor, protocol: Protocol
+    x: torch.Tensor, y: torch.Tensor, protocol: MsSsimProtocol
 ) -> tuple[torch.Tensor, torch.Tensor]:
     c1, c2 = ((k * protocol.data_range) ** 2 for k in (0.01, 0.03))
     taps = _gaussian(protocol.kernel, protocol.sigma)
@@ -126,52 +141,63 @@ def _blur(field: torch.Tensor, taps: list[float]) -> torch.Tensor:
     return field
 
 
-class MsSsimDiversity:
-    """Mean MS-SSIM of pairs of synthetic volumes beside that of pairs of real ones.
+@register
+class MsSsimDiversity(Metric[MetricSpec]):
+    """Mean MS-SSIM of pairs of synthetic volumes; the baseline is pairs of real ones.
 
     Far above real: the synthetic volumes resemble one another (mode loss). Far below: they share
-    less than real scans do, as noise would. A good generator matches the real figure. Padding is
-    the same air in every volume and lifts both figures alike.
+    less than real scans do, as noise would. A good generator matches the real value. Padding is
+    the same air in every volume and raises both values alike.
     """
 
-    def __init__(self, grid: Grid) -> None:
-        self._grid = grid
-        self._protocol = Protocol.of_size(grid.size)
-
-    @property
-    def about(self) -> About:
-        """Identity, and how to read the figure."""
-        return About(
-            key=self._protocol.key,
+    SPECS = (
+        MetricSpec(
+            key="ms_ssim",
             title="MS-SSIM of pairs",
             unit="1",
             aim="match",
             source="Wang, Simoncelli, Bovik, Asilomar 2003; as monai.metrics.MultiScaleSSIMMetric",
-            protocol=asdict(self._protocol)
-            | {
-                "grid": self._grid.size,
-                "window_hu": [self._grid.window_min, self._grid.window_max],
-                "pairs": "synthetic-synthetic beside real-real of different patients",
-            },
+            criterion="Coverage",
+            description="How alike two synthetic volumes are: far above real means mode loss.",
+            headline=True,
+        ),
+    )
+
+    def __init__(self, context: MetricContext, spec: MetricSpec | None = None) -> None:
+        super().__init__(context, spec)
+        self._choices = MsSsimProtocol.of_size(context.grid.size)
+
+    @property
+    def key(self) -> str:
+        """Key in the reports."""
+        return self._choices.key
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """Every choice behind the value."""
+        return (
+            asdict(self._choices)
+            | self.context.grid.protocol
+            | {"pairs": "synthetic-synthetic beside real-real of different patients"}
         )
 
-    def measure(self, cohorts: Cohorts, sampling: Sampling) -> dict[str, Figure]:
-        """Measure against every real split; see :class:`syda.metrics.metric.Metric`."""
+    def measure(self, cohorts: Cohorts, sampling: Sampling) -> dict[str, MetricResult]:
+        """Compare with every real split; see :meth:`.Metric.measure`."""
         synthetic = self._similarity(cohorts.synthetic, sampling)
         return {
-            split: Figure(synthetic, self._similarity(cohort, sampling))
+            split: MetricResult(synthetic, self._similarity(cohort, sampling))
             for split, cohort in cohorts.real.items()
         }
 
     def _similarity(self, cohort: Cohort, sampling: Sampling) -> Estimate:
         generator = sampling.generator("pairs", cohort.label)
         pairs = choose(pairs_within(cohort), sampling.pairs, generator)
-        values = of_pairs(cohort.images, pairs, self._protocol, cohort.label)
+        values = of_pairs(cohort.images, pairs, self._choices, cohort.label)
         estimate = mean_over_pairs(values, pairs, (cohort, cohort), sampling)
         return estimate.listed(values, pairs, cohort.names)
 
 
-def of_pairs(images: Images, pairs: Pairs, protocol: Protocol, label: str) -> Floats:
+def of_pairs(images: Images, pairs: Pairs, protocol: MsSsimProtocol, label: str) -> Floats:
     """MS-SSIM of each pair of a cohort's volumes, several at once.
 
     Args:

@@ -1,30 +1,31 @@
-"""Noise power: has soft tissue the texture of real soft tissue, coarse and fine?
+"""Noise power: does soft tissue have the texture of real soft tissue, coarse and fine?
 
-Small in-plane blocks of soft tissue, their trend removed, give a noise power spectrum, as it is
-measured in water phantoms. In a scan it holds the noise of the scanner and the fine structure of
-tissue; where the model's voxels are so large that the noise has averaged out, the structure alone.
+Small in-plane blocks of soft tissue, their trend removed, give a noise power spectrum, as in water
+phantoms. In a scan it holds the noise of the scanner and the fine structure of tissue. Where the
+model's voxels are so large that the noise has averaged out, it holds the structure alone.
 
-Two spectra are compared in decibels, so that fine texture, which is weak, counts like coarse one:
+Two spectra are compared in decibels, so that weak fine texture counts like strong coarse texture:
 the log-spectral distance. 3 dB are twice the power.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from syda.metrics import pools
-from syda.metrics.cohorts import Cohorts, Floats, Grid, Images, Sampling
-from syda.metrics.estimate import Figure
-from syda.metrics.metric import About
+from syda.metrics.cohorts import Cohorts, Floats, Images, Sampling, VoxelGrid
+from syda.metrics.estimate import MetricResult
+from syda.metrics.metric import Metric, MetricContext, MetricSpec, register
+from syda.properties.measured import SOFT_HU
 from syda.runtime import progress
-from syda.volume.properties import SOFT_HU
 
 SIDE = {64: 8, 0: 4}
-"""Voxels a side of a block, for grids from so many voxels a side on: soft tissue must fill some."""
+"""Grid size, from so many voxels on, to voxels a side of a block: soft tissue must fill some."""
 
 ROUNDING = 1 / 12
-"""HU^2, variance of rounding to whole HU, which files hold: no spectrum says less than that."""
+"""HU^2, variance of rounding to whole HU: files hold whole HU, so no spectrum is lower."""
 
 
 def blocks(hu: Floats, side: int) -> Floats:
@@ -62,7 +63,7 @@ def detrended(found: Floats) -> Floats:
 
 
 def bands(side: int) -> NDArray[np.int64]:
-    """``[side, side]`` number of periods a block at each place of a spectrum, to a whole number."""
+    """``[side, side]`` periods a block at each position of a spectrum, rounded."""
     periods = np.fft.fftfreq(side) * side
     number: NDArray[np.int64] = np.rint(np.hypot(periods[:, None], periods)).astype(np.int64)
     return number
@@ -71,8 +72,9 @@ def bands(side: int) -> NDArray[np.int64]:
 def noise_power(found: Floats) -> Floats:
     """Noise power spectrum of blocks, averaged over all directions.
 
-    Over all places of a spectrum its mean is the variance of the detrended block (Parseval). It is
-    flat, at the variance, for white noise, but for what the trend takes from the first band.
+    The mean over all positions of a spectrum is the variance of the detrended block (Parseval). For
+    white noise the spectrum is flat at the variance, except in the first band, which the trend
+    lowers.
 
     Source: J. H. Siewerdsen, I. A. Cunningham, D. A. Jaffray, "A framework for noise-power spectrum
     analysis of multidimensional images", Medical Physics 29(11), 2002; here per voxel, in HU^2.
@@ -92,11 +94,11 @@ def noise_power(found: Floats) -> Floats:
     )
 
 
-def decibels(images: Images, grid: Grid, side: int, label: str) -> Floats:
+def decibels(images: Images, grid: VoxelGrid, side: int, label: str) -> Floats:
     """Mean noise power of each volume's soft tissue, in dB above 1 HU^2.
 
-    The mean is one of decibels: the few blocks with an edge in them have a hundred times the power
-    of the others and would be all that a mean of powers shows.
+    The mean is taken of decibels. A mean of powers would show only the few blocks with an edge,
+    which have a hundred times the power of the others.
 
     Args:
         images: ``[V, D, H, W]`` in the model range.
@@ -110,7 +112,7 @@ def decibels(images: Images, grid: Grid, side: int, label: str) -> Floats:
     rows = np.full((len(images), bands(side).max()), np.nan)
     volumes = progress.track(images, len(images), f"noise power {label}", "volumes")
     for row, image in zip(rows, volumes, strict=True):
-        found = blocks((image.astype(np.float64) + 1) * grid.hu_per_unit + grid.window_min, side)
+        found = blocks(grid.hu_above_window(image) + grid.window_min, side)
         if len(found):
             row[:] = (10 * np.log10(noise_power(found) + ROUNDING)).mean(axis=0)
     return rows
@@ -128,53 +130,66 @@ def log_spectral_distance(first: Floats, second: Floats) -> Floats:
 
     Returns:
         ``[...]`` dB.
+
+    >>> float(log_spectral_distance(np.array([1.0, 2]), np.array([4.0, 5])))
+    3.0
     """
     distance: Floats = np.sqrt(((first - second) ** 2).mean(axis=-1))
     return distance
 
 
-class NoisePower:
-    """Distance of the mean noise power spectra, beside that of halves of the real volumes."""
+@register
+class NoisePower(Metric[MetricSpec]):
+    """Distance of the mean noise power spectra; the floor is that of halves of the real volumes."""
 
-    def __init__(self, grid: Grid) -> None:
-        self._grid = grid
-        self._side = next(side for least, side in SIDE.items() if grid.size >= least)
-
-    @property
-    def about(self) -> About:
-        """Identity, and how to read the figure."""
-        return About(
-            key=f"noise_power_lsd_b{self._side}",
+    SPECS = (
+        MetricSpec(
+            key="noise_power",
             title="Log-spectral distance of noise power",
             unit="dB",
             aim="lower",
             source="Siewerdsen et al., Med. Phys. 29, 2002; Gray and Markel, IEEE TASSP 24, 1976",
-            protocol={
-                "grid": self._grid.size,
-                "window_hu": [self._grid.window_min, self._grid.window_max],
-                "block": f"{self._side} x {self._side} voxels, axial, overlapping by half",
-                "soft_tissue_hu": list(SOFT_HU),
-                "soft_tissue": "the mean of each quarter of a block is",
-                "trend": "a plane, removed",
-                "bands": "whole periods a block, all directions",
-                "pooling": "mean of dB over a volume's blocks, then over volumes",
-                "floor": pools.FLOOR,
-            },
-        )
+            criterion="Congruence",
+            description="Does soft tissue have the texture of real soft tissue, coarse and fine?",
+        ),
+    )
 
-    def measure(self, cohorts: Cohorts, sampling: Sampling) -> dict[str, Figure]:
-        """Measure against every real split; see :class:`syda.metrics.metric.Metric`."""
-        rows = {c.label: decibels(c.images, self._grid, self._side, c.label) for c in cohorts.all()}
-        figures = pools.distances(cohorts, rows, log_spectral_distance, sampling)
+    def __init__(self, context: MetricContext, spec: MetricSpec | None = None) -> None:
+        super().__init__(context, spec)
+        self._side = next(side for least, side in SIDE.items() if context.grid.size >= least)
+
+    @property
+    def key(self) -> str:
+        """Key in the reports."""
+        return f"{self.spec.key}_lsd_b{self._side}"
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """Every choice behind the value."""
+        return self.context.grid.protocol | {
+            "block": f"{self._side} x {self._side} voxels, axial, overlapping by half",
+            "soft_tissue_hu": list(SOFT_HU),
+            "soft_tissue": "the mean of each quarter of a block is",
+            "trend": "a plane, removed",
+            "bands": "whole periods a block, all directions",
+            "pooling": "mean of dB over a volume's blocks, then over volumes",
+            "floor": pools.FLOOR,
+        }
+
+    def measure(self, cohorts: Cohorts, sampling: Sampling) -> dict[str, MetricResult]:
+        """Compare with every real split; see :meth:`.Metric.measure`."""
+        grid = self.context.grid
+        rows = {c.label: decibels(c.images, grid, self._side, c.label) for c in cohorts.all()}
+        results = pools.distances(cohorts, rows, log_spectral_distance, sampling)
         return {
-            split: _signed(figure, rows[cohorts.synthetic.label], rows[split])
-            for split, figure in figures.items()
+            split: _with_bands(result, rows[cohorts.synthetic.label], rows[split])
+            for split, result in results.items()
         }
 
 
-def _signed(figure: Figure, synthetic: Floats, real: Floats) -> Figure:
-    """The figure, its spread with each band's difference: what there is too much, too little of."""
+def _with_bands(result: MetricResult, synthetic: Floats, real: Floats) -> MetricResult:
+    """Add each band's difference to the spread: positive where there is too much texture."""
     difference = np.nanmean(synthetic, axis=0) - np.nanmean(real, axis=0)
     by_band = {f"dB_band_{number}": float(db) for number, db in enumerate(difference, start=1)}
-    estimate = figure.synthetic
-    return replace(figure, synthetic=replace(estimate, spread=estimate.spread | by_band))
+    estimate = result.synthetic
+    return replace(result, synthetic=replace(estimate, spread=estimate.spread | by_band))

@@ -1,8 +1,8 @@
-"""Where the body lies in a volume: its outline, slice by slice.
+"""The body's outline in a volume, slice by slice.
 
 The outline of a slice is its largest connected piece of tissue with all that it encloses. Each
-slice is looked at alone, so that what lies between two slices (a shift, a gap) is left to see, and
-a second body beside the first changes nothing here.
+slice is treated alone, so that a shift or a gap between two slices stays visible. A second body
+next to the first changes nothing here.
 """
 
 import numpy as np
@@ -12,25 +12,26 @@ from syda.metrics.cohorts import Floats
 from syda.volume.body import IN_SLICE, TISSUE_ABOVE_HU, Mask, filled
 
 CRUMB_SHARE = 0.05
-"""Of the largest slice's outline: a slice with less tissue in one piece does not show the body."""
+"""Share of the largest outline. A slice with less tissue in one piece does not show the body."""
 
 FEWEST_SLICES = 4
 """Of a body."""
 
 COARSE = 32
-"""Voxels a side of the grid for what a coarse look settles."""
+"""Voxels a side of the coarse grid."""
 
 
-def coarse(hu: Floats) -> Floats:
-    """Mean of blocks of voxels, so that a side has :data:`COARSE` voxels; a smaller cube as it is.
+def coarse(hu: Floats, side: int = COARSE) -> Floats:
+    """Mean of blocks of voxels, so that a side has so many voxels; a smaller cube as it is.
 
-    Noise, the shell of the table and the discs between vertebrae are gone at that size, so one
+    At :data:`COARSE` noise, the shell of the table and the discs between vertebrae are gone. So one
     limit holds for every size of the model's cube.
 
     Args:
-        hu: ``[D, H, W]``, a cube whose side is a multiple of :data:`COARSE`, or smaller.
+        hu: ``[D, H, W]``, a cube whose side is a multiple of ``side``, or smaller.
+        side: voxels, at most.
     """
-    step = max(1, len(hu) // COARSE)
+    step = max(1, len(hu) // side)
     if step == 1:
         return hu
     side = len(hu) // step

@@ -1,7 +1,7 @@
-"""Cohorts pooled: the mean of what each volume shows, and how far two such means lie apart.
+"""Pooled cohorts: the mean of what each volume shows, and the distance of two such means.
 
-The floor of such a distance is what a perfect generator would get of so few volumes: two halves of
-the real ones. Since a half is smaller than the whole, it is a little higher than that.
+The floor of such a distance is the distance of two halves of the real volumes. A perfect generator
+would get a little less, since a half is smaller than the whole.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from syda.metrics.cohorts import Cohort, Cohorts, Floats, Sampling
-from syda.metrics.estimate import Estimate, Figure, spread_of
+from syda.metrics.estimate import Estimate, MetricResult, spread_of
 
 HALF_SPLITS = 20
 """Random half splits that the real-vs-real floor is averaged over."""
@@ -30,36 +30,42 @@ Apart = Callable[[Floats, Floats], Floats]
 """Two times ``[..., x]`` rows to ``[...]`` distances."""
 
 
-def side_by_side(cohorts: Cohorts, rows: Rows, of: Of, sampling: Sampling) -> dict[str, Figure]:
-    """A figure of the pooled synthetic volumes beside that of each pooled real split.
+def pooled_values(
+    cohorts: Cohorts, rows: Rows, of: Of, sampling: Sampling
+) -> dict[str, MetricResult]:
+    """Compare a value of the pooled synthetic volumes with that of each pooled real split.
 
     Args:
-        cohorts: whose volumes the rows are of.
+        cohorts: the volumes behind the rows.
         rows: of every cohort.
         of: what is read from a row.
         sampling: seed and bootstrap.
 
     Returns:
-        Split to figure; none at all where fewer than two patients of a cohort show anything.
+        Split to result; empty where fewer than two patients of a cohort show anything.
     """
     pools = _pools(cohorts, rows, sampling)
     if not pools:
         return {}
     synthetic = pools[cohorts.synthetic.label].figure(of)
-    return {split: Figure(synthetic, pools[split].figure(of)) for split in cohorts.real}
+    return {split: MetricResult(synthetic, pools[split].figure(of)) for split in cohorts.real}
 
 
-def distances(cohorts: Cohorts, rows: Rows, apart: Apart, sampling: Sampling) -> dict[str, Figure]:
-    """Distance of the pooled synthetic volumes to each pooled real split, beside its floor.
+def distances(
+    cohorts: Cohorts, rows: Rows, apart: Apart, sampling: Sampling
+) -> dict[str, MetricResult]:
+    """Compare the distance of the synthetic pool to each real pool with its floor.
 
-    Arguments and result as in :func:`side_by_side`; ``apart`` compares two rows.
+    Arguments and result as in :func:`pooled_values`; ``apart`` compares two rows.
     """
     pools = _pools(cohorts, rows, sampling)
     if not pools:
         return {}
     synthetic = pools[cohorts.synthetic.label]
     return {
-        split: Figure(synthetic.distance(pools[split], apart), pools[split].floor(apart, sampling))
+        split: MetricResult(
+            synthetic.distance(pools[split], apart), pools[split].floor(apart, sampling)
+        )
         for split in cohorts.real
     }
 

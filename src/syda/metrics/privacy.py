@@ -1,192 +1,80 @@
 """Privacy: do synthetic volumes repeat the scans that the generator was trained on?
 
-Four tests of nearest neighbours, each in two spaces of distances. Two are relative, training scans
-against held-out ones, so that a generator whose volumes are far from both does not pass for a safe
-one; their control is the same test between random halves of the training scans, all of them
-members: it shows what chance alone makes of so few. The other two are absolute, and held-out scans
-in the place of synthetic volumes show what scans that are surely no copies would get.
+Tests of nearest neighbours run in two spaces of distances. Two are relative: they compare training
+scans with held-out ones, so a generator whose volumes are far from both does not pass for a safe
+one. Their control is the same test between random halves of the training scans, all of them
+members: it shows the effect of chance at so few scans. The other three are absolute: held-out scans
+in the place of synthetic volumes show the result of scans that are surely no copies. Where every
+volume lies farther away than any held-out scan, these three are not testable.
+
+The volumes are those of the seed grid, which no gate has seen: a gate that refuses copies would
+hide them.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from syda.metrics import subsets
-from syda.metrics.cohorts import Cohort, Cohorts, Floats, Grid, Sampling
-from syda.metrics.estimate import DECIMALS, interval, mean_over_pairs, pairs_between, rounded
-from syda.metrics.metric import Aim
-from syda.metrics.perception import Perception
-from syda.metrics.subsets import Rows, between, one_each
+from syda.metrics.cohorts import Cohort, Cohorts, Floats, Sampling
+from syda.metrics.estimate import DECIMALS, interval, mean_over_pairs, pairs_between
+from syda.metrics.metric import MetricContext
+from syda.metrics.privacy_results import (
+    AUTHENTIC,
+    COPIES,
+    COPY_QUANTILE,
+    HALVES,
+    MEMBERSHIP,
+    NEARER,
+    NEED_NEARNESS,
+    RATIO,
+    Audit,
+    Finding,
+)
+from syda.metrics.subsets import Rows, between, one_per_patient
 from syda.metrics.voxels import rms_hu
 
-COPY_QUANTILE = 0.05
-"""Of held-out scans' distances to the nearest training scan: nearer is called a copy."""
 
-HALVES = 200
-"""Random halves of the training patients behind a control."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How to read one test.
-
-    Attributes:
-        title: for people.
-        aim: where the figure of a generator that repeats nothing lies.
-        beside: what it is read against: ``control`` or ``real``.
-        source: paper.
-        protocol: the choices behind it.
-    """
-
-    title: str
-    aim: Aim
-    beside: str
-    source: str
-    protocol: Mapping[str, Any]
-
-
-_CONTROL = f"{HALVES} random halves of the training patients; low and high are 95 % of them"
-_BINOMIAL = "95 % of Clopper and Pearson, which unlike a bootstrap's has a width at 0 and 1"
-
-READINGS = {
-    "nearer_to_train": Reading(
-        "Nearer to a training than to a held-out scan",
-        "match",
-        "control",
-        "M. Platzer, T. Reutterer, Frontiers in Big Data 4, 2021 (share of nearest records)",
-        subsets.PROTOCOL | {"control": _CONTROL},
-    ),
-    "membership_auc": Reading(
-        "Membership test by the nearest synthetic volume, AUC",
-        "match",
-        "control",
-        "D. Chen et al., GAN-Leaks, CCS 2020 (the attack that sees generated samples alone)",
-        {
-            "score": "distance of a scan to the nearest synthetic volume; a member is nearer",
-            "interval": "Bayesian bootstrap of the patients",
-            "control": _CONTROL,
-        },
-    ),
-    "authentic": Reading(
-        "Authentic volumes",
-        "higher",
-        "real",
-        "A. M. Alaa et al., ICML 2022 (authenticity)",
-        {
-            "authentic": "farther from the nearest training scan than that from its nearest other",
-            "interval": _BINOMIAL,
-            "real": "held-out scans in the place of the synthetic volumes",
-        },
-    ),
-    f"copies_q{COPY_QUANTILE * 100:g}": Reading(
-        "Copies",
-        "lower",
-        "real",
-        "threshold on held-out scans as in S. U. H. Dar et al., arXiv:2402.01054",
-        {
-            "copy": "nearer to a training scan than this quantile of the held-out scans' distances",
-            "quantile": COPY_QUANTILE,
-            "interval": _BINOMIAL,
-            "real": "held-out scans in the place of the synthetic volumes",
-        },
-    ),
-}
-"""The four tests by their names in ``metrics.json``."""
-
-NEARER, MEMBERSHIP, AUTHENTIC, COPIES = READINGS
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One test in one space.
-
-    Attributes:
-        value: share of synthetic volumes, or AUC.
-        low: of its 95 % interval.
-        high: likewise.
-        n: synthetic volumes, or scans, behind it.
-        beside: ``real`` and ``p``, the probability of such a share or a worse one if synthetic
-            volumes are as held-out scans are; or ``control``, ``control_low``, ``control_high``.
-    """
-
-    value: float
-    low: float
-    high: float
-    n: int
-    beside: Mapping[str, float]
-
-    def detail(self) -> dict[str, float | int]:
-        """Everything, for ``details.json``; ``metrics.json`` has the value alone."""
-        numbers = {"value": self.value, "low": self.low, "high": self.high, **self.beside}
-        return {name: rounded(value) for name, value in numbers.items()} | {"n": self.n}
-
-
-@dataclass(frozen=True)
-class Audit:
-    """The tests in one space of distances.
-
-    Attributes:
-        space: its name, in the key.
-        title: of the space, for people.
-        unit: of a distance.
-        findings: by test.
-        threshold: distance below which a synthetic volume is a copy.
-        median: distance to the nearest training scan, of ``synthetic`` volumes and of ``holdout``
-            scans.
-        closest: the smallest such distance, likewise.
-        listing: ``volume scan distance``: each synthetic volume's nearest training scan.
-        nearest: these distances, and those of the held-out scans, by the names of ``median``.
-    """
-
-    space: str
-    title: str
-    unit: str
-    findings: Mapping[str, Finding]
-    threshold: float
-    median: Mapping[str, float]
-    closest: Mapping[str, float]
-    listing: tuple[str, ...]
-    nearest: Mapping[str, Floats]
-
-    def detail(self) -> dict[str, Any]:
-        """The findings and what lies behind them, for ``details.json``."""
-        return {
-            "title": self.title,
-            "unit": self.unit,
-            "findings": {name: finding.detail() for name, finding in self.findings.items()},
-            "copy_threshold": rounded(self.threshold),
-            "median": {name: rounded(value) for name, value in self.median.items()},
-            "closest": {name: rounded(value) for name, value in self.closest.items()},
-            "nearest": list(self.listing),
-        }
-
-
-def measure(
-    perception: Perception, grid: Grid, cohorts: Cohorts, sampling: Sampling
-) -> list[Audit]:
-    """Run every test in every space; nothing where a cohort has too few patients.
+def measure(context: MetricContext, cohorts: Cohorts, sampling: Sampling) -> list[Audit]:
+    """Run every test in both spaces; empty where a cohort has too few patients.
 
     Args:
-        perception: the network before the volumes.
-        grid: theirs.
-        cohorts: real splits ``train`` and ``holdout``.
+        context: grid and network.
+        cohorts: real splits ``train`` and ``holdout``. The synthetic volumes are tested where there
+            is no seed grid.
         sampling: seed and bootstrap.
     """
+    drawn, volumes = cohorts.synthetic, "synthetic volumes (a gate may have refused others)"
+    clusters = None
+    if cohorts.seed_grid:
+        drawn, volumes = cohorts.seed_grid.draws, "draws that no gate has seen"
+        clusters = drawn.patient_index
+        drawn = replace(drawn, label="synthetic", patients=drawn.names)
+    cohorts = replace(cohorts, synthetic=drawn)
     if not subsets.enough(cohorts):
         return []
-    seen = perception.of(cohorts).distances
+    network = context.efficientnet
+    perceptual, by_voxel = network.extract(*cohorts.images).distances, rms_hu(cohorts, context.grid)
+    spaces = [
+        (f"perceptual_{network.map_space}", "perceptual", "1", perceptual),
+        ("rms_hu", "voxel by voxel", "HU", by_voxel),
+    ]
     return [
-        audit(f"perceptual_{perception.space.id}", "perceptual", "1", seen, cohorts, sampling),
-        audit("rms_hu", "voxel by voxel", "HU", rms_hu(cohorts, grid), cohorts, sampling),
+        replace(audit(*space, cohorts, sampling, clusters), volumes=f"{len(drawn)} {volumes}")
+        for space in spaces
     ]
 
 
 def audit(
-    space: str, title: str, unit: str, distances: Floats, cohorts: Cohorts, sampling: Sampling
+    space: str,
+    title: str,
+    unit: str,
+    distances: Floats,
+    cohorts: Cohorts,
+    sampling: Sampling,
+    clusters: NDArray[np.intp] | None = None,
 ) -> Audit:
     """Run every test on a matrix of distances.
 
@@ -194,20 +82,24 @@ def audit(
         space: name of the distance.
         title: of it, for people.
         unit: of it.
-        distances: ``[V, V]`` in the order of :meth:`Perception.rows`.
-        cohorts: of :data:`syda.metrics.subsets.FEWEST` patients or more each.
+        distances: ``[V, V]`` in the order of :meth:`.Cohorts.rows`.
+        cohorts: of :data:`syda.metrics.subsets.MIN_PATIENTS` patients or more each.
         sampling: seed and bootstrap.
+        clusters: ``[V]`` group of each synthetic volume, e.g. its property vector; the bootstrap of
+            the ratio resamples groups. None for one group a volume.
     """
-    rows = {
-        label: np.arange(part.start, part.stop) for label, part in Perception.rows(cohorts).items()
-    }
+    rows = {label: np.arange(part.start, part.stop) for label, part in cohorts.rows().items()}
     train = cohorts.real["train"]
     to_train = between(distances, rows["synthetic"], rows["train"])
     held_to_train = between(distances, rows["holdout"], rows["train"])
     nearest, held_nearest = to_train.min(axis=1), held_to_train.min(axis=1)
     among = between(distances, rows["train"], rows["train"])
     threshold = float(np.quantile(held_nearest, COPY_QUANTILE))
+    drawn = cohorts.synthetic
+    if clusters is not None:
+        drawn = replace(drawn, patients=tuple(map(str, clusters)))
     findings = {
+        RATIO: _ratio(nearest, held_nearest, (drawn, cohorts.real["holdout"]), sampling),
         NEARER: _nearer(distances, rows, cohorts, sampling),
         MEMBERSHIP: _membership(distances, rows, cohorts, sampling),
         AUTHENTIC: _authentic(
@@ -215,6 +107,9 @@ def audit(
         ),
         COPIES: _copies(nearest < threshold, held_nearest < threshold),
     }
+    if nearest.min() > held_nearest.max():
+        for name in NEED_NEARNESS:
+            findings[name] = replace(findings[name], testable=False)
     listing = tuple(
         f"{name} {train.names[row.argmin()]} {row.min():.{DECIMALS}f}"
         for name, row in zip(cohorts.synthetic.names, to_train, strict=True)
@@ -222,7 +117,8 @@ def audit(
     both = {"synthetic": nearest, "holdout": held_nearest}
     median = {label: float(np.median(values)) for label, values in both.items()}
     closest = {label: float(values.min()) for label, values in both.items()}
-    return Audit(space, title, unit, findings, threshold, median, closest, listing, both)
+    volumes = f"{len(nearest)} volumes"
+    return Audit(space, title, unit, findings, threshold, median, closest, listing, both, volumes)
 
 
 def share_nearer(to_first: Floats, to_second: Floats) -> float:
@@ -231,6 +127,9 @@ def share_nearer(to_first: Floats, to_second: Floats) -> float:
     Args:
         to_first: ``[V, m]`` distances; as many columns as ``to_second`` for a fair share.
         to_second: ``[V, m]``.
+
+    >>> share_nearer(np.array([[1.0], [2], [5]]), np.array([[2.0], [2], [4]]))
+    0.5
     """
     return float(_wins(to_first.min(axis=1), to_second.min(axis=1)).mean())
 
@@ -244,12 +143,40 @@ def authentic(to_train: Floats, among: Floats, train: Cohort) -> NDArray[np.bool
     Args:
         to_train: ``[V, m]`` distances of volumes to training scans.
         among: ``[m, m]`` distances of training scans.
-        train: whose scans they are; scans of one patient are not each other's nearest.
+        train: the training scans; scans of one patient are not each other's nearest.
     """
     patient = train.patient_index
     apart = np.where(patient[:, None] != patient, among, np.inf).min(axis=1)
     found: NDArray[np.bool_] = to_train.min(axis=1) > apart[to_train.argmin(axis=1)]
     return found
+
+
+def _ratio(
+    nearest: Floats, held_nearest: Floats, cohorts: tuple[Cohort, Cohort], sampling: Sampling
+) -> Finding:
+    """Ratio of the median distances to the nearest training scan."""
+    drawn, holdout = cohorts
+    value = float(np.median(nearest) / np.median(held_nearest))
+    replicates = _weighted_medians(nearest, sampling.weights(drawn)) / _weighted_medians(
+        held_nearest, sampling.weights(holdout)
+    )
+    low, high = interval(value, replicates)
+    patient = holdout.patient_index
+    generator = sampling.generator("halves", holdout.label)
+    control = []
+    for _ in range(HALVES):
+        order = generator.permutation(int(patient.max()) + 1)
+        first = np.isin(patient, order[: len(order) // 2])
+        control.append(float(np.median(held_nearest[first]) / np.median(held_nearest[~first])))
+    return Finding(value, max(low, 0.0), high, len(nearest), _control(control))
+
+
+def _weighted_medians(values: Floats, weights: Floats) -> Floats:
+    """Median of ``[V]`` values under each row of ``[B, V]`` weights."""
+    order = np.argsort(values)
+    below = np.cumsum(weights[:, order], axis=1)
+    medians: Floats = values[order][np.argmax(below >= below[:, -1:] / 2, axis=1)]
+    return medians
 
 
 def _wins(first: Floats, second: Floats) -> Floats:
@@ -258,7 +185,7 @@ def _wins(first: Floats, second: Floats) -> Floats:
 
 
 def _nearer(distances: Floats, rows: Rows, cohorts: Cohorts, sampling: Sampling) -> Finding:
-    """Share nearer to training scans; as a draw lacks some of these, 1 is not reached by copies."""
+    """Share nearer to training scans. A draw lacks some of these, so copies do not reach 1."""
 
     def share(drawn: Rows) -> float:
         sides = (between(distances, drawn["synthetic"], drawn[s]) for s in ("train", "holdout"))
@@ -271,7 +198,7 @@ def _nearer(distances: Floats, rows: Rows, cohorts: Cohorts, sampling: Sampling)
     generator = sampling.generator("members", train.label)
     control = []
     for _ in range(HALVES):
-        order = rows["train"][one_each(train, generator)]
+        order = rows["train"][one_per_patient(train, generator)]
         size = min(draws.size, len(order) // 2)
         halves = order[:size], order[size : 2 * size]
         control.append(
@@ -320,9 +247,8 @@ def _authentic(found: NDArray[np.bool_], real: NDArray[np.bool_]) -> Finding:
 def _copies(found: NDArray[np.bool_], real: NDArray[np.bool_]) -> Finding:
     """Share of copies; p by a precedence test, since few held-out scans make the threshold.
 
-    If synthetic volumes are as near to training scans as held-out ones, any order of the two is as
-    likely as any other, and the number that comes before the r-th held-out scan is negative
-    hypergeometric.
+    If synthetic volumes are as near to training scans as held-out ones, every order of the two is
+    equally likely. The number before the r-th held-out scan is then negative hypergeometric.
 
     Source: N. Balakrishnan, H. K. T. Ng, "Precedence-type tests and applications", Wiley 2006.
     """
@@ -332,8 +258,8 @@ def _copies(found: NDArray[np.bool_], real: NDArray[np.bool_]) -> Finding:
 
 
 def _share(found: NDArray[np.bool_], real: NDArray[np.bool_], p: float) -> Finding:
-    """Share of volumes, each drawn for itself, so that a binomial law gives its interval."""
+    """Share of volumes with a binomial interval, as volumes are independent."""
     count, n = int(found.sum()), len(found)
     exact = stats.binomtest(count, n).proportion_ci(0.95, method="exact")
-    beside = {"real": float(real.mean()), "p": p}
-    return Finding(count / n, float(exact.low), float(exact.high), n, beside)
+    reference = {"real": float(real.mean()), "p": p}
+    return Finding(count / n, float(exact.low), float(exact.high), n, reference)

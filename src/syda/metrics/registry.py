@@ -1,60 +1,80 @@
-"""Every metric of the evaluation; CONTRIBUTING.md says what else a new one needs."""
+"""Every metric of the evaluation. To add one, import its file here (CONTRIBUTING.md)."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from syda.metrics import coverage, hu_tissues, saturation
-from syda.metrics.anatomy import Anatomist
-from syda.metrics.anatomy_bands import TISSUES, AnatomyBand
-from syda.metrics.anatomy_rules import RULES, AnatomyRule
-from syda.metrics.cohorts import Grid
-from syda.metrics.coverage import Neighbourhood
-from syda.metrics.frechet import FrechetRatio
-from syda.metrics.gradients import GradientWasserstein
-from syda.metrics.hu_histogram import HuWasserstein
-from syda.metrics.hu_tissues import TissueHu
-from syda.metrics.interior import Interior
-from syda.metrics.kid import KernelDistance
-from syda.metrics.metric import Metric
-from syda.metrics.ms_ssim import MsSsimDiversity
-from syda.metrics.noise_power import NoisePower
-from syda.metrics.perception import Observer, Perception, Vectors
-from syda.metrics.perceptual import PerceptualDistance
-from syda.metrics.saturation import Saturated
+from syda.metrics import (  # noqa: F401  (each file registers its metrics)
+    anatomy_bands,
+    anatomy_rules,
+    frechet,
+    gradients,
+    hu_histogram,
+    hu_tissues,
+    kid,
+    ms_ssim,
+    noise_power,
+    perceptual,
+    prdc,
+    saturation,
+    z_share,
+    z_share_structure,
+)
+from syda.metrics.features import FeatureExtractor
+from syda.metrics.metric import REGISTERED, FeatureMetric, Metric, MetricContext, MetricSpec
+
+AIMS = {
+    "match": "close to the real value",
+    "lower": "low; the real value is the floor",
+    "higher": "high; the real value is the ceiling",
+}
 
 
-def build(
-    grid: Grid, perception: Perception, others: Sequence[Observer[Vectors]] = ()
-) -> list[Metric]:
-    """Return every metric for volumes on this grid; what several of them see is looked at once.
+def specs() -> list[MetricSpec]:
+    """Every spec, by the C that it belongs to and by title.
+
+    >>> [spec.key for spec in specs() if spec.criterion == "Coverage"]
+    ['coverage', 'ms_ssim', 'recall', 'z_share', 'z_share_structure']
+    """
+    found = [spec for metric in REGISTERED for spec in metric.SPECS]
+    return sorted(found, key=lambda spec: (spec.criterion, spec.title))
+
+
+def spec_of(key: str) -> MetricSpec | None:
+    """Return the spec of a key of the reports; None where no metric has it.
+
+    >>> spec_of("hu_peak_fat_s5").title
+    'HU peak of fat'
+    """
+    fitting = [spec for spec in specs() if f"{key}_".startswith(f"{spec.key}_")]
+    return max(fitting, key=lambda spec: len(spec.key), default=None)
+
+
+def build(context: MetricContext, extractors: Sequence[FeatureExtractor] = ()) -> list[Metric[Any]]:
+    """Return every metric.
 
     Args:
-        grid: of the volumes.
-        perception: the pinned network.
-        others: given networks, in whose spaces distributions are compared too.
+        context: what the metrics share.
+        extractors: further networks; metrics of distributions are measured with each of them.
 
     Raises:
-        UsageError: a metric is not defined on so small a grid.
+        UsageError: a metric is undefined on so small a grid.
     """
-    anatomist = Anatomist(grid)
-    interior = Interior(grid)
+    others = [MetricContext(context.grid, extractor) for extractor in extractors]
     return [
-        MsSsimDiversity(grid),
-        PerceptualDistance(perception),
-        *_of_vectors(perception),
-        HuWasserstein(grid),
-        *(TissueHu(interior, tissue) for tissue in hu_tissues.TISSUES),
-        *(Saturated(interior, end) for end in saturation.ENDS),
-        GradientWasserstein(interior),
-        NoisePower(grid),
-        *(AnatomyRule(anatomist, rule) for rule in RULES),
-        *(AnatomyBand(anatomist, tissue) for tissue in TISSUES),
-        *(metric for observer in others for metric in _of_vectors(observer)),
+        metric(each, spec)
+        for each in (context, *others)
+        for metric in REGISTERED
+        if each is context or issubclass(metric, FeatureMetric)
+        for spec in metric.SPECS
     ]
 
 
-def _of_vectors(observer: Observer[Vectors]) -> list[Metric]:
-    return [
-        KernelDistance(observer),
-        FrechetRatio(observer),
-        *(Neighbourhood(observer, kind) for kind in coverage.KINDS),
+def table() -> str:
+    """Return the specs as a Markdown table, for docs/metrics.md."""
+    rows = [
+        f"| {spec.title} | `{spec.key}` | {spec.unit} | {AIMS[spec.aim]} | {spec.criterion} "
+        f"| {'yes' if spec.headline else 'no'} | {spec.description} | {spec.source} |"
+        for spec in specs()
     ]
+    head = "| Metric | Key | Unit | A good value is | C | Headline | What it says | Source |"
+    return "\n".join([head, "| --- | --- | --- | --- | --- | --- | --- | --- |", *rows, ""])

@@ -1,8 +1,7 @@
-"""Subsets of one size, for figures that depend on how many volumes there are.
+"""Subsets of one size, for values that depend on the number of volumes.
 
-How near the nearest volume is, or how much a covariance errs, is a matter of how many volumes were
-looked at. So every cohort is cut to the size of the smallest; a value is the mean over many such
-draws, so that it does not hang on one of them.
+The distance of the nearest volume and the error of a covariance depend on the number of volumes. So
+every cohort is cut to the size of the smallest. A value is the mean over many such draws.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,22 +12,22 @@ from numpy.typing import NDArray
 
 from syda.metrics.cohorts import Cohort, Cohorts, Floats, Sampling
 from syda.metrics.estimate import Estimate, spread_of
-from syda.metrics.perception import Perception
 
 DRAWS = 100
-"""Behind a value."""
+"""Number of random subsets that are averaged."""
 
-FEWEST = 12
+MIN_PATIENTS = 12
 """Patients of each cohort: a half of them has five neighbours each."""
 
 PROTOCOL = {
     "subsets": f"mean over {DRAWS} draws of equally many patients, those of the smallest cohort",
     "volumes_each_patient": 1,
-    "interval": f"1.96 standard deviations over halves of the subsets; {FEWEST} patients or more",
+    "interval": "1.96 standard deviations over halves of the subsets; "
+    f"{MIN_PATIENTS} patients or more",
 }
 
 Rows = Mapping[str, NDArray[np.intp]]
-"""Cohort's label to the drawn rows of an impression (:meth:`Perception.rows`)."""
+"""Cohort's label to the drawn rows of an array of all volumes (:meth:`.Cohorts.rows`)."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,12 @@ class Subsets:
     halves: list[Rows]
 
     def estimate(self, figure: Callable[[Rows], float]) -> Estimate:
-        """Mean of a figure over the draws, and its deviation over draws of half the size.
+        """Mean of a value over the draws, and its deviation over draws of half the size.
 
-        Half of a sample, drawn without replacement, scatters about the whole as the whole does
-        about the truth. A bootstrap would draw volumes twice, which are then each other's nearest.
-        Of a larger cohort less than half is drawn: where two sets are alike the interval is about
-        twice as wide as chance makes the figure, so it errs towards "not told apart".
+        Delete-half jackknife: the variance over random halves estimates the variance of the full
+        sample. A bootstrap would draw volumes twice, which are then each other's nearest. Of a
+        larger cohort less than half is drawn. Where two sets are alike, the interval is therefore
+        about twice too wide; it errs towards "no difference found".
 
         Source: J. Shao, C. F. J. Wu, "A general theory for jackknife variance estimation", Annals
         of Statistics 17(3), 1989; d = n / 2 are left out.
@@ -62,32 +61,34 @@ class Subsets:
 
 
 def enough(cohorts: Cohorts) -> bool:
-    """Whether every cohort has :data:`FEWEST` patients."""
-    return _smallest(cohorts) >= FEWEST
+    """Whether every cohort has :data:`MIN_PATIENTS` patients."""
+    return _smallest(cohorts) >= MIN_PATIENTS
 
 
 def draw(cohorts: Cohorts, sampling: Sampling) -> Subsets:
-    """Draw subsets of all cohorts; the same for every figure, so that two are compared in pairs.
+    """Draw subsets of all cohorts; the same for every value, so that two are compared in pairs.
 
     Args:
-        cohorts: of :data:`FEWEST` patients or more each.
+        cohorts: of :data:`MIN_PATIENTS` patients or more each.
         sampling: seed, and the number of replicates.
     """
     size = _smallest(cohorts)
-    rows = Perception.rows(cohorts)
+    rows = cohorts.rows()
     sizes = [size] * DRAWS + [size // 2] * sampling.bootstrap
     drawn: dict[str, list[NDArray[np.intp]]] = {}
     for cohort in cohorts.all():
         generator = sampling.generator("subsets", cohort.label)
         start = rows[cohort.label].start
-        drawn[cohort.label] = [start + one_each(cohort, generator)[:count] for count in sizes]
+        drawn[cohort.label] = [
+            start + one_per_patient(cohort, generator)[:count] for count in sizes
+        ]
     draws: list[Rows] = [
         dict(zip(drawn, together, strict=True)) for together in zip(*drawn.values(), strict=True)
     ]
     return Subsets(size, draws[:DRAWS], draws[DRAWS:])
 
 
-def one_each(cohort: Cohort, generator: np.random.Generator) -> NDArray[np.intp]:
+def one_per_patient(cohort: Cohort, generator: np.random.Generator) -> NDArray[np.intp]:
     """One volume of each patient, and the patients, in random order: ``[patients]`` rows."""
     order = generator.permutation(len(cohort))
     _, first = np.unique(cohort.patient_index[order], return_index=True)

@@ -2,18 +2,18 @@
 
 import numpy as np
 
-from syda.metrics.cohorts import Cohorts, Floats, Grid
+from syda.metrics.cohorts import Cohorts, Floats, Images, VoxelGrid
 
 _VOXELS_AT_ONCE = 2**16
 
 
-def rms_hu(cohorts: Cohorts, grid: Grid) -> Floats:
+def rms_hu(cohorts: Cohorts, grid: VoxelGrid) -> Floats:
     """Root mean square difference in HU of every two volumes.
 
-    Unlike a network's features it hardly heeds texture, so a copy in other noise stays near.
+    It hardly depends on texture, so a copy with other noise stays near.
 
     Args:
-        cohorts: volumes in the order of :meth:`syda.metrics.perception.Perception.rows`.
+        cohorts: volumes in the order of :meth:`.Cohorts.rows`.
         grid: the window.
 
     Returns:
@@ -30,4 +30,24 @@ def rms_hu(cohorts: Cohorts, grid: Grid) -> Floats:
     squared = (lengths[:, None] + lengths - products - products.T).clip(min=0) / voxels
     np.fill_diagonal(squared, 0)
     distances: Floats = np.sqrt(squared) * grid.hu_per_unit
+    return distances
+
+
+def rms_hu_between(images: Images, others: Images, grid: VoxelGrid) -> Floats:
+    """Root mean square difference in HU of every volume to every other one.
+
+    Args:
+        images: ``[V, D, H, W]`` in the model range.
+        others: ``[W, D, H, W]``, likewise.
+        grid: the window.
+
+    Returns:
+        ``[V, W]``.
+
+    >>> images = np.zeros((1, 4, 4, 4), np.float32)
+    >>> rms_hu_between(images, images + np.float32(0.5), VoxelGrid(4, -1000, 1000))
+    array([[500.]])
+    """
+    rows = [np.square(others - image).mean(axis=(1, 2, 3), dtype=np.float64) for image in images]
+    distances: Floats = np.sqrt(rows) * grid.hu_per_unit
     return distances

@@ -1,58 +1,64 @@
-"""The encoder: from a volume to the style that the generator would draw it with, about.
+"""The encoder: estimates the style of a volume, as a start for projection.
 
-A linear map of coarse tones and properties: how volumes differ is nearly linear in tones, so that
-least squares over volumes that the generator drew (:mod:`syda.training.encoder`) say more, after as
-many of them, than a convolutional network does. It is where a projection starts, not where it ends.
+It is linear: styles are regressed on intensity-equalised values at low resolution and on the
+conditions. Volumes differ nearly linearly on that scale, and least squares
+(:mod:`syda.training.encoder`) gave a better estimate than a convolutional network trained on the
+same number of generated volumes.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from syda.model.tone import Tone
+from syda.model.intensity_curve import IntensityCurve
 
-SIDE = 16
-"""Side of the coarse tones, voxels; finer detail says little of w."""
+RESOLUTION = 16
+"""Voxels along each axis of the low-resolution volume that is read."""
 
 
 class Encoder(nn.Module):
-    """From volumes and their properties to the part of w that no property decides.
+    """Linear map from volumes and conditions to w.
 
     Args:
-        latent: length of w.
-        size: N, side of the volumes.
-        conditions: length of the vector of properties; 0 for none.
+        latent_dim: length of w.
+        size: N, voxels along each axis of the volumes.
+        conditions: length of the condition vector; 0 for none.
 
     Attributes:
-        tone: the generator's curve.
-        weight: ``[latent, features]``; zero until trained.
-        bias: ``[latent]``, likewise.
+        intensity_curve: that of the generator.
+        weight: ``[latent_dim, features]``; zero until trained.
+        bias: ``[latent_dim]``; zero until trained.
+
+    >>> encoder = Encoder(latent_dim=6, size=8, conditions=2)
+    >>> encoder(torch.zeros(3, 1, 8, 8, 8), torch.zeros(3, 2)).shape
+    torch.Size([3, 6])
     """
 
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, *, latent: int, size: int, conditions: int) -> None:
+    def __init__(self, *, latent_dim: int, size: int, conditions: int) -> None:
         super().__init__()
-        self.architecture = {"latent": latent, "size": size, "conditions": conditions}
-        features = min(size, SIDE) ** 3 + conditions
-        self.tone = Tone()
-        self.register_buffer("weight", torch.zeros(latent, features))
-        self.register_buffer("bias", torch.zeros(latent))
+        self.architecture = {"latent_dim": latent_dim, "size": size, "conditions": conditions}
+        features = min(size, RESOLUTION) ** 3 + conditions
+        self.intensity_curve = IntensityCurve()
+        self.register_buffer("weight", torch.zeros(latent_dim, features))
+        self.register_buffer("bias", torch.zeros(latent_dim))
 
     def features(self, images: Tensor, conditions: Tensor) -> Tensor:
-        """What is read: mean tones of blocks, and the properties.
+        """Return what the regression reads.
 
         Args:
             images: ``[N, 1, S, S, S]`` in [-1, 1].
-            conditions: ``[N, conditions]`` (:mod:`syda.model.conditions`).
+            conditions: ``[N, conditions]`` (:class:`syda.model.conditions.ConditionSchema`).
 
         Returns:
-            ``[N, features]``.
+            ``[N, features]``: equalised intensities, averaged to ``RESOLUTION``^3; conditions.
         """
-        coarse = functional.adaptive_avg_pool3d(self.tone(images), min(images.shape[-1], SIDE))
+        size = min(images.shape[-1], RESOLUTION)
+        coarse = functional.adaptive_avg_pool3d(self.intensity_curve(images), size)
         return torch.cat([coarse.flatten(1), conditions], dim=1)
 
     def forward(self, images: Tensor, conditions: Tensor) -> Tensor:
-        """As :meth:`features` to ``[N, latent]``."""
+        """Arguments of :meth:`features` to ``[N, latent_dim]``."""
         return functional.linear(self.features(images, conditions), self.weight, self.bias)

@@ -1,4 +1,4 @@
-"""The generator: mapping and synthesis, truncation, and the layer table that the card shows."""
+"""The generator: mapping and synthesis, truncation, and a table of its layers."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,22 +9,33 @@ from torch import Tensor, nn
 from syda.model.mapping import Mapping
 from syda.model.synthesis import Synthesis
 
-NETWORK = 2
-"""Number of the arithmetic, raised when the same weights come to draw otherwise.
-
-``generator.json`` names the one that its weights were trained in.
-"""
+ARCHITECTURE_VERSION = 4
+"""Raised when the same weights give other volumes, or when ``generator.json`` changes its keys."""
 
 
 class Generator(nn.Module):
-    """From a latent and noise to a volume in the model range.
+    """From latent, conditions and noise to a volume in the model range.
 
     Args:
-        latent: length of z and w.
+        latent_dim: length of z and w.
         mapping_layers: linear layers from z to w.
         mapping_lr_multiplier: learning rate of the mapping relative to the optimiser's.
-        channels: feature maps at 4, 8, 16, ... voxels a side; the last is the volume's side.
-        conditions: length of the vector of properties; 0 for a generator that takes none.
+        channels: feature maps at 4, 8, 16, ... voxels along each axis, up to the volume's.
+        conditions: length of the condition vector; 0 for none.
+
+    >>> rng = torch.Generator().manual_seed(0)
+    >>> generator = Generator(
+    ...     latent_dim=8,
+    ...     mapping_layers=2,
+    ...     mapping_lr_multiplier=0.01,
+    ...     channels=[6, 4],
+    ...     conditions=3,
+    ... )
+    >>> z, noise = generator.draw_latents(2, rng), generator.draw_noise(2, rng)
+    >>> [tuple(layer.shape) for layer in noise]
+    [(2, 1, 4, 4, 4), (2, 1, 8, 8, 8), (2, 1, 8, 8, 8)]
+    >>> generator(z, torch.zeros(2, 3), noise).shape
+    torch.Size([2, 1, 8, 8, 8])
     """
 
     w_average: Tensor
@@ -32,7 +43,7 @@ class Generator(nn.Module):
     def __init__(
         self,
         *,
-        latent: int,
+        latent_dim: int,
         mapping_layers: int,
         mapping_lr_multiplier: float,
         channels: Sequence[int],
@@ -40,33 +51,32 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         self.architecture: dict[str, Any] = {
-            "latent": latent,
+            "latent_dim": latent_dim,
             "mapping_layers": mapping_layers,
             "mapping_lr_multiplier": mapping_lr_multiplier,
             "channels": list(channels),
             "conditions": conditions,
         }
-        self.latent = latent
-        self.mapping = Mapping(latent, mapping_layers, mapping_lr_multiplier, conditions)
-        self.synthesis = Synthesis(latent, channels)
-        self.register_buffer("w_average", torch.zeros(latent))
+        self.latent_dim = latent_dim
+        self.mapping = Mapping(latent_dim, mapping_layers, mapping_lr_multiplier, conditions)
+        self.synthesis = Synthesis(latent_dim, channels)
+        self.register_buffer("w_average", torch.zeros(latent_dim))
 
     def style(self, z: Tensor, conditions: Tensor, truncation: float = 1.0) -> Tensor:
-        """Styles ``mean + truncation (w - mean)`` of ``[N, latent]`` latents, and their properties.
+        """Return truncated styles ``mean + truncation (w - mean)``, w with its conditions.
 
-        Karras et al., StyleGAN (2019), appendix B: 1 leaves w alone, 0 is the mean. What is asked
-        for is not truncated.
+        Karras et al., StyleGAN (2019), appendix B.
 
         Args:
-            z: ``[N, latent]``.
+            z: ``[N, latent_dim]``.
             conditions: ``[N, conditions]``.
-            truncation: of the part that no property decides.
+            truncation: 1 leaves w unchanged, 0 gives the mean.
 
         Returns:
-            ``[N, latent]``.
+            ``[N, latent_dim]``.
         """
-        w = torch.lerp(self.w_average, self.mapping(z), truncation)
-        return self.mapping.conditioned(w, conditions)
+        w = self.mapping.conditioned(self.mapping(z), conditions)
+        return torch.lerp(self.w_average, w, truncation)
 
     def forward(
         self,
@@ -77,32 +87,35 @@ class Generator(nn.Module):
         truncation: float = 1.0,
         dtype: torch.dtype = torch.float32,
     ) -> Tensor:
-        """Latents, properties and the noise of each layer to ``[N, 1, S, S, S]`` in [-1, 1]."""
+        """Latents, conditions and the noise of each layer to ``[N, 1, S, S, S]`` in [-1, 1]."""
         images: Tensor = self.synthesis(self.style(z, conditions, truncation), noise, dtype)
         return images
 
     def draw_latents(self, n: int, rng: torch.Generator) -> Tensor:
-        """``[n, latent]`` standard normal, on the device of rng."""
-        return torch.randn(n, self.latent, generator=rng, device=rng.device)
+        """Return ``[n, latent_dim]`` standard normal, on the device of rng."""
+        return torch.randn(n, self.latent_dim, generator=rng, device=rng.device)
 
-    def draw_noise(self, n: int, rng: torch.Generator, side: int | None = None) -> list[Tensor]:
-        """``[n, 1, s, s, s]`` standard normal for each style layer, on the device of rng.
+    def draw_noise(
+        self, n: int, rng: torch.Generator, resolution: int | None = None
+    ) -> list[Tensor]:
+        """Return ``[n, 1, s, s, s]`` standard normal for each style layer, on the device of rng.
 
         Args:
             n: samples.
             rng: source of the noise.
-            side: of the volume, for one coarser than the network's own.
+            resolution: voxels along each axis of the volume; None for the full resolution.
         """
         return [
             torch.randn(n, 1, s, s, s, generator=rng, device=rng.device)
-            for s in self.synthesis.noise_sides
-            if side is None or s <= side
+            for s in self.synthesis.noise_resolutions
+            if resolution is None or s <= resolution
         ]
 
     @torch.no_grad()
-    def measure_average(self, rng: torch.Generator, n: int = 4096) -> None:
-        """Set ``w_average`` to the mean style of n latents, before properties join."""
-        self.w_average.copy_(self.mapping(self.draw_latents(n, rng)).mean(dim=0))
+    def measure_average(self, conditions: Tensor, rng: torch.Generator, n: int = 4096) -> None:
+        """Set ``w_average`` to the mean style of n latents and of ``[cases, conditions]``."""
+        w = self.mapping(self.draw_latents(n, rng)).mean(dim=0, keepdim=True)
+        self.w_average.copy_(self.mapping.conditioned(w, conditions.mean(dim=0, keepdim=True))[0])
 
 
 class LayerRow(NamedTuple):
@@ -115,15 +128,14 @@ class LayerRow(NamedTuple):
 
 
 def layer_table(generator: Generator) -> list[LayerRow]:
-    """List the layers in the order they run, shapes without the batch axis.
+    """List the layers in execution order, with output shapes without the batch axis.
 
-    The shapes come from a run on torch's meta device, which computes nothing: it takes milliseconds
-    at any size.
+    The shapes come from a run on torch's meta device, which computes nothing.
     """
     with torch.device("meta"):
         twin = Generator(**generator.architecture)
-        noise = [torch.empty(1, 1, s, s, s) for s in twin.synthesis.noise_sides]
-        z = torch.empty(1, twin.latent)
+        noise = [torch.empty(1, 1, s, s, s) for s in twin.synthesis.noise_resolutions]
+        z = torch.empty(1, twin.latent_dim)
         conditions = torch.empty(1, twin.architecture["conditions"])
     rows: list[LayerRow] = []
     for name, module in twin.named_modules():

@@ -1,12 +1,12 @@
 """Layers that both networks share: equalised learning rate, and low-pass resampling by two.
 
-Every tensor is ``[N, C, D, H, W]``. Weights are drawn from N(0, 1) and scaled by He's constant when
-they are used, so that Adam's steps are of equal relative size in every layer (Karras et al.,
-Progressive Growing of GANs, 2018, section 4.1). The arithmetic runs in the type of the input.
+Tensors are ``[N, C, D, H, W]``. Weights are drawn from N(0, 1) and scaled by He's constant when
+they are used, so that Adam's steps have equal relative size in every layer (Karras et al.,
+Progressive Growing of GANs, 2018, section 4.1). The data type is that of the input.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,16 +14,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-LEAK = 0.2
+LEAKY_SLOPE = 0.2
 """Negative slope of every leaky ReLU."""
 
 RELU_GAIN = math.sqrt(2)
-"""He's gain of a layer that a ReLU follows."""
+"""He's gain of a layer that is followed by a ReLU."""
 
 
 def activate(x: Tensor) -> Tensor:
-    """Leaky ReLU, in the memory of x; its gain sits in the weights before it (``RELU_GAIN``)."""
-    return functional.leaky_relu(x, LEAK, inplace=True)
+    """Leaky ReLU, in place; the weights before it include its gain (``RELU_GAIN``)."""
+    return functional.leaky_relu(x, LEAKY_SLOPE, inplace=True)
 
 
 class EqualizedLinear(nn.Module):
@@ -33,7 +33,7 @@ class EqualizedLinear(nn.Module):
         inputs: features in.
         outputs: features out.
         gain: of He's constant.
-        bias: every bias at the start.
+        bias: initial value of every bias.
         lr_multiplier: learning rate of weight and bias relative to the optimiser's.
     """
 
@@ -64,9 +64,9 @@ class EqualizedConv3d(nn.Module):
     Args:
         inputs: channels in.
         outputs: channels out.
-        kernel: odd side of the kernel, voxels.
+        kernel: voxels along each axis of the kernel, odd.
         gain: of He's constant.
-        bias: whether a bias, zero at the start, is added.
+        bias: whether to add a bias, initially zero.
     """
 
     def __init__(
@@ -85,86 +85,79 @@ class EqualizedConv3d(nn.Module):
         return functional.conv3d(x, weight, bias, padding=self.padding)
 
 
-def run(block: nn.Module, recompute: bool, *inputs: Any) -> Any:
-    """Call a block; with ``recompute`` its feature maps are not kept but computed again backwards.
+def maybe_checkpoint(block: Callable[..., Any], recompute: bool, *inputs: Any) -> Any:
+    """Call a block; with ``recompute``, its feature maps are recomputed in the backward pass.
 
-    Chen et al., Training Deep Nets with Sublinear Memory Cost (2016). Derivatives of any order stay
+    Chen et al., Training Deep Nets with Sublinear Memory Cost (2016). Derivatives of any order are
     the same.
     """
-    return _computed_again(block, *inputs) if recompute else block(*inputs)
+    if not recompute or not torch.is_grad_enabled():
+        return block(*inputs)
+    return checkpoint(block, *inputs, use_reentrant=False, preserve_rng_state=False)
 
 
-def in_parts(network: Callable[..., Tensor], at_once: int, *batch: Tensor) -> Tensor:
-    """Run a network whose samples do not see one another on a few of them at a time.
+def apply_in_microbatches(
+    network: Callable[..., Tensor], microbatch_size: int, *batch: Tensor
+) -> Tensor:
+    """Apply a network to a few samples at a time, recomputing feature maps in the backward pass.
 
-    What training keeps for the gradients is then of a few samples only: the maps of the others are
-    computed again when their turn comes.
+    Only the feature maps of one microbatch are in memory at a time.
 
     Args:
-        network: takes and gives tensors whose first axis is the batch.
-        at_once: samples; 0 for all of them.
-        batch: its arguments.
+        network: its arguments and result have the batch as first axis; samples are independent.
+        microbatch_size: samples at a time; 0 for the whole batch.
+        batch: arguments of the network.
     """
-    if at_once == 0 or at_once >= len(batch[0]):
+    if microbatch_size == 0 or microbatch_size >= len(batch[0]):
         return network(*batch)
-    parts = zip(*(torch.split(argument, at_once) for argument in batch), strict=True)
-    return torch.cat([_computed_again(network, *part) for part in parts])
-
-
-def _computed_again(network: Callable[..., Any], *inputs: Any) -> Any:
-    if not torch.is_grad_enabled():
-        return network(*inputs)
-    return checkpoint(network, *inputs, use_reentrant=False, preserve_rng_state=False)
+    parts = zip(*(torch.split(argument, microbatch_size) for argument in batch), strict=True)
+    return torch.cat([maybe_checkpoint(network, True, *part) for part in parts])
 
 
 def upsample(x: Tensor) -> Tensor:
     """Double D, H and W with the separable low-pass filter [1, 3, 3, 1] / 4.
 
-    A constant stays that constant: written with inserted zeros, the gain would be 2^3 (2^2 is the
-    plane's). Edges repeat their last voxel (feature maps, with zeros beyond, are doubled by
-    :mod:`syda.model.doubled_conv`). One small matrix product an axis does it, which on a CPU costs
-    a fifth of trilinear ``interpolate``, its equal.
+    A constant stays constant: after zero insertion the gain would be 2^3 (2^2 in the plane). Edge
+    voxels are repeated. (Feature maps have zeros beyond the edge: :mod:`syda.model.upsample_conv`.)
+    A small matrix product for each axis takes a fifth of the time of trilinear ``interpolate`` on a
+    CPU, and gives the same values.
     """
-    matrix = interpolation(x.shape[-1], x)
-    for axis in (2, 1, 0):  # D, which is fastest, while the volume is at its largest
-        x = along(x, matrix, axis)
+    matrix = interpolation_matrix(x.shape[-1], x)
+    for axis in (2, 1, 0):  # the fastest axis, D, last, when the volume is largest
+        x = matmul_along_axis(x, matrix, axis)
     return x
 
 
 def downsample(x: Tensor) -> Tensor:
     """Halve D, H and W with the separable low-pass filter [1, 3, 3, 1] / 8, the adjoint."""
-    matrix = interpolation(x.shape[-1] // 2, x).T / 2
+    matrix = interpolation_matrix(x.shape[-1] // 2, x).T / 2
     for axis in range(3):
-        x = along(x, matrix, axis)
+        x = matmul_along_axis(x, matrix, axis)
     return x
 
 
-def interpolation(side: int, like: Tensor) -> Tensor:
-    """``[2 side, side]``: linear interpolation at the quarter points."""
-    identity = torch.eye(side, device=like.device)
+def interpolation_matrix(size: int, like: Tensor) -> Tensor:
+    """``[2 size, size]``: linear interpolation at the quarter points."""
+    identity = torch.eye(size, device=like.device)
     doubled = functional.interpolate(identity[None], scale_factor=2.0, mode="linear")[0]
     return doubled.T.to(like.dtype)
 
 
-def along(x: Tensor, matrix: Tensor, axis: int) -> Tensor:
-    """Apply ``[out, in]`` along D (0), H (1) or W (2) of ``[N, C, D, H, W]`` with channels last.
+def matmul_along_axis(x: Tensor, matrix: Tensor, axis: int) -> Tensor:
+    """Apply ``[out, in]`` along D (0), H (1) or W (2) of ``[N, C, D, H, W]``, channels last.
 
-    In memory, D is one large matrix of each volume, H and W are many small ones.
+    In memory, D is one large matrix for each volume; H and W are many small ones.
     """
     shape = [x.shape[0], *x.shape[2:], x.shape[1]]
-    before, length, after = _around(shape, 1 + axis)
+    before, after = math.prod(shape[: 1 + axis]), math.prod(shape[2 + axis :])
     if after == 1:  # one matrix, not many of a single column
-        y = rows(x).reshape(before, length) @ matrix.T
+        y = rows(x).reshape(before, -1) @ matrix.T
     else:
-        y = matrix @ rows(x).reshape(before, length, after)
+        y = matrix @ rows(x).reshape(before, -1, after)
     shape[1 + axis] = len(matrix)
     return y.reshape(shape).movedim(-1, 1)
 
 
-def _around(shape: Sequence[int], axis: int) -> tuple[int, int, int]:
-    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
-
-
 def rows(x: Tensor) -> Tensor:
-    """``[N, C, D, H, W]`` as ``[N D H W, C]``: a view where channels are last in memory."""
+    """``[N, C, D, H, W]`` as ``[N D H W, C]``: a view if channels are last in memory."""
     return x.movedim(1, -1).reshape(-1, x.shape[1])

@@ -1,7 +1,7 @@
-"""Freed feature maps stay with the process, so that the next step or sample finds its pages there.
+"""Keeps freed memory in the process, so that the next step or sample reuses its pages.
 
-glibc hands large blocks back to the system and asks for them again at each operation; clearing
-their pages took a tenth of a training step at 32 voxels a side and a quarter at 64.
+glibc returns large blocks to the system and requests them again at each operation. Clearing their
+pages took a tenth of a training step at 32^3 voxels, and a quarter at 64^3.
 """
 
 import ctypes
@@ -10,8 +10,8 @@ _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 """Parameters of glibc's ``mallopt``."""
 
 
-def keep() -> None:
-    """Keep freed memory for this process; nothing where the C library is another one than glibc."""
+def disable_malloc_trim() -> None:
+    """Keep freed memory in this process; does nothing with a C library other than glibc."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_MMAP_MAX, 0)

@@ -1,4 +1,4 @@
-"""The procedural abdomen: every part painted in order, later parts over earlier ones."""
+"""The procedural abdomen: parts are painted in order, each over the earlier ones."""
 
 import numpy as np
 
@@ -12,8 +12,8 @@ def paint(canvas: Canvas, subject: Subject, rng: np.random.Generator) -> None:
 
     Args:
         canvas: grid in patient space (RAS+, mm), filled with air.
-        subject: who lies there.
-        rng: source of the outlines' irregularities and of the bowel's course.
+        subject: the patient.
+        rng: for the irregular outlines and the course of the bowel.
     """
     body = torso.torso(canvas, subject, rng)
     torso.paint_table(canvas, subject)

@@ -2,21 +2,21 @@
 
 import numpy as np
 
-from syda.phantom.shapes import Array, Canvas, Function, Noise, Shape, curve, tube
+from syda.phantom.shapes import Array, Canvas, Function, Noise, Solid, curve, tube
 from syda.phantom.subject import Subject
 from syda.phantom.torso import Torso
 
 _GAS = -980.0
 
 
-def _above(height: float, up: float) -> Shape:
+def _above(height: float, up: float) -> Solid:
     """The half-space above a level; ``up`` is the sign of y against gravity."""
-    return Shape(lambda x, y, z: height - up * y + 0 * (x + z))
+    return Solid(lambda x, y, z: height - up * y + 0 * (x + z))
 
 
 def _paint_gut(
     canvas: Canvas,
-    gut: Shape,
+    gut: Solid,
     wall: float,
     content: float | Function,
     level: float | None,

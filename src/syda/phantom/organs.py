@@ -21,7 +21,7 @@ def kidney_centre(subject: Subject, side: float) -> Point:
 
 
 def textured(mean: float, spread: float, noise: Noise) -> Function:
-    """Tissue that is not quite even: HU of a mean and a standard deviation."""
+    """HU of uneven tissue: its mean, and noise of a given standard deviation."""
 
     def value(x: Array, y: Array, z: Array) -> Array:
         return mean + spread * noise(x, y, z)

@@ -19,13 +19,13 @@ from syda.types import Volume
 _PLANES = 2
 """Planes sampled across a slice."""
 _MARGIN = 22.0
-"""Air beside the patient in the field of view, mm in all."""
+"""Air left and right of the patient in the field of view, mm in all."""
 _HU_RANGE = (-1024, 3071)
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """How a scan is taken and reconstructed.
+class ScanProtocol:
+    """Parameters of acquisition and reconstruction.
 
     Attributes:
         matrix: pixels along each side of a slice.
@@ -49,7 +49,7 @@ class Protocol:
         return field / self.matrix
 
 
-def scan(subject: Subject, protocol: Protocol, slices: int, rng: np.random.Generator) -> Volume:
+def scan(subject: Subject, protocol: ScanProtocol, slices: int, rng: np.random.Generator) -> Volume:
     """Scan a subject on ``slices`` slices.
 
     Returns:
@@ -59,7 +59,7 @@ def scan(subject: Subject, protocol: Protocol, slices: int, rng: np.random.Gener
     """
     pixel = protocol.pixel(subject)
     plane = _centred(protocol.matrix, pixel)
-    x = plane + rng.uniform(-5, 5)  # nobody lies quite in the middle
+    x = plane + rng.uniform(-5, 5)  # patients do not lie exactly in the middle
     y = plane - 0.04 * subject.half_depth * subject.up
     count = slices * _PLANES
     z = _centred(count, protocol.spacing / _PLANES)
@@ -78,7 +78,7 @@ def _centred(count: int, step: float) -> Array:
 
 
 def reconstruct(
-    slices: Array, pixel: float, protocol: Protocol, girth: float, rng: np.random.Generator
+    slices: Array, pixel: float, protocol: ScanProtocol, girth: float, rng: np.random.Generator
 ) -> Array:
     """Apply the kernel to ideal slices and add its noise.
 
@@ -105,5 +105,5 @@ def reconstruct(
 
 
 def _full(half: Array, side: int) -> NDArray[np.float64]:
-    """The whole spectrum's magnitudes from the half that a real transform keeps."""
+    """Magnitudes of the whole spectrum, from the half that a real transform returns."""
     return np.concatenate([half, half[:, 1 : (side + 1) // 2]], axis=1)

@@ -25,7 +25,7 @@ Point = tuple[float, float, float]
 
 _LATTICE = 16
 _SLAB_VOXELS = 150_000
-"""Voxels painted at a time: few enough to stay in the processor's cache."""
+"""Voxels painted at once, few enough for the processor's cache."""
 
 
 class Noise:
@@ -35,7 +35,7 @@ class Noise:
     """
 
     def __init__(self, rng: np.random.Generator, cell: float) -> None:
-        """Draw the lattice; ``cell`` is its node distance in mm, about half a wavelength."""
+        """Sample the lattice, whose nodes are ``cell`` mm apart, about half a wavelength."""
         lattice = rng.standard_normal((_LATTICE,) * 3)
         for axis in range(3):
             lattice = 2 * lattice + np.roll(lattice, 1, axis) + np.roll(lattice, -1, axis)
@@ -61,7 +61,7 @@ class Noise:
 
 
 @dataclass(frozen=True)
-class Shape:
+class Solid:
     """A solid in patient space.
 
     Attributes:
@@ -74,24 +74,24 @@ class Shape:
     low: Point = (-np.inf, -np.inf, -np.inf)
     high: Point = (np.inf, np.inf, np.inf)
 
-    def __and__(self, other: Shape) -> Shape:
-        """Where both are."""
-        return Shape(
+    def __and__(self, other: Solid) -> Solid:
+        """The intersection."""
+        return Solid(
             lambda x, y, z: np.maximum(self.distance(x, y, z), other.distance(x, y, z)),
             _point(np.maximum(self.low, other.low)),
             _point(np.minimum(self.high, other.high)),
         )
 
-    def __sub__(self, other: Shape) -> Shape:
-        """Where the other is not."""
-        return Shape(
+    def __sub__(self, other: Solid) -> Solid:
+        """The difference."""
+        return Solid(
             lambda x, y, z: np.maximum(self.distance(x, y, z), -other.distance(x, y, z)),
             self.low,
             self.high,
         )
 
-    def joined(self, other: Shape, blend: float) -> Shape:
-        """Where either is, with the crease between them filled over ``blend`` mm (> 0)."""
+    def joined(self, other: Solid, blend: float) -> Solid:
+        """The union, with the crease between both filled over ``blend`` mm (> 0)."""
 
         def distance(x: Array, y: Array, z: Array) -> Array:
             a, b = self.distance(x, y, z), other.distance(x, y, z)
@@ -99,20 +99,20 @@ class Shape:
             return np.minimum(a, b) - fillet * fillet / (4 * blend)
 
         low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
-        return Shape(distance, _point(low), _point(high)).grown(0.0, margin=blend / 4)
+        return Solid(distance, _point(low), _point(high)).grown(0.0, margin=blend / 4)
 
-    def grown(self, mm: float, margin: float = 0.0) -> Shape:
+    def grown(self, mm: float, margin: float = 0.0) -> Solid:
         """The solid grown by ``mm`` (shrunk where negative); its box by ``margin`` more."""
         pad = max(mm, 0.0) + margin
-        return Shape(
+        return Solid(
             lambda x, y, z: self.distance(x, y, z) - mm,
             _point(np.subtract(self.low, pad)),
             _point(np.add(self.high, pad)),
         )
 
-    def rough(self, noise: Function, mm: float) -> Shape:
+    def rough(self, noise: Function, mm: float) -> Solid:
         """The solid with its surface moved by ``noise``; ``mm`` is one standard deviation."""
-        return Shape(
+        return Solid(
             lambda x, y, z: self.distance(x, y, z) + mm * noise(x, y, z),
             _point(np.subtract(self.low, 3 * mm)),
             _point(np.add(self.high, 3 * mm)),
@@ -124,7 +124,7 @@ def _point(values: NDArray[np.float64]) -> Point:
     return float(x), float(y), float(z)
 
 
-def ellipsoid(centre: Point, radii: Point, power: float = 2.0, lean: Point = (0, 0, 0)) -> Shape:
+def ellipsoid(centre: Point, radii: Point, power: float = 2.0, lean: Point = (0, 0, 0)) -> Solid:
     """A superellipsoid ``|x/a|^p + |y/b|^p + |z/c|^p < 1``, leaning with height.
 
     Args:
@@ -149,18 +149,18 @@ def ellipsoid(centre: Point, radii: Point, power: float = 2.0, lean: Point = (0,
 
     low = (centre[0] - reach[0], centre[1] - reach[1], centre[2] - radii[2])
     high = (centre[0] + reach[0], centre[1] + reach[1], centre[2] + radii[2])
-    return Shape(distance, low, high)
+    return Solid(distance, low, high)
 
 
 def curve(points: Array, step: float) -> tuple[Array, Array]:
     """A Catmull-Rom curve through ``points``.
 
     Args:
-        points: ``[n, m]``, the first three columns x, y, z in mm; further columns ride along.
+        points: ``[n, m]``, the first three columns x, y, z in mm; others are interpolated too.
         step: distance of its nodes, mm.
 
     Returns:
-        The nodes ``[k, m]`` and the share of the way ``[k]`` at each, 0 to 1.
+        The nodes ``[k, m]`` and the position ``[k]`` of each along the curve, 0 to 1.
     """
     ends = np.vstack([2 * points[0] - points[1], points, 2 * points[-1] - points[-2]])
     nodes: list[Array] = []
@@ -174,7 +174,7 @@ def curve(points: Array, step: float) -> tuple[Array, Array]:
     return path, np.linspace(0, 1, len(path))
 
 
-def tube(nodes: Array, stretch: Point = (1, 1, 1)) -> Shape:
+def tube(nodes: Array, stretch: Point = (1, 1, 1)) -> Solid:
     """A tube of varying radius along a polyline.
 
     Args:
@@ -200,7 +200,7 @@ def tube(nodes: Array, stretch: Point = (1, 1, 1)) -> Shape:
                 np.minimum(part, near, out=part)
         return nearest
 
-    return Shape(
+    return Solid(
         distance,
         _point((nodes[:, :3] - radius).min(axis=0)),
         _point((nodes[:, :3] + radius).max(axis=0)),
@@ -233,7 +233,7 @@ class Canvas:
         self.hu = np.full((z.size, y.size, x.size), -1000.0)
 
     def paint(
-        self, shape: Shape, hu: float | Function, *inner: tuple[float, float | Function]
+        self, shape: Solid, hu: float | Function, *inner: tuple[float, float | Function]
     ) -> None:
         """Paint a solid, and layers inside it.
 
@@ -252,9 +252,9 @@ class Canvas:
                 field += cover * ((value(*axes) if callable(value) else value) - field)
 
     def sampled(self, function: Function) -> Function:
-        """The same function, computed once on the whole grid and looked up from then on."""
+        """The same function, computed once on the whole grid and then looked up."""
         values = np.empty_like(self.hu)
-        for k, j, i in self._slabs(Shape(function)):
+        for k, j, i in self._slabs(Solid(function)):
             axes = self.x[None, None, i], self.y[None, j, None], self.z[k, None, None]
             values[k, j, i] = function(*axes)
 
@@ -267,7 +267,7 @@ class Canvas:
 
         return look_up
 
-    def _slabs(self, shape: Shape) -> Iterator[tuple[slice, slice, slice]]:
+    def _slabs(self, shape: Solid) -> Iterator[tuple[slice, slice, slice]]:
         i, j, k = (
             slice(*np.searchsorted(axis, (low - self._edge, high + self._edge)))
             for axis, low, high in zip((self.x, self.y, self.z), shape.low, shape.high, strict=True)

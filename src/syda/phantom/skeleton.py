@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from syda.phantom.shapes import Array, Canvas, Noise, Shape, curve, ellipsoid, tube
+from syda.phantom.shapes import Array, Canvas, Noise, Solid, curve, ellipsoid, tube
 from syda.phantom.subject import Subject
 
 _PITCH = 35.0
@@ -64,7 +64,7 @@ def _paint_vertebra(canvas: Canvas, subject: Subject, z0: float, trabeculae: Noi
         return tissue.cancellous + 28 * trabeculae(x, y, z)
 
     reach = (_BODY[0] * size + 2, _BODY[1] * size + 6, half + 6)
-    body = Shape(
+    body = Solid(
         distance,
         (-reach[0], y0 - reach[1], z0 - reach[2]),
         (reach[0], y0 + reach[1], z0 + reach[2]),

@@ -1,4 +1,4 @@
-"""Who is scanned: the traits that make one artificial patient differ from the next."""
+"""The artificial patient: its sizes, its position and the HU of its tissues."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ Position = Literal["HFS", "HFP", "FFS", "FFP"]
 
 
 @dataclass(frozen=True)
-class Tissue:
+class TissueHU:
     """Hounsfield units of a patient's tissues, without contrast agent."""
 
     fat: float
@@ -25,12 +25,12 @@ class Tissue:
 
 @dataclass(frozen=True)
 class Subject:
-    """One artificial patient on the table. Lengths in mm.
+    """One artificial patient on the table; lengths in mm.
 
     Attributes:
         sex: F or M.
         age: years.
-        position: DICOM Patient Position; decides where down is.
+        position: DICOM Patient Position, which gives the direction of gravity.
         half_width: of the body at the waist.
         half_depth: of the body, front to back.
         fat_side: subcutaneous fat at the flank.
@@ -40,8 +40,8 @@ class Subject:
         squareness: exponent of the body's superelliptic outline.
         organ: size of the organs, 1 is average.
         stature: height of the vertebrae, 1 is average.
-        level: how far the anatomy sits above the scan's centre.
-        lordosis: how far the lumbar spine bends forward.
+        level: height of the anatomy above the centre of the scan.
+        lordosis: forward bend of the lumbar spine.
         tissue: Hounsfield units.
     """
 
@@ -59,7 +59,7 @@ class Subject:
     stature: float
     level: float
     lordosis: float
-    tissue: Tissue
+    tissue: TissueHU
 
     @property
     def up(self) -> float:
@@ -87,12 +87,12 @@ class Subject:
         return -self.half_depth + self.fat_back + 59 * self.organ
 
     def spine_at(self, z: float) -> float:
-        """Coordinate y of the vertebral bodies at a height: foremost near the third lumbar."""
+        """Coordinate y of the vertebral bodies at height z; largest near the third lumbar."""
         return self.spine + self.lordosis * (0.9 - ((z - self.level + 50) / 130) ** 2)
 
 
-def draw(rng: np.random.Generator, position: Position) -> Subject:
-    """Draw a patient; body widths span about 300 to 420 mm."""
+def sample_subject(rng: np.random.Generator, position: Position) -> Subject:
+    """Sample a patient; bodies are about 300 to 420 mm wide."""
     sex: Sex = "F" if rng.random() < 0.5 else "M"
     age = int(rng.integers(25, 86))
     female = sex == "F"
@@ -113,7 +113,7 @@ def draw(rng: np.random.Generator, position: Position) -> Subject:
         stature=rng.uniform(0.92, 1.02) + (0 if female else 0.05),
         level=rng.uniform(-12, 12),
         lordosis=rng.uniform(8, 20),
-        tissue=Tissue(
+        tissue=TissueHU(
             fat=rng.uniform(-108, -96),
             muscle=rng.uniform(46, 56) - 0.08 * (age - 50),
             liver=rng.uniform(50, 62),

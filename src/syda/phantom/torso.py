@@ -1,10 +1,10 @@
-"""The body's frame: table, skin, fat, muscle wall, abdominal cavity, lungs and back muscles."""
+"""Table, skin, fat, muscle wall, abdominal cavity, lungs and back muscles."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from syda.phantom.shapes import Array, Canvas, Function, Noise, Shape, curve, ellipsoid, tube
+from syda.phantom.shapes import Array, Canvas, Function, Noise, Solid, curve, ellipsoid, tube
 from syda.phantom.subject import Subject
 
 _SKIN = 2.2
@@ -13,7 +13,7 @@ _DIAPHRAGM = 2.5
 
 @dataclass(frozen=True)
 class Torso:
-    """The surfaces that everything else is fitted to.
+    """The surfaces to which the organs are fitted.
 
     Attributes:
         skin: outside of the body.
@@ -22,18 +22,18 @@ class Torso:
         abdomen: the cavity below the diaphragm.
     """
 
-    skin: Shape
-    muscle: Shape
-    lung: Shape
-    abdomen: Shape
+    skin: Solid
+    muscle: Solid
+    lung: Solid
+    abdomen: Solid
 
 
 def _outline(
     subject: Subject, inset: tuple[float, float, float], chest_back: float, noise: Function
-) -> Shape:
+) -> Solid:
     """A superellipse that varies along z; ``inset`` from the skin at side, front and back in mm.
 
-    ``chest_back`` is how much less the back is inset at the chest than at the pelvis, in mm.
+    At the chest the back is inset by ``chest_back`` mm less than at the pelvis.
     """
     side, front, back = inset
     hips = 0.05 if subject.sex == "F" else 0.01
@@ -54,7 +54,7 @@ def _outline(
     reach = 1.08 * subject.half_width - side
     rear = subject.half_depth - back + chest_back
     low, high = (-reach, -rear, -np.inf), (reach, subject.half_depth - front, np.inf)
-    solid = Shape(distance, low, high)
+    solid = Solid(distance, low, high)
     return solid.rough(noise, 2.2)
 
 
@@ -84,23 +84,23 @@ def torso(canvas: Canvas, subject: Subject, rng: np.random.Generator) -> Torso:
     return Torso(
         skin=skin,
         muscle=muscle,
-        lung=Shape(above, (*cavity.low[:2], subject.level + 30), cavity.high),
-        abdomen=Shape(below, cavity.low, cavity.high),
+        lung=Solid(above, (*cavity.low[:2], subject.level + 30), cavity.high),
+        abdomen=Solid(below, cavity.low, cavity.high),
     )
 
 
 def paint_table(canvas: Canvas, subject: Subject) -> None:
-    """A cradle of carbon fibre over foam, with a thin mattress, on the side where down is."""
+    """A cradle of carbon fibre over foam, with a thin mattress, below the patient."""
     lowest = -subject.half_depth - 4
 
-    def slab(upper: float, lower: float) -> Shape:
+    def slab(upper: float, lower: float) -> Solid:
         def distance(x: Array, y: Array, z: Array) -> Array:
             depth = lowest + np.minimum(x * x / 900, 45) - subject.up * y
             beyond = np.maximum(np.maximum(upper - depth, depth - lower), np.abs(x) - 215)
             return np.broadcast_to(beyond, np.broadcast_shapes(beyond.shape, z.shape))
 
         far = subject.half_depth + 70
-        return Shape(distance, (-215, -far, -np.inf), (215, far, np.inf))
+        return Solid(distance, (-215, -far, -np.inf), (215, far, np.inf))
 
     canvas.paint(slab(0, 8), -945)
     canvas.paint(slab(8, 42), 0, (3, -930))
@@ -115,8 +115,8 @@ def paint_wall(canvas: Canvas, body: Torso, subject: Subject, rng: np.random.Gen
         return tissue.muscle - 9 * np.maximum(grain(x, y, z), 0)
 
     def plane(x: Array, y: Array, z: Array) -> Array:
-        beside_rectus = np.clip((np.abs(x) - 55) / 20, 0, 1)
-        return tissue.muscle - 75 * beside_rectus + 0 * (y + z)
+        lateral = np.clip((np.abs(x) - 55) / 20, 0, 1)
+        return tissue.muscle - 75 * lateral + 0 * (y + z)
 
     canvas.paint(body.skin, 15, (_SKIN, tissue.fat))
     third = subject.wall / 3

@@ -37,7 +37,11 @@ def _encode_feature(value: Feature) -> bytes:
 
 
 def encode(features: dict[str, Feature]) -> bytes:
-    """Encode a serialized Example."""
+    """Encode a serialized Example.
+
+    >>> decode(encode({"case": b"c1", "shape": [4, 3, 2]}))
+    {'case': b'c1', 'shape': [4, 3, 2]}
+    """
     entries = (
         _field(1, _field(1, name.encode()) + _field(2, _encode_feature(features[name])))
         for name in sorted(features)

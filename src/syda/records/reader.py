@@ -1,29 +1,14 @@
 """Records read back, each checked: CRC, schema, spacing, and the index's sha256 of it."""
 
-import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from syda.errors import CheckFailed, CorruptData
 from syda.records import schema, tfrecord
+from syda.records.index import read_index
 from syda.records.split import Split
-from syda.records.writer import INDEX, Entry
+from syda.runtime.digest import sha256_of
 from syda.volume.geometry import is_isotropic
-
-
-def read_index(folder: Path) -> list[Entry]:
-    """Read ``index.json``.
-
-    Raises:
-        CorruptData: missing, or not such an index.
-    """
-    path = folder / INDEX
-    try:
-        lines = json.loads(path.read_text(encoding="utf-8"))["records"]
-        return [Entry(**line) for line in lines]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CorruptData(f"{folder.name}/{INDEX}: not a readable index ({error})") from error
 
 
 def read_split(folder: Path, side: Split, spacing_mm: float) -> Iterator[schema.Record]:
@@ -33,6 +18,20 @@ def read_split(folder: Path, side: Split, spacing_mm: float) -> Iterator[schema.
         folder: of shards and index.
         side: ``train`` or ``holdout``.
         spacing_mm: what every record's spacing must be, along each axis.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from syda.records import writer
+    >>> from syda.records.config import PackParams
+    >>> from syda.types import Case, Volume
+    >>> scan = Volume(np.zeros((4, 3, 2), np.int16), np.diag([1.5, 1.5, 1.5, 1.0]))
+    >>> records = [schema.Record(Case(f"c{n}", f"p{n}", {"sex": "F"}), scan) for n in range(4)]
+    >>> params = PackParams(holdout_share=0.5, shards=1, compression="none")
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     index = writer.write(Path(name), records, params)
+    ...     train = list(read_split(Path(name), "train", 1.5))
+    >>> [entry.split for entry in index], train[0].case.attributes, train[0].volume.hu.shape
+    (['holdout', 'train', 'holdout', 'holdout'], {'sex': 'F'}, (4, 3, 2))
 
     Raises:
         CorruptData: a record is truncated, altered, unknown to the index, or missing; names shard
@@ -51,7 +50,7 @@ def read_split(folder: Path, side: Split, spacing_mm: float) -> Iterator[schema.
             entry = expected.pop(record.case.case, None)
             if entry is None:
                 raise CorruptData(f"{where}: case not in the index")
-            if entry.sha256 != hashlib.sha256(data).hexdigest():
+            if entry.sha256 != sha256_of(data):
                 raise CorruptData(f"{where}: not the bytes that the index has the sha256 of")
             if not is_isotropic(record.volume, spacing_mm):
                 raise CheckFailed(

@@ -1,1 +1,1 @@
-"""What runs a stage: lock and parent death, worker pool, atomic outputs, progress, manifest."""
+"""How a stage runs: locks, signals, worker pool, atomic outputs, progress, manifest, digests."""

@@ -1,8 +1,8 @@
 """Per-case work on a running dask cluster of many machines.
 
-A worker's log tells what a task that fails was given and what it raised, and warnings; paths and
-headers of raw data may hold a person's name. So a task's argument shows nothing of itself, one that
-fails returns its error, which is raised here, and no warning is shown.
+The log of a worker prints the argument and the error of a failed task, and warnings. Paths and
+headers of raw data may hold a person's name. So the argument has no text form, a failed task
+returns its error, which is raised here, and warnings are off.
 """
 
 import sys
@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from syda.errors import SydaError, UsageError
-from syda.runtime import closure, manifest
+from syda.runtime import manifest, module_dependencies
+from syda.runtime.digest import combined_digest, sha256_of_file
 
 _PATIENCE = 10
 """Seconds that a scheduler has to answer."""
@@ -26,7 +27,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class _Call(Generic[T, R]):
-    """A call that does not tell of what."""
+    """A call whose ``repr`` hides its argument."""
 
     work: Callable[[T], R] = field(repr=False)
     item: T = field(repr=False)
@@ -42,7 +43,7 @@ def _answer(call: _Call[Any, R]) -> tuple[R | None, Exception | None]:
         return None, error
 
 
-def each(address: str, label: str, work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+def dask_map(address: str, label: str, work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
     """Yield ``work(item)`` for each item, in order. Another worker does what a lost one had.
 
     Args:
@@ -61,7 +62,7 @@ def each(address: str, label: str, work: Callable[[T], R], items: Sequence[T]) -
     except ModuleNotFoundError as error:
         raise UsageError(
             f"SYDA_SCHEDULER={address}: the cluster's client is not installed: "
-            "`pip install -e '.[cluster]'`"
+            "`pip install -r requirements.lock`"
         ) from error
     try:
         client = Client(address, timeout=_PATIENCE)
@@ -71,7 +72,7 @@ def each(address: str, label: str, work: Callable[[T], R], items: Sequence[T]) -
             "(`dask scheduler`), or unset it"
         ) from error
     with client:
-        _expect_same(client.run(made_by), address, label)
+        _expect_same(client.run(environment_fingerprint), address, label)
         try:
             calls = [_Call(work, item) for item in items]
             with closing(client.get_executor(pure=False).map(_answer, calls)) as answers:
@@ -86,12 +87,12 @@ def each(address: str, label: str, work: Callable[[T], R], items: Sequence[T]) -
             ) from error
 
 
-def made_by() -> tuple[str, dict[str, str], str]:
-    """What decides results where this is called: digest of the code, libraries, Python."""
-    folder = closure.SOURCE / "syda"
+def environment_fingerprint() -> tuple[str, dict[str, str], str]:
+    """Digest of the code, versions of the libraries, and Python of this process."""
+    folder = module_dependencies.SOURCE / "syda"
     files = sorted(folder.rglob("*.py"))
-    digests = ((f.relative_to(folder).as_posix(), manifest.digest_file(f)) for f in files)
-    return manifest.together(digests), manifest.direct_dependencies(), sys.version
+    digests = ((f.relative_to(folder).as_posix(), sha256_of_file(f)) for f in files)
+    return combined_digest(digests), manifest.direct_dependencies(), sys.version
 
 
 def _expect_same(
@@ -99,7 +100,7 @@ def _expect_same(
 ) -> None:
     if not found:
         raise SydaError(f"{label}: {address} has no worker: start some (`dask worker {address}`)")
-    if any(tuple(one) != made_by() for one in found.values()):
+    if any(tuple(one) != environment_fingerprint() for one in found.values()):
         raise UsageError(
             f"{label}: workers of {address} run other code, libraries or Python than this "
             "checkout: install requirements.lock there and start them again from the same commit"

@@ -42,7 +42,7 @@ def _start_worker() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"  # read when a task imports torch: one core a worker
 
 
-def each(work: Callable[[T], R], items: Sequence[T], label: str, unit: str) -> Iterator[R]:
+def parallel_map(work: Callable[[T], R], items: Sequence[T], label: str, unit: str) -> Iterator[R]:
     """Yield ``work(item)`` for each item, in order, computed in worker processes.
 
     Args:
@@ -56,7 +56,7 @@ def each(work: Callable[[T], R], items: Sequence[T], label: str, unit: str) -> I
         UsageError: the cluster's code is another, or its client is not installed.
     """
     if scheduler := os.environ.get("SYDA_SCHEDULER"):
-        results = cluster.each(scheduler, label, work, items)
+        results = cluster.dask_map(scheduler, label, work, items)
         yield from progress.track(results, len(items), label, unit)
         return
     count = min(workers(), len(items))
@@ -66,7 +66,7 @@ def each(work: Callable[[T], R], items: Sequence[T], label: str, unit: str) -> I
     context = multiprocessing.get_context("spawn")  # fork is unsafe beside torch's threads
     try:
         with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker) as pool:
-            with guard.held(signal.SIGINT):  # Ctrl-C reaches the whole group: the parent acts on it
+            with guard.signal_blocked(signal.SIGINT):  # Ctrl-C reaches the whole group
                 results = pool.map(work, items)
             yield from progress.track(results, len(items), label, unit)
     except BrokenProcessPool as error:

@@ -1,7 +1,7 @@
-"""One run of a stage at a time, no orphan when DVC dies, and an orderly end on a signal.
+"""Locks and signals: a stage runs once at a time, ends with its DVC, and ends in order.
 
-DVC passes neither SIGTERM nor SIGKILL on to the command that it runs, so a killed ``dvc repro``
-would leave a training behind that a second run then races.
+DVC does not pass SIGTERM or SIGKILL to its command. So a killed ``dvc repro`` would leave a running
+training, and a second run would write the same files.
 """
 
 import fcntl
@@ -23,16 +23,16 @@ from syda.errors import CorruptData, UsageError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PULSE = 0.5
-"""Seconds from one look at another process to the next."""
+"""Seconds between two checks of another process."""
 _READS = 5
 _GRACE = 20
-"""Seconds from a signal to the end of the process, whatever holds it up."""
+"""Seconds from a signal to the forced end of the process."""
 _AGAIN = 0.01
-"""Seconds from a lost exception to the next."""
+"""Seconds until a lost exception is raised again."""
 
 
 class Stopped(BaseException):
-    """A signal asked this process to end; no ``Exception``, lest a library handle it and go on."""
+    """A signal asked this process to end. No ``Exception``: a library would catch it."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
@@ -43,9 +43,9 @@ class Stopped(BaseException):
 def stopped_by_signals() -> Iterator[None]:
     """Raise :class:`Stopped` in the main thread on SIGINT and SIGTERM while the block runs.
 
-    The worker processes end first: they would write on into folders that are being removed. A
-    second signal ends the process at once. A block that ends otherwise after a signal, as a
-    library's own handler may have it, is stopped none the less.
+    The worker processes end first, because they would write into folders that are being removed.
+    A second signal ends the process at once. ``Stopped`` is raised also when the block ends in
+    another way after a signal, e.g. by the handler of a library.
 
     Raises:
         Stopped: a signal came.
@@ -65,10 +65,9 @@ def stopped_by_signals() -> Iterator[None]:
 
 
 class _Stop:
-    """Raises :class:`Stopped`, again where it is lost.
+    """Raises :class:`Stopped`, and raises it again if it is lost.
 
-    Python drops what a callback of a weak reference or a finaliser raises, and a signal can come
-    amid one.
+    Python drops an exception that is raised in a finaliser or in the callback of a weak reference.
     """
 
     def __init__(self) -> None:
@@ -106,8 +105,8 @@ def end_by(signum: int) -> None:
 
 
 @contextmanager
-def held(signum: signal.Signals) -> Iterator[None]:
-    """Hold a signal back while the block runs; processes started there never see it."""
+def signal_blocked(signum: signal.Signals) -> Iterator[None]:
+    """Block a signal while the block runs; processes that start there never receive it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signum})
     try:
         yield
@@ -116,7 +115,7 @@ def held(signum: signal.Signals) -> Iterator[None]:
 
 
 def die_with_parent() -> None:
-    """End a worker when the process that started it has ended, even before this call."""
+    """End a worker when the process that started it has ended."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     _end_after(lambda: select.select([parent.sentinel], [], []))
@@ -125,7 +124,7 @@ def die_with_parent() -> None:
 def die_with_dvc() -> None:
     """End a stage when the DVC that runs it has ended (Linux).
 
-    DVC need not be the parent: dash, for one, stays between the two.
+    DVC need not be the parent: a shell such as dash may be between them.
 
     Raises:
         UsageError: it had ended before this call.
@@ -139,7 +138,9 @@ def die_with_dvc() -> None:
             time.sleep(_PULSE)
 
     if holders.isdisjoint(_ancestors()):
-        raise UsageError("the DVC that began this stage has ended: `dvc repro` begins it again")
+        raise UsageError(
+            "the `dvc` process that started this stage has ended: run `dvc repro` again"
+        )
     _end_after(last)
 
 
@@ -159,7 +160,7 @@ def die_with_launcher() -> None:
 def wait_for_dvc() -> None:
     """At a stage's end, wait until no other DVC command holds the repository's lock.
 
-    The DVC that runs the stage needs it then, gives up after three seconds, and forgets the work.
+    The DVC of the stage needs the lock then. After three seconds without it, it loses the result.
     """
     if "DVC_STAGE" not in os.environ:
         return
@@ -170,9 +171,9 @@ def wait_for_dvc() -> None:
 
 
 def _end_after(wait: Callable[[], object]) -> None:
-    """Send the calling thread SIGTERM once ``wait`` returns, and SIGKILL if it cannot hear that.
+    """Send the calling thread SIGTERM after ``wait`` returns, and SIGKILL if it does not end.
 
-    One of several processes may wait for another for ever, amid an exchange of gradients.
+    A process may wait for another one forever, during an exchange of gradients.
     """
 
     def watch() -> None:
@@ -186,14 +187,14 @@ def _end_after(wait: Callable[[], object]) -> None:
 
 
 def _holders(root: Path) -> set[int]:
-    """Every DVC that has an output of this repository open for writing, by DVC's own book."""
-    book = root / ".dvc" / "tmp" / "rwlock"
+    """Every DVC that writes an output of this repository, by DVC's rwlock file."""
+    rwlock = root / ".dvc" / "tmp" / "rwlock"
     for _ in range(_READS):
         with suppress(ValueError):  # another DVC writes it just now
-            held = json.loads(book.read_bytes()) if book.exists() else {}
+            held = json.loads(rwlock.read_bytes()) if rwlock.exists() else {}
             return {entry["pid"] for entry in held.get("write", {}).values()}
         time.sleep(_PULSE)
-    raise CorruptData(f"{os.path.relpath(book)}: not readable: remove it while no DVC runs")
+    raise CorruptData(f"{os.path.relpath(rwlock)}: not readable: remove it while no DVC runs")
 
 
 def _ancestors() -> Iterator[int]:

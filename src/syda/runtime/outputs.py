@@ -1,4 +1,4 @@
-"""Outputs that appear whole or not at all: written under a temporary name, then renamed."""
+"""Atomic outputs: written under a temporary name, then renamed."""
 
 import json
 import shutil
@@ -7,10 +7,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from syda.errors import UsageError
+
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Name the file in an error that does not: a write that finds the disk full says not where."""
+    """Add the file name to an OSError without one, e.g. of a write to a full disk."""
     try:
         yield
     except OSError as error:
@@ -53,6 +55,16 @@ def write_json(path: Path, value: Any) -> None:
         ValueError: the value holds NaN or infinity.
     """
     write_bytes(path, as_json(value))
+
+
+def require_empty(folder: Path, command: str) -> None:
+    """Check that a command may write a folder: it does not exist yet, or is empty.
+
+    Raises:
+        UsageError: it holds something, or is a file.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{command}: {folder} exists and is no empty folder: name another --out")
 
 
 @contextmanager

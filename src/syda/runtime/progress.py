@@ -1,4 +1,4 @@
-"""The progress bar of long work: what is done, what is left, how long it takes."""
+"""Progress bars and log lines on stderr."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ _hidden: ContextVar[bool] = ContextVar("hidden", default=False)
 
 @contextmanager
 def hidden() -> Iterator[None]:
-    """Show no bars of what runs in the block: it is a small part of longer work with its own."""
+    """Show no bars while the block runs: the longer work around it has its own."""
     token = _hidden.set(True)
     try:
         yield
@@ -46,6 +46,6 @@ def track(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
             progress.update()
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     """Print a line on stderr, below the bars."""
     tqdm.write(line, file=sys.stderr)

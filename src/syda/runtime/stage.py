@@ -1,4 +1,4 @@
-"""The frame around every stage: inputs present, lock, manifest."""
+"""The context of every stage: checked inputs, lock, manifest."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

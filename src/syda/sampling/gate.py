@@ -1,68 +1,85 @@
-"""The gate of synthetic volumes: one body, in air, of HU that a scan has.
+"""The quality gate of synthetic volumes: one body, in air, with the HU of a scan.
 
-A generator now and then draws what is no scan of anybody: a second body, a hole from the inside to
-the outside, a body that fills the field to its rim. These rules know no anatomy; they stop what is
-wrong at a glance. What they stop is counted by reason and drawn again from another seed, so that a
-seed stays the name of one volume.
+A generator sometimes draws a second body, a hole from the inside to the outside, or a body that
+fills the field. The rules use no knowledge of anatomy. A rejected volume is counted by reason and
+replaced by the volume of another seed, so that a seed always names the same volume.
+
+Where the training records are there, a volume that is nearer to a training scan than scans of other
+people are is rejected as well (:mod:`syda.metrics.copy_check`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from syda.errors import CheckFailed
+from syda.sampling.config import GateParams
 from syda.sampling.sampler import Sample
 from syda.types import HU
 from syda.volume.body import TISSUE_ABOVE_HU, Mask, filled, largest_piece
 
 
-class Fault(StrEnum):
+class RejectionReason(StrEnum):
     """Why a volume is rejected."""
 
     HU_RANGE = "hu_range"
-    """Its darkest voxels are no air, or its brightest ones no tissue, or all metal."""
+    """The dark voxels are no air, or the bright ones are no tissue or all metal."""
     CONSTANT = "constant"
-    """Nearly one value throughout."""
+    """The voxels hardly vary."""
     NO_BODY = "no_body"
-    """Hardly any tissue hangs together."""
+    """The largest piece of tissue is too small."""
     PIECES = "pieces"
-    """Tissue beside the body: a second one, or crumbs."""
+    """Too much tissue outside the body."""
     OPEN = "open"
     """Air reaches from outside deep into the body."""
     BORDER = "border"
-    """The body lies against the sides of the field."""
+    """The body touches the sides of the field."""
+    COPY = "copy"
+    """The volume is nearer to a training scan than scans of other people are."""
+
+
+NO_COPY_CHECK = (
+    "not possible: there are no records of the training here, with two held-out patients or more, "
+    "so nobody can tell whether a volume is a copy of a training scan"
+)
+"""Outcome of the copy check without records."""
+
+COPY_CHECK_OFF = "off: generate.gate.copy_quantile is 0"
+"""Outcome of the copy check where it is turned off."""
+
+
+class CopyDetector(Protocol):
+    """Finds copies of training scans, as :class:`syda.metrics.copy_check.CopyCheck` does."""
+
+    def is_copy(self, hu: HU) -> bool:
+        """Whether a decoded cube ``[i, j, k]`` is a copy."""
+
+    def detail(self) -> dict[str, Any]:
+        """Return the thresholds, and what they do to scans that are no copies."""
+
+    def describe(self) -> str:
+        """Return the latter in a line."""
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What a volume must be. Shares are 0 to 1; *tissue* is what is denser than -500 HU.
+class GateMeasurements:
+    """Measurements that the rules of :class:`~syda.sampling.config.GateParams` bound.
+
+    *Tissue* is denser than -500 HU. Shares lie in [0, 1].
 
     Attributes:
-        p0_5_hu: lowest and highest 0.5th percentile of the voxels, HU.
-        p99_5_hu: lowest and highest 99.5th percentile of the voxels, HU.
-        min_std_hu: standard deviation of the voxels, HU.
-        min_body_share: of the voxels that belong to the body, the largest piece of tissue.
-        max_loose_share: of the tissue that does not belong to it.
-        max_open_share: of what the body spans in the axial slices, that is air with a way out.
-        min_air_border_share: of the sides of the slices that show the body, that is no tissue.
+        p0_5_hu: 0.5th percentile of the voxels, HU.
+        p99_5_hu: 99.5th percentile of the voxels, HU.
+        std_hu: standard deviation of the voxels, HU.
+        body_share: share of voxels in the body, the largest piece of tissue.
+        loose_share: share of the tissue outside the body.
+        open_share: share of the body's extent in its slices that is air with a way out.
+        air_border_share: share of the sides of the slices with body that is air.
     """
-
-    p0_5_hu: Sequence[float]
-    p99_5_hu: Sequence[float]
-    min_std_hu: float
-    min_body_share: float
-    max_loose_share: float
-    max_open_share: float
-    min_air_border_share: float
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What the rules look at; see :class:`Rules`."""
 
     p0_5_hu: float
     p99_5_hu: float
@@ -73,14 +90,14 @@ class Measured:
     air_border_share: float
 
 
-def measure(hu: HU) -> Measured:
+def measure(hu: HU) -> GateMeasurements:
     """Measure a volume ``[i, j, k]`` for the gate."""
     tissue = hu > TISSUE_ABOVE_HU
     body = largest_piece(tissue)
     dark, bright = np.percentile(hu, (0.5, 99.5))
     shown = tissue[:, :, body.any(axis=(0, 1))]
     sides = np.concatenate([shown[[0, -1]].ravel(), shown[1:-1, [0, -1]].ravel()])
-    return Measured(
+    return GateMeasurements(
         p0_5_hu=float(dark),
         p99_5_hu=float(bright),
         std_hu=float(hu.std()),
@@ -91,89 +108,117 @@ def measure(hu: HU) -> Measured:
     )
 
 
-def faults(hu: HU, rules: Rules) -> list[Fault]:
-    """Return the rules that a volume ``[i, j, k]`` breaks, none for a sound one."""
+def check(hu: HU, rules: GateParams) -> list[RejectionReason]:
+    """Return why a volume ``[i, j, k]`` is rejected; an empty list accepts it."""
     found = measure(hu)
     broken = {
-        Fault.HU_RANGE: not rules.p0_5_hu[0] <= found.p0_5_hu <= rules.p0_5_hu[1]
+        RejectionReason.HU_RANGE: not rules.p0_5_hu[0] <= found.p0_5_hu <= rules.p0_5_hu[1]
         or not rules.p99_5_hu[0] <= found.p99_5_hu <= rules.p99_5_hu[1],
-        Fault.CONSTANT: found.std_hu < rules.min_std_hu,
-        Fault.NO_BODY: found.body_share < rules.min_body_share,
-        Fault.PIECES: found.loose_share > rules.max_loose_share,
-        Fault.OPEN: found.open_share > rules.max_open_share,
-        Fault.BORDER: found.air_border_share < rules.min_air_border_share,
+        RejectionReason.CONSTANT: found.std_hu < rules.min_std_hu,
+        RejectionReason.NO_BODY: found.body_share < rules.min_body_share,
+        RejectionReason.PIECES: found.loose_share > rules.max_loose_share,
+        RejectionReason.OPEN: found.open_share > rules.max_open_share,
+        RejectionReason.BORDER: found.air_border_share < rules.min_air_border_share,
     }
-    return [fault for fault, is_broken in broken.items() if is_broken]
+    return [reason for reason, is_broken in broken.items() if is_broken]
 
 
-class Gate:
-    """Lets sound volumes through and counts the others.
+class QualityGate:
+    """Accepts or rejects volumes and counts the rejected ones.
 
     Args:
-        rules: in force.
-        max_rejected_share: of the volumes drawn; beyond it nothing more is drawn.
+        rules: bounds of the measurements.
+        copies: finds copies of training scans; None without the records of the training, or where
+            ``copy_quantile`` is 0.
 
     Attributes:
-        drawn: volumes, the rejected ones among them.
-        rejected: seed to the rules that its volume breaks.
+        sampled: number of volumes, including the rejected ones.
+        rejected: seed to the reasons why its volume was rejected.
+
+    >>> from syda.types import Volume
+    >>> rules = GateParams(
+    ...     p0_5_hu=[-1000, 0], p99_5_hu=[0, 900], min_std_hu=50, min_body_share=0,
+    ...     max_loose_share=1, max_open_share=1, min_air_border_share=0, copy_quantile=0.05,
+    ...     max_rejected_share=0.5,
+    ... )
+    >>> noise = np.random.default_rng(0).integers(-900, 800, (8, 8, 8), np.int16)
+    >>> volumes = {0: noise * 0, 1: noise}
+    >>> gate = QualityGate(rules)
+    >>> sample = lambda seed: Sample(seed, 8, {}, Volume(volumes[seed], np.eye(4)))
+    >>> [accepted.seed for accepted in gate.passing(sample, seeds=[0])]
+    [1]
+    >>> gate.describe()
+    'the gate rejected 1 of 2 volumes (constant 1)'
     """
 
-    def __init__(self, rules: Rules, max_rejected_share: float) -> None:
+    def __init__(self, rules: GateParams, copies: CopyDetector | None = None) -> None:
         self.rules = rules
-        self.max_rejected_share = max_rejected_share
-        self.drawn = 0
-        self.rejected: dict[int, list[Fault]] = {}
+        self.copies = copies
+        self.sampled = 0
+        self.rejected: dict[int, list[RejectionReason]] = {}
 
-    def passing(self, draw: Callable[[int], Sample], seeds: Sequence[int]) -> Iterator[Sample]:
-        """Draw a sound volume for each seed.
+    def passing(self, sample: Callable[[int], Sample], seeds: Sequence[int]) -> Iterator[Sample]:
+        """Sample an accepted volume for each seed.
 
-        The seeds after the largest one stand in, in turn, for those whose volume is rejected.
+        The seeds after the largest one replace, in turn, those whose volume is rejected.
 
         Raises:
-            CheckFailed: too many are rejected.
+            CheckFailed: too many volumes are rejected.
         """
         spare = count(max(seeds) + 1)
         for first in seeds:
             seed = first
-            while found := faults((sample := self._draw(draw, seed)).volume.hu, self.rules):
-                self.rejected[seed] = found
-                limit = self.max_rejected_share * (len(seeds) + len(self.rejected))
+            while reasons := self._check((made := self._sample(sample, seed)).volume.hu):
+                self.rejected[seed] = reasons
+                limit = self.rules.max_rejected_share * (len(seeds) + len(self.rejected))
                 if len(self.rejected) > limit:
-                    raise CheckFailed(self._too_many(len(seeds)))
+                    raise CheckFailed(
+                        f"generate: {self.describe()}; a share of "
+                        f"{self.rules.max_rejected_share:g} may be rejected to get {len(seeds)} "
+                        "volumes: train longer, or loosen generate.gate"
+                    )
                 seed = next(spare)
-            yield sample
+            yield made
+
+    def _sample(self, sample: Callable[[int], Sample], seed: int) -> Sample:
+        self.sampled += 1
+        return sample(seed)
+
+    def _check(self, hu: HU) -> list[RejectionReason]:
+        copied = self.copies is not None and self.copies.is_copy(hu)
+        return check(hu, self.rules) + ([RejectionReason.COPY] if copied else [])
+
+    @property
+    def copy_check(self) -> str:
+        """Outcome of the copy check for a volume that is accepted."""
+        if self.copies:
+            return "passed"
+        return NO_COPY_CHECK if self.rules.copy_quantile else COPY_CHECK_OFF
 
     def counts(self) -> dict[str, Any]:
-        """Return what was drawn and rejected; a volume counts for each rule that it breaks."""
-        told = [fault for each in self.rejected.values() for fault in each]
+        """Return the numbers of sampled and rejected volumes; a volume counts for each reason."""
+        found = [reason for reasons in self.rejected.values() for reason in reasons]
         return {
-            "drawn": self.drawn,
+            "drawn": self.sampled,
             "rejected": len(self.rejected),
-            "reasons": {fault.value: told.count(fault) for fault in Fault},
-            "rejected_seeds": {str(seed): each for seed, each in self.rejected.items()},
+            "reasons": {reason.value: found.count(reason) for reason in RejectionReason},
+            "rejected_seeds": {str(seed): reasons for seed, reasons in self.rejected.items()},
+            "copy_check": self.copies.detail()
+            if self.copies
+            else {"checked": False, "why": self.copy_check},
         }
 
-    def told(self) -> str:
-        """Return in a line how many were rejected, and why."""
+    def describe(self) -> str:
+        """Say in a line how many volumes were rejected, and why."""
         reasons = self.counts()["reasons"].items()
         why = ", ".join(f"{reason} {number}" for reason, number in reasons if number)
-        return f"the gate rejected {len(self.rejected)} of {self.drawn} volumes ({why})"
-
-    def _draw(self, draw: Callable[[int], Sample], seed: int) -> Sample:
-        self.drawn += 1
-        return draw(seed)
-
-    def _too_many(self, wanted: int) -> str:
-        return (
-            f"generate: {self.told()}, while {wanted} sound ones were asked for and a share of "
-            f"{self.max_rejected_share:g} may be rejected: train better, or loosen generate.gate"
-        )
+        return f"the gate rejected {len(self.rejected)} of {self.sampled} volumes ({why})"
 
 
 def _open_share(body: Mask) -> float:
-    """Share of what the body ``[i, j, k]`` spans in its slices that is air with a way out.
+    """Share of the extent of the body ``[i, j, k]`` in its slices that is air with a way out.
 
-    A voxel is spanned if the body lies to its left and right, or in front and behind.
+    A voxel belongs to the extent if the body lies on both of its sides along i or along j.
     """
     spanned = np.zeros_like(body)
     for axis in (0, 1):

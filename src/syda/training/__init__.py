@@ -1,1 +1,1 @@
-"""What trains the generator: data in memory, losses, augmentation, EMA, the Lightning module."""
+"""Training of the generator: data, losses, augmentation, optimiser, EMA, checkpoints, MLflow."""

@@ -1,63 +1,70 @@
-"""Where an interrupted training goes on.
+"""Checkpoints, from which an interrupted training continues.
 
-Checkpoints hold the discriminator, which tells who was trained on: they stay in the working folder,
-which neither DVC nor git versions, and are gone once the weights are written. Each training has a
-folder of its own, named by what decides its result. A file's name holds the digest of its content,
-so that a cut or altered one is noticed.
+Checkpoints contain the discriminator, which could reveal who was trained on. They stay in the
+working folder, outside of DVC and git, and are removed when the weights are written. Each training
+has its own folder, named by what determines its result. File names contain the digest of the
+content, by which damage is found.
 """
 
-import hashlib
 import io
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytorch_lightning as pl
 import torch
 
 from syda.runtime import progress
+from syda.runtime.digest import sha256_of, sha256_of_json
 from syda.runtime.outputs import write_bytes
-from syda.training.module import Game
+from syda.training import schedule
+from syda.training.module import StyleGANModule
 
-KEPT = 2
-"""Checkpoints on disk: the newest, and the one before it if that is damaged."""
+MAX_CHECKPOINTS = 2
+"""Checkpoints on disk: the latest, and one more in case that the latest is damaged."""
 
 
 class Checkpoints:
     """The checkpoints of one training.
 
     Args:
-        folder: of this training and no other; beside it lie those of others.
+        folder: of this training; its parent holds those of other trainings.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def newest(self) -> dict[str, Any] | None:
-        """Return the newest state that is whole, or None; name those that are not."""
+    @classmethod
+    def of(cls, parent: Path, determines: Mapping[str, Any]) -> Self:
+        """Return the checkpoints of the training whose result a document determines."""
+        return cls(parent / sha256_of_json(determines))
+
+    def latest(self) -> dict[str, Any] | None:
+        """Return the latest undamaged state, or None; warn of damaged files."""
         for file in reversed(self._files()):
             content = file.read_bytes()
             if _name(_images(file), content) == file.name:
-                # On the CPU: else every process would first fill the GPU of the one that saved it.
+                # On the CPU: else all processes would load it to the GPU that it was saved from.
                 state: dict[str, Any] = torch.load(
                     io.BytesIO(content), map_location="cpu", weights_only=True
                 )
                 return state
-            progress.say(f"warning: train: checkpoint {file.name} is damaged and left out")
+            progress.log(f"warning: train: checkpoint {file.name} is damaged and was skipped")
         return None
 
     def save(self, images: int, state: dict[str, Any]) -> None:
-        """Write the state after so many images; older ones go, and damaged ones."""
+        """Write the state at an image count; remove older, later and damaged files."""
         buffer = io.BytesIO()
         torch.save(state, buffer)
         content = buffer.getvalue()
         before = self._files()
-        for cut in self.folder.glob(".*.partial"):  # of a save that was killed
-            cut.unlink()
+        for partial in self.folder.glob(".*.partial"):  # of a save that was killed
+            partial.unlink()
         write_bytes(self.folder / _name(images, content), content)
-        stale = [file for file in before if _images(file) >= images]
+        later = [file for file in before if _images(file) >= images]
         older = [file for file in before if _images(file) < images]
-        for file in [*stale, *older[: 1 - KEPT]]:
+        for file in [*later, *older[: 1 - MAX_CHECKPOINTS]]:
             if file.name != _name(images, content):
                 file.unlink()
 
@@ -69,68 +76,60 @@ class Checkpoints:
                     shutil.rmtree(other)
 
     def clear(self) -> None:
-        """Remove them all: the weights are written.
+        """Remove all checkpoints of this training.
 
         Raises:
-            OSError: something stays, which nobody must overlook.
+            OSError: a file could not be removed.
         """
         if self.folder.exists():
             shutil.rmtree(self.folder)
 
     def _files(self) -> list[Path]:
-        """In the order of the images."""
         return sorted(self.folder.glob("*.pt"))
 
 
-class Saving(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
-    """Restores the state that a training goes on from, and saves it on the way, if it is sound.
+class CheckpointCallback(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
+    """Restores the state of an interrupted training, and saves checkpoints.
 
     Args:
-        checkpoints: where to.
-        state: to go on from; None at the start.
-        every: images from one checkpoint to the next.
-        writes: whether this process is the one that saves.
+        checkpoints: where to save.
+        state: to continue from, or None.
+        writes: whether this process saves.
     """
 
     def __init__(
-        self,
-        checkpoints: Checkpoints,
-        state: dict[str, Any] | None,
-        *,
-        every: int,
-        writes: bool,
+        self, checkpoints: Checkpoints, state: dict[str, Any] | None, *, writes: bool
     ) -> None:
         self._checkpoints = checkpoints
         self._state = state
-        self._every = every
         self._writes = writes
 
-    def on_train_start(self, trainer: pl.Trainer, game: Game) -> None:
-        """Put the game back to where it was."""
+    def on_train_start(self, trainer: pl.Trainer, gan: StyleGANModule) -> None:
+        """Restore the state."""
         if self._state is not None:
-            game.restore(self._state)
+            gan.restore(self._state)
             if self._writes:
-                progress.say(f"train: goes on after {game.images_seen} images")
+                progress.log(f"train: continues after {gan.images_seen} images")
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, game: Game, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: pl.Trainer, gan: StyleGANModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save when another ``every`` images are full, but not at the end.
+        """Save every ``checkpoint_images`` images, but not at the end.
 
         Raises:
-            CheckFailed: weights are not finite, then or at the end.
+            CheckFailed: weights are not finite.
         """
-        seen, batch_size = game.images_seen, game.recipe.batch
-        ended = seen >= game.recipe.images
-        due = seen // self._every > (seen - batch_size) // self._every
+        if trainer.should_stop:  # the state is that of a checkpoint
+            return
+        due, ended = schedule.checkpoint_due(gan.images_seen, gan.params)
         if due or ended:
-            game.check_weights()
-        if self._writes and due and not ended:
-            self._checkpoints.save(seen, game.state())
+            gan.check_weights()
+        if self._writes and due:
+            self._checkpoints.save(gan.images_seen, gan.state())
 
 
 def _name(images: int, content: bytes) -> str:
-    return f"{images:010d}-{hashlib.sha256(content).hexdigest()[:16]}.pt"
+    return f"{images:010d}-{sha256_of(content)[:16]}.pt"
 
 
 def _images(file: Path) -> int:

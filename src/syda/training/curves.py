@@ -1,4 +1,4 @@
-"""Training curves: means of the losses over equal spans of images, as CSV. No clock in it."""
+"""Training curves: means of the losses over equal numbers of images, as CSV. No clock in it."""
 
 import csv
 import io
@@ -6,20 +6,20 @@ from collections.abc import Mapping
 
 COLUMNS = (
     *("images", "loss_g", "loss_d", "r1", "path", "d_real", "d_fake"),
-    *("told_apart", "spread", "augment"),
+    *("ada_rt", "spread", "augment", "reconstruction", "kl", "distance_ratio"),
 )
-"""Of the CSV; a value that no step of the span computed is left empty."""
+"""Of the CSV; empty where no step of the line computed a value."""
 
 
 class Curves:
     """Collects values step by step.
 
     Args:
-        span: images a line.
+        span: images for each line.
 
     Attributes:
-        lines: finished lines, each a value by column.
-        open: values of the line that is not finished yet.
+        lines: finished lines, values by column.
+        open: values of the unfinished line.
     """
 
     def __init__(self, span: int) -> None:
@@ -28,10 +28,10 @@ class Curves:
         self.open: dict[str, list[float]] = {}
 
     def add(self, images: int, values: Mapping[str, float]) -> bool:
-        """Add a step's values, and tell whether they finish a line.
+        """Add a step's values, by column; return whether they finish a line.
 
         Args:
-            images: seen so far, the step included.
+            images: image count after the step.
             values: by column.
         """
         for name, value in values.items():

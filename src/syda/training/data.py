@@ -1,7 +1,7 @@
 """Training volumes in memory, and the order in which they are shown.
 
-Records are encoded once into one tensor: a few hundred volumes of 128^3 in float32 are some
-gigabytes, of 32^3 some megabytes, and no step waits for a disk.
+Records are decoded once into one tensor: a few hundred volumes of 128^3 in float32 are some
+gigabytes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,107 +13,123 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from syda.errors import CheckFailed
-from syda.model.conditions import Conditions, Value, measure
-from syda.training.devices import Place
-from syda.types import EFFECTIVE_SPACING, Attribute, Properties, Volume
+from syda.model.conditions import ConditionSchema, Value
+from syda.records.schema import Record
+from syda.training.distributed import DistributedInfo
+from syda.types import EFFECTIVE_SPACING, SCAN_LENGTH, Case
+from syda.volume import transforms
 from syda.volume.model_space import ModelSpace
 
 
 @dataclass(frozen=True)
-class Scans:
-    """What is trained on; entries of one index belong to one case.
+class TrainingSet:
+    """Volumes and properties; entries of one index belong to one case.
 
     Attributes:
         images: ``[cases, 1, S, S, S]`` float32 in [-1, 1].
-        properties: those of :class:`syda.types.Properties` and the attributes, by name, and
-            ``effective_spacing_mm``, the size of a model voxel; None where one is unknown.
+        properties: :class:`syda.types.Properties`, attributes, and the sizes of
+            :meth:`~syda.volume.model_space.ModelSpace.sizes_of`, by name; None where unknown.
+        cases: pseudonyms.
     """
 
     images: Tensor
     properties: list[dict[str, Value]]
+    cases: tuple[Case, ...] = ()
 
-    def told(self, conditions: Conditions) -> Tensor:
-        """The properties as vectors, ``[cases, conditions.size]``."""
-        rows = [conditions.encode(case) for case in self.properties]
-        return torch.stack(rows)
+    def schema(self, names: Sequence[str]) -> ConditionSchema:
+        """Fit the condition schema of ``model.properties``.
 
-    def only(self, cases: Sequence[int]) -> "Scans":
-        """Return some of the cases, by index."""
-        return Scans(self.images[cases], [self.properties[i] for i in cases])
+        Raises:
+            CheckFailed: no case has a property, or its values are of mixed type.
+        """
+        try:
+            return ConditionSchema.fit(self.properties, names)
+        except ValueError as error:
+            raise CheckFailed(f"model.properties: {error}") from error
 
-    def sizes(self) -> Conditions:
-        """The statistics of the size of a model voxel, which every case has."""
-        return measure(self.properties, [EFFECTIVE_SPACING])
+    def conditions(self, schema: ConditionSchema) -> Tensor:
+        """Return the properties as vectors, ``[cases, schema.size]``."""
+        return torch.stack([schema.encode(case) for case in self.properties])
+
+    def subset(self, indices: Sequence[int]) -> "TrainingSet":
+        """Return some of the cases."""
+        properties = [self.properties[i] for i in indices]
+        return TrainingSet(self.images[indices], properties, tuple(self.cases[i] for i in indices))
+
+    def size_schema(self) -> ConditionSchema:
+        """Return the statistics of the sizes, which every case has."""
+        return ConditionSchema.fit(self.properties, [EFFECTIVE_SPACING, SCAN_LENGTH])
+
+    def body_part(self) -> str | None:
+        """Return the body part that all cases have, or None if they have none or several."""
+        first, *others = {case.get("body_part") for case in self.properties}
+        return first if isinstance(first, str) and not others else None
 
 
-def encode(
-    scans: Iterable[tuple[Volume, Properties, dict[str, Attribute]]], space: ModelSpace
-) -> Scans:
-    """Bring scans into the model range, their properties beside them.
+def encode(records: Iterable[Record], space: ModelSpace) -> TrainingSet:
+    """Convert records to the model range.
 
     Args:
-        scans: each at the spacing of the model space, what is measured in it, its attributes.
+        records: each at the spacing of the model space.
         space: the cube that the network sees.
 
     Raises:
-        CheckFailed: there is no scan.
+        CheckFailed: there is no record.
     """
-    images = []
+    images, cases = [], []
     properties: list[dict[str, Value]] = []
-    for volume, measured, attributes in scans:
-        image, longest = space.encode(volume)
+    for record in records:
+        image = transforms.encode(record.volume, space)
         images.append(image)
-        effective = {EFFECTIVE_SPACING: space.effective_spacing(longest)}
-        properties.append({**attributes, **asdict(measured), **effective})
+        cases.append(record.case)
+        measured, sizes = asdict(record.properties), space.sizes_of(record.volume)
+        properties.append({**record.case.attributes, **measured, **sizes})
     if not images:
         raise CheckFailed("train: no training volume in the records: add scans to data.version")
-    return Scans(torch.from_numpy(np.stack(images)), properties)
+    return TrainingSet(torch.from_numpy(np.stack(images)), properties, tuple(cases))
 
 
 class Batches(IterableDataset[tuple[Tensor, Tensor]]):
-    """A fixed number of batches: every volume once, in a new order, before any comes again.
+    """A fixed number of batches; all volumes are shown, in random order, before any is repeated.
 
     Args:
         images: ``[cases, 1, S, S, S]``.
-        conditions: ``[cases, C]``, their properties.
-        place: which of several processes this is: it gets its part of each batch.
-        batch: volumes a batch, of all processes together.
-        count: batches in all.
+        conditions: ``[cases, C]``.
+        processes: rank and number of processes; each gets its shard of a batch.
+        sizes: of each batch, of all processes together.
         seed: of the order.
-        start: batches that have been shown before.
+        start: number of batches to skip.
     """
 
     def __init__(
         self,
         images: Tensor,
         conditions: Tensor,
-        place: Place,
+        processes: DistributedInfo,
         *,
-        batch: int,
-        count: int,
+        sizes: Sequence[int],
         seed: int,
         start: int = 0,
     ) -> None:
         super().__init__()
-        self.place = place
+        self.processes = processes
         self.images = images
         self.conditions = conditions
-        self.batch = batch
-        self.count = count
+        self.sizes = sizes
         self.seed = seed
         self.start = start
 
     def __len__(self) -> int:
-        """Batches that are left to show."""
-        return self.count - self.start
+        """Return the number of batches without those skipped."""
+        return len(self.sizes) - self.start
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield ``[part, 1, S, S, S]`` and ``[part, C]``."""
+        """Yield shards ``[n, 1, S, S, S]`` and ``[n, C]``."""
         rng = torch.Generator().manual_seed(self.seed)
         queue = torch.empty(0, dtype=torch.int64)
-        for number in range(self.count):
-            while len(queue) < self.batch:
+        for number, size in enumerate(self.sizes):
+            while len(queue) < size:
                 queue = torch.cat([queue, torch.randperm(len(self.images), generator=rng)])
-            shown, queue = self.place.own(queue[: self.batch]), queue[self.batch :]
+            shard, queue = self.processes.shard(queue[:size]), queue[size:]
             if number >= self.start:
-                yield self.images[shown], self.conditions[shown]
+                yield self.images[shard], self.conditions[shard]

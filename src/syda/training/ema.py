@@ -1,8 +1,8 @@
-"""Exponential moving average of the generator: the weights that are released.
+"""Exponential moving average of the generator's weights: the weights that are released.
 
 Yazici et al., The Unusual Effectiveness of Averaging in GAN Training (2019). The half-life is
-counted in images; while training is young it is a share of the images seen, so that the first
-random weights are soon forgotten.
+counted in images. Early in training it is a share of the images seen, so that the initial weights
+are soon forgotten.
 """
 
 import copy
@@ -17,8 +17,8 @@ class Ema(nn.Module):
     """A running average of a generator's weights.
 
     Args:
-        generator: what is averaged; a copy is the start.
-        half_life: images after which a weight counts half.
+        generator: its weights are the initial average.
+        half_life: in images.
         ramp: upper bound of the half-life as a share of the images seen.
     """
 
@@ -29,17 +29,17 @@ class Ema(nn.Module):
         self.ramp = ramp
 
     def decay(self, batch: int, images_seen: int) -> float:
-        """Weight of the old average after a batch: ``0.5 ** (batch / half-life)``."""
+        """Return the weight of the old average: ``0.5 ** (batch / half-life)``."""
         return float(0.5 ** (batch / min(self.half_life, self.ramp * images_seen)))
 
     @torch.no_grad()
     def update(self, generator: Generator, batch: int, images_seen: int) -> None:
-        """Move towards the generator's weights.
+        """Move the average towards the generator's weights.
 
         Args:
             generator: after its step.
             batch: images in that step.
-            images_seen: images so far, this batch included.
+            images_seen: image count after that step.
         """
         share = 1 - self.decay(batch, images_seen)
         pairs = zip(self.average.parameters(), generator.parameters(), strict=True)

@@ -1,159 +1,167 @@
-"""Run the training with Lightning and return the averaged generator."""
+"""Runs the training with Lightning and returns the module with the averaged generator."""
 
 import logging
 import signal
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 
+from syda.errors import CheckFailed
 from syda.model import memory
-from syda.model.conditions import Conditions
+from syda.model.conditions import ConditionSchema
 from syda.model.discriminator import Discriminator
 from syda.model.generator import Generator
+from syda.params import ModelParams
 from syda.runtime import progress
-from syda.training import devices
-from syda.training.checkpoint import Checkpoints, Saving
-from syda.training.data import Batches, Scans
-from syda.training.module import Game
-from syda.training.recipe import Recipe
+from syda.training import distributed
+from syda.training.checkpoint import CheckpointCallback, Checkpoints
+from syda.training.config import TrainParams
+from syda.training.copying import CopyingCallback, DistanceRatio
+from syda.training.data import Batches, TrainingSet
+from syda.training.module import StyleGANModule
+from syda.training.posterior import Posterior
 
 EXPECTED_WARNINGS = (
     ".*does not have many workers",  # the batches are in memory
-    ".*Your `IterableDataset` has `__len__` defined",  # and one process reads them
-    ".*module\\(s\\) in eval mode",  # the average of the generator
+    ".*Your `IterableDataset` has `__len__` defined",  # one process reads them
+    ".*module\\(s\\) in eval mode",  # the averaged generator
     ".*isinstance\\(treespec, LeafSpec\\)",  # Lightning's own
-    devices.HAS_SRUN,
+    distributed.HAS_SRUN,
 )
 
 
-class Progress(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
-    """A bar over images, with the losses beside it."""
+class ProgressCallback(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
+    """Shows a bar over images, and the losses."""
 
     def __init__(self, images: int, seen: int) -> None:
         self._bar = progress.bar(images, "train", "images", seen)
 
     def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        game: Game,
-        outputs: Any,
-        batch: tuple[Tensor, Tensor],
-        batch_idx: int,
+        self, trainer: pl.Trainer, gan: StyleGANModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Move by a batch."""
-        if game.curves.lines:
-            line = game.curves.lines[-1]
-            self._bar.set_postfix(
-                G=f"{line['loss_g']:.2f}", D=f"{line['loss_d']:.2f}", refresh=False
-            )
-        self._bar.update(game.recipe.batch)
+        """Advance by a batch."""
+        line = gan.curves.lines[-1] if gan.curves.lines else {}
+        shown = {"G": "loss_g", "D": "loss_d", "reconstruction": "reconstruction"}
+        values = {short: f"{line[name]:.2f}" for short, name in shown.items() if name in line}
+        self._bar.set_postfix(values, refresh=False)
+        self._bar.update(gan.images_seen - self._bar.n)
 
     def on_exception(self, *_: Any) -> None:
-        """Leave the line of the bar to what is said next."""
+        """End the line of the bar before the error message."""
         self._bar.close()
 
-    def teardown(self, trainer: pl.Trainer, game: Game, stage: str) -> None:
-        """Leave the bar as it stands."""
+    def teardown(self, trainer: pl.Trainer, gan: StyleGANModule, stage: str) -> None:
+        """End the line of the bar."""
         self._bar.close()
 
 
-class OwnSignal(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
-    """Gives SIGTERM back to who handled it before Lightning did.
+class RestoreSigterm(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
+    """Restores the SIGTERM handler that Lightning replaces.
 
-    Lightning's own handler first agrees with the other processes, and waits for those that are no
-    longer there.
+    Lightning's handler first waits for the other processes, also for those that have ended.
     """
 
     def __init__(self) -> None:
         self._handler = signal.getsignal(signal.SIGTERM)
 
-    def on_train_start(self, trainer: pl.Trainer, game: Game) -> None:
-        """Put the handler back; signals belong to the main thread."""
+    def on_train_start(self, trainer: pl.Trainer, gan: StyleGANModule) -> None:
+        """Restore the handler; only the main thread may."""
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._handler)
 
 
 def fit(
-    scans: Scans,
-    conditions: Conditions,
-    networks: Mapping[str, dict[str, Any]],
-    recipe: Recipe,
-    place: devices.Place,
+    training_set: TrainingSet,
+    schema: ConditionSchema,
+    model: ModelParams,
+    params: TrainParams,
+    processes: distributed.DistributedInfo,
     checkpoints: Checkpoints,
     callbacks: Sequence[pl.Callback] = (),
-) -> Game:
-    """Train, on a GPU where there is one, from the newest checkpoint where there is one.
+) -> StyleGANModule:
+    """Train from the latest checkpoint if there is one, on a GPU if there is one.
 
     Args:
-        scans: what is learnt from.
-        conditions: the properties that both sides are given.
-        networks: keyword arguments of ``generator`` and ``discriminator``.
-        recipe: how to train.
-        place: which of several processes this is; each of them calls this.
-        checkpoints: of this very training.
-        callbacks: that watch.
+        training_set: volumes and properties.
+        schema: the properties that condition both networks.
+        model: section ``model``.
+        params: section ``train``.
+        processes: rank and number of processes; each of them calls this.
+        checkpoints: of this training.
+        callbacks: of the main process.
 
     Returns:
-        The finished game; ``ema.average`` holds the generator to release, with its mean style.
+        The trained module; ``ema.average`` is the generator to release, with its mean style.
 
     Raises:
-        CheckFailed: losses or weights became NaN or infinite, or one side has won for long.
+        CheckFailed: losses or weights are NaN or infinite, the training has collapsed, or there is
+            nothing to reconstruct, or it copied before the first checkpoint.
     """
-    memory.keep()
-    with torch.random.fork_rng(devices=[]):  # torch's layers draw from its global state
-        torch.manual_seed(recipe.seed)
-        generator, discriminator = (
-            Generator(**networks["generator"]),
-            Discriminator(**networks["discriminator"]),
+    memory.disable_malloc_trim()
+    networks = model.networks(schema.size)
+    with torch.random.fork_rng(devices=[]):  # layers draw from torch's global state
+        torch.manual_seed(params.seed)
+        generator = Generator(**networks["generator"])
+        discriminator = Discriminator(**networks["discriminator"])
+        posterior = Posterior(generator.latent_dim, schema.size)
+    generator.synthesis.fit_intensity_curve(training_set.images)
+    if model.start == "mean":
+        generator.synthesis.init_from_mean(training_set.images)
+    discriminator.intensity_curve.fit(training_set.images)
+    posterior.fit(training_set.images)
+    if params.reconstruction.weight > 0 and not posterior.variance > 0:
+        raise CheckFailed(
+            "train: the training volumes do not differ, so that there is nothing to reconstruct: "
+            "add scans, or set train.reconstruction.weight=0 and adversarial stages alone"
         )
-    generator.synthesis.start_from(scans.images)
-    discriminator.tone.fit(scans.images)
-    game = Game(generator, discriminator, conditions, recipe, place)
-    steps = -(-recipe.images // recipe.batch)
-    told = scans.told(conditions)
-    state = checkpoints.newest()
+    gan = StyleGANModule(generator, discriminator, posterior, schema, params, processes)
+    state = checkpoints.latest()
     start = state["steps"] if state else 0
     batches = Batches(
-        scans.images,
-        told,
-        place,
-        batch=recipe.batch,
-        count=steps,
-        seed=recipe.seed,
+        training_set.images,
+        training_set.conditions(schema),
+        processes,
+        sizes=params.batch_sizes,
+        seed=params.seed,
         start=start,
     )
-    saving = Saving(checkpoints, state, every=recipe.checkpoint_images, writes=place.first)
-    shown = [Progress(steps * recipe.batch, start * recipe.batch), *callbacks]
+    main = processes.is_main_process
+    saving = CheckpointCallback(checkpoints, state, writes=main)
+    ratio = DistanceRatio(training_set, schema)
+    copying = CopyingCallback(ratio, checkpoints, params.min_distance_ratio)
+    shown = [ProgressCallback(params.images, sum(params.batch_sizes[:start])), *callbacks]
     with warnings.catch_warnings():
         for expected in EXPECTED_WARNINGS:
             warnings.filterwarnings("ignore", message=expected)
-        trainer = _trainer(place, [OwnSignal(), saving, *(shown if place.first else [])])
-        trainer.fit(game, DataLoader(batches, batch_size=None))
-    average = game.ema.average.cpu()
-    average.measure_average(torch.Generator().manual_seed(recipe.seed))
-    return game
+        trainer = _trainer(processes, [RestoreSigterm(), copying, saving, *(shown if main else [])])
+        trainer.fit(gan, DataLoader(batches, batch_size=None))
+    average = gan.ema.average.cpu()
+    rng = torch.Generator().manual_seed(params.seed)
+    average.measure_average(training_set.conditions(schema), rng)
+    return gan
 
 
-def _trainer(place: devices.Place, callbacks: list[pl.Callback]) -> pl.Trainer:
+def _trainer(
+    processes: distributed.DistributedInfo, callbacks: Sequence[pl.Callback]
+) -> pl.Trainer:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    cuda = torch.cuda.is_available()
-    # Filling fresh memory is a debugging aid, and a tenth of a CPU step.
+    cuda, several = torch.cuda.is_available(), processes.world_size > 1
+    # Filling uninitialised memory is a debugging aid, and a tenth of a step on a CPU.
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010
     return pl.Trainer(
         accelerator="gpu" if cuda else "cpu",
-        devices=place.local,
-        num_nodes=place.world // place.local,
-        strategy="auto" if place.world == 1 else devices.averaged(cuda=cuda),
+        devices=processes.local_world_size,
+        num_nodes=processes.world_size // processes.local_world_size,
+        strategy=distributed.all_reduce_strategy(cuda=cuda) if several else "auto",
         max_epochs=1,
         deterministic=not cuda,
         logger=False,
-        callbacks=callbacks,
+        callbacks=list(callbacks),
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

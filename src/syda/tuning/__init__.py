@@ -1,1 +1,1 @@
-"""Hyper-parameter search beside the pipeline: what is tried, on which cases, by which figure."""
+"""Hyper-parameter search with Optuna: search space, validation patients, objective."""

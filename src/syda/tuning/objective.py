@@ -1,109 +1,105 @@
-"""What a trial is judged by: patients that it was not trained on, and the evaluation's metrics.
+"""The objective of a study: metrics of the evaluation, against validation patients.
 
-The holdout split is never read. Its figures are those of the card, and settings chosen on it would
-make them flatter than they are. Some patients of the training split are set aside instead.
+The validation patients are taken from the training split, and no trial is trained on them. The
+holdout split is not read: its metrics are in the card, and settings chosen on it would bias them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from syda.errors import CheckFailed
-from syda.metrics.cohorts import Cohort, Cohorts, Grid, Images, Sampling
-from syda.metrics.estimate import Figure
+from syda.metrics.cohorts import Cohort, Cohorts, Images, Sampling, VoxelGrid
+from syda.metrics.estimate import MetricResult
 from syda.metrics.hu_histogram import HuWasserstein
-from syda.metrics.metric import Metric
+from syda.metrics.metric import Metric, MetricContext, MetricSpec
 from syda.metrics.ms_ssim import MsSsimDiversity
-from syda.metrics.perception import Perception
 from syda.metrics.perceptual import PerceptualDistance
 from syda.runtime import progress
 
-TERMS: dict[str, tuple[tuple[Callable[[Grid], Metric], float], ...]] = {
+OBJECTIVES: dict[str, tuple[tuple[type[Metric[MetricSpec]], float], ...]] = {
     "hu_w1_ms_ssim": ((HuWasserstein, 1.0), (MsSsimDiversity, 400.0)),
-    "perceptual": ((lambda grid: PerceptualDistance(Perception(grid)), 1.0),),
+    "perceptual": ((PerceptualDistance, 1.0),),
 }
-"""Objective to its metrics and their weights."""
+"""Metrics and weights of each objective."""
 
-PAIRS = 200
-"""Most pairs of volumes that MS-SSIM compares."""
+MAX_PAIRS = 200
+"""Of volumes that MS-SSIM compares."""
 
-SMALLEST = 2
-"""Patients on either side: a pair."""
+MIN_PATIENTS = 2
+"""For training, and for validation: MS-SSIM compares pairs."""
 
 
 def by_patient(patients: Sequence[str], share: float, seed: int) -> tuple[list[int], list[int]]:
-    """Divide cases so that nobody is on both sides.
+    """Split cases into training and validation, with all cases of a patient on one side.
 
     Args:
-        patients: whose each case is.
-        share: of the patients, for validation; there are two or more on either side.
-        seed: of who they are.
+        patients: the patient of each case.
+        share: of the patients, for validation; each side gets two patients or more.
+        seed: of the choice.
 
     Returns:
-        Indices of the cases to train on, and of those to validate on.
+        Indices of the training cases and of the validation cases.
 
     Raises:
         CheckFailed: fewer than four patients.
     """
-    everyone = sorted(set(patients))
-    if len(everyone) < 2 * SMALLEST:
+    unique = sorted(set(patients))
+    if len(unique) < 2 * MIN_PATIENTS:
         raise CheckFailed(
-            f"tune: {len(everyone)} patients in the training split, a search needs "
-            f"{2 * SMALLEST}, two of them to judge by: add scans to data.version"
+            f"tune: {len(unique)} patients in the training split, a search needs "
+            f"{2 * MIN_PATIENTS}, half of them for validation: add scans to data.version"
         )
-    count = min(max(SMALLEST, round(share * len(everyone))), len(everyone) - SMALLEST)
-    aside = set(np.random.default_rng(seed).permutation(everyone)[:count].tolist())
-    sides: tuple[list[int], list[int]] = ([], [])
+    count = min(max(MIN_PATIENTS, round(share * len(unique))), len(unique) - MIN_PATIENTS)
+    validation = set(np.random.default_rng(seed).permutation(unique)[:count].tolist())
+    split: tuple[list[int], list[int]] = ([], [])
     for index, patient in enumerate(patients):
-        sides[patient in aside].append(index)
-    return sides
+        split[patient in validation].append(index)
+    return split
 
 
 class Objective:
-    """How far synthetic volumes are from the validation cases; the lower the better.
+    """Distance of synthetic volumes from the validation cases; lower is better.
 
     ``hu_w1_ms_ssim``: Wasserstein-1 of the HU histograms, in HU, plus 400 HU times the difference
-    between the mean MS-SSIM of synthetic pairs and that of real ones. The first says whether the
-    tissues are right, the second whether volumes differ as patients do; neither notices what the
-    other does, and both take a second. The weight makes their noise alike: at 32^3 their standard
-    errors are some 2.4 HU and .006.
+    between the mean MS-SSIM of synthetic and of real pairs. The first measures tissues, the second
+    diversity. At 32^3 their standard errors are about 2.4 HU and 0.006, so that the weight makes
+    them equal.
 
     ``perceptual``: difference between the mean perceptual distance of synthetic to real volumes and
-    that of real to real ones. It looks at structure, and takes several seconds.
+    that of real to real volumes. It measures structure, and takes several seconds.
 
     Args:
         name: one of the two.
-        grid: the cube that the volumes lie on.
-        validation: the cases that are not trained on.
+        grid: voxel grid of the volumes.
+        validation: the validation cases.
         seed: of the pairs.
 
     Raises:
-        CorruptData: the network's weights are not the pinned ones.
+        CorruptData: the feature extractor's weights have another digest than the pinned one.
         UsageError: the volumes are too small for a metric.
     """
 
-    def __init__(self, name: str, grid: Grid, validation: Cohort, seed: int) -> None:
-        self._terms: list[tuple[Metric, float]] = [
-            (build(grid), weight) for build, weight in TERMS[name]
-        ]
+    def __init__(self, name: str, grid: VoxelGrid, validation: Cohort, seed: int) -> None:
+        context = MetricContext(grid)
+        self._metrics = [(metric(context), weight) for metric, weight in OBJECTIVES[name]]
         self._validation = validation
-        self._sampling = Sampling(seed, PAIRS, bootstrap=1)
+        self._sampling = Sampling(seed, MAX_PAIRS, bootstrap=1)
 
     def __call__(self, images: Images) -> float:
-        """Measure ``[V, D, H, W]`` synthetic volumes in [-1, 1], V of at least 2."""
+        """Evaluate ``[V, D, H, W]`` synthetic volumes in [-1, 1], V of at least 2."""
         names = tuple(map(str, range(len(images))))
-        synthetic = Cohort("synthetic", images, names, names)
         label = self._validation.label
-        cohorts = Cohorts(synthetic, {label: self._validation})
+        cohorts = Cohorts(Cohort("synthetic", images, names, names), {label: self._validation})
         with progress.hidden():
             return sum(
-                weight * _miss(metric, metric.measure(cohorts, self._sampling)[label])
-                for metric, weight in self._terms
+                weight * _distance(metric, metric.measure(cohorts, self._sampling)[label])
+                for metric, weight in self._metrics
             )
 
 
-def _miss(metric: Metric, figure: Figure) -> float:
-    """How far a figure is from where a good generator's lies."""
-    if metric.about.aim == "match":
-        return abs(figure.synthetic.value - figure.real.value)
-    return figure.synthetic.value
+def _distance(metric: Metric[MetricSpec], result: MetricResult) -> float:
+    """Return the distance from the value of an ideal generator."""
+    if metric.spec.aim == "match":
+        return abs(result.synthetic.value - result.real.value)
+    return result.synthetic.value

@@ -1,108 +1,77 @@
-"""``syda tune``: an Optuna study over keys of params.yaml. It explores; it is no stage.
+"""``syda tune``: an Optuna study over keys of params.yaml. It is no stage.
 
-What it leaves is a database under ``.work/tune``, runs in MLflow and a line to run the pipeline
-with. Nothing that the pipeline makes depends on it, and no report cites it: the settings that were
-found count once `dvc exp run` has trained with them.
+It writes a database in ``.work/tune`` and runs in MLflow, and prints a command that runs the
+pipeline with the best values. The pipeline does not read them.
 
-A study belongs to its records, code and parameters. While these stay the same, a study that was
-interrupted goes on, and tries what it would have tried.
+A study belongs to its records, code and parameters. An interrupted study continues, and tries the
+same values that it would have tried.
 """
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 
 from syda import paths
 from syda.errors import CheckFailed, UsageError
-from syda.metrics.cohorts import Cohort, Grid
-from syda.params import Params as AllParams
-from syda.params import Section, load
+from syda.metrics.cohorts import Cohort, VoxelGrid
+from syda.params import Params, load
+from syda.records.index import INDEX
 from syda.records.reader import read_split
-from syda.records.writer import INDEX
 from syda.runtime import guard, manifest, progress
-from syda.stages import train
-from syda.training import data, devices
-from syda.training.tracking import Search
-from syda.tuning import space as spaces
+from syda.runtime.digest import sha256_of_file, sha256_of_json
+from syda.training import data, distributed
+from syda.training.config import TrainParams
+from syda.tuning import space as search_space
+from syda.tuning.config import TuneParams
 from syda.tuning.objective import Objective, by_patient
-from syda.tuning.trial import Bench
-from syda.types import Attribute, Case, Properties, Volume
+from syda.tuning.tracking import StudyLogger
+from syda.tuning.trial import TrialRunner
 from syda.volume.model_space import ModelSpace
 
 READS = (paths.RECORDS, paths.validation_report("records"))
 STUDY = "tune"
-"""Its name in its database."""
-
-
-class Params(Section):
-    """Section ``tune``."""
-
-    trials: int = Field(ge=1)
-    """Trainings in all, those of earlier calls of the same study included."""
-    startup: int = Field(ge=1)
-    """How many of these, the first ones, are drawn at random; none of them is pruned."""
-    seed: int = Field(ge=0)
-    """Of the validation patients, of what is tried, and of the pairs that are compared."""
-    images: int = Field(ge=2)
-    """Length of a trial, real images shown."""
-    points: int = Field(ge=1)
-    """How often a trial is judged; at all but the last it can be pruned."""
-    validation_share: float = Field(gt=0, lt=1)
-    """Share of the training split's patients that no trial is trained on."""
-    volumes: int = Field(ge=2)
-    """Synthetic volumes that a trial is judged by."""
-    objective: Literal["hu_w1_ms_ssim", "perceptual"]
-    """See :class:`syda.tuning.objective.Objective`."""
-    space: spaces.Space = Field(min_length=1)
-    """What is tried: keys of the sections train and model."""
-
-
-class _Pruned(Exception):  # noqa: N818  (a verdict)
-    """A trial is worse than the others were at that point."""
+"""Name of the study in its database."""
 
 
 def run(root: Path) -> list[str]:
-    """Try what is left to try, and say what was best.
-
-    It runs in one process: ``SYDA_DEVICES`` counts for trainings alone.
+    """Run the remaining trials of a study, in one process.
 
     Returns:
         Lines to print; the last one is a command that runs the pipeline with the best values.
 
     Raises:
-        CheckFailed: no trial came to its end, or there are fewer than four training patients.
+        CheckFailed: no trial was completed, or there are fewer than four training patients.
         CorruptData: the records cannot be read.
-        ParamsError: a wrong parameter, or a key of the space that does not exist.
-        UsageError: Optuna is not installed, there are no records yet, a search is running here
+        ParamsError: a parameter is invalid, or a key of the space does not exist.
+        UsageError: Optuna is not installed, there are no records yet, a study is running here
             already, or several processes were started.
     """
     optuna = _optuna()
     params = load(root)
-    own = params.section("tune", Params)
-    spaces.check(params, own.space)
+    tune = params.section("tune", TuneParams)
+    search_space.check(params, tune.space)
     for path in READS:
         if not (root / path).exists():
             raise UsageError(f"tune: {path} does not exist: `dvc repro` makes it")
-    if devices.place().world > 1:
+    if distributed.distributed_info().world_size > 1:
         raise UsageError("tune: runs in one process: start it without torchrun or srun")
     with guard.exclusive(root, "tune"):
-        bench = _bench(root, params, own)
-        identity = _identity(root, params, own)
-        study = _open(optuna, root / paths.TUNE / f"{identity}.db")
-        told = {
-            "tune": own.model_dump(mode="json"),
-            "train": params.section("train", train.Params).model_dump(),
-            "ct": params.ct.model_dump(),
-            "model": params.model.model_dump(),
+        runner = _trial_runner(root, params, tune)
+        sections = {
+            "tune": tune.model_dump(mode="json"),
+            "train": params.section("train", TrainParams).model_dump(mode="json"),
+            "ct": params.ct.model_dump(mode="json"),
+            "model": params.model.model_dump(mode="json"),
         }
-        with Search(root / paths.MLFLOW, identity, told) as search:
-            _search(optuna, study, own, bench, search)
-        return _told(study, own)
+        identity = _identity(root, params, sections)
+        study = _open(optuna, root / paths.TUNE / f"{identity}.db")
+        with StudyLogger(root / paths.MLFLOW, identity, sections) as logger:
+            _search(optuna, study, runner, logger)
+        return _summary(study, tune)
 
 
 def _optuna() -> Any:
@@ -114,55 +83,40 @@ def _optuna() -> Any:
     return optuna
 
 
-def _bench(root: Path, params: AllParams, own: Params) -> Bench:
+def _trial_runner(root: Path, params: Params, tune: TuneParams) -> TrialRunner:
     ct = params.ct
-    space = ModelSpace(ct.size, ct.spacing_mm, ct.window_min, ct.window_max)
-    cases: list[Case] = []
-
-    def read() -> Iterator[tuple[Volume, Properties, dict[str, Attribute]]]:
-        for record in read_split(root / paths.RECORDS, "train", ct.spacing_mm):
-            cases.append(record.case)
-            yield record.volume, record.properties, record.case.attributes
-
-    scans = data.encode(read(), space)
-    fitting, aside = by_patient([c.patient for c in cases], own.validation_share, own.seed)
-    validation = Cohort(
+    space = ModelSpace.of(ct)
+    whole = data.encode(read_split(root / paths.RECORDS, "train", ct.spacing_mm), space)
+    patients = [case.patient for case in whole.cases]
+    training, validation = map(whole.subset, by_patient(patients, tune.validation_share, tune.seed))
+    cohort = Cohort(
         "validation",
-        scans.images[aside, 0].numpy(),
-        tuple(cases[i].case for i in aside),
-        tuple(cases[i].patient for i in aside),
+        validation.images[:, 0].numpy(),
+        tuple(case.case for case in validation.cases),
+        tuple(case.patient for case in validation.cases),
     )
-    grid = Grid(ct.size, ct.window_min, ct.window_max)
-    judge = Objective(own.objective, grid, validation, own.seed)
-    return Bench(
-        params,
-        own.images,
-        own.points,
-        own.volumes,
-        scans.only(fitting),
-        space,
-        judge,
-        root / paths.TUNE / "checkpoints",
-    )
+    grid = VoxelGrid(ct.size, ct.window_min, ct.window_max)
+    objective = Objective(tune.objective, grid, cohort, tune.seed)
+    checkpoints = root / paths.TUNE / "checkpoints"
+    return TrialRunner(params, tune, training, space, objective, checkpoints)
 
 
-def _identity(root: Path, params: AllParams, own: Params) -> str:
-    """16 hexadecimal digits of what a study's trials depend on; not on how many there are."""
+def _identity(root: Path, params: Params, sections: Mapping[str, dict[str, Any]]) -> str:
+    """Return 16 hexadecimal digits of what the trials depend on, without their number."""
+    tune = {key: value for key, value in sections["tune"].items() if key != "trials"}
     depends = {
-        "records": manifest.digest_file(root / paths.RECORDS / INDEX),
+        "records": sha256_of_file(root / paths.RECORDS / INDEX),
         "code": manifest.code_digest_from(__name__),
         "libraries": manifest.direct_dependencies(),
-        "here": params.section("train", train.Params).here(),
-        "train": params.section("train", train.Params).model_dump(mode="json"),
-        "ct": params.ct.model_dump(mode="json"),
-        "model": params.model.model_dump(mode="json"),
-        "tune": own.model_dump(mode="json", exclude={"trials"}),
+        "environment": params.section("train", TrainParams).environment(),
+        **sections,
+        "tune": tune,
     }
-    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
+    return sha256_of_json(depends)[:16]
 
 
 def _open(optuna: Any, file: Path) -> Any:
-    """Create a study or go on with it; a trial that an earlier call left unfinished has failed."""
+    """Create or load a study; a trial that an earlier call did not finish has failed."""
     file.parent.mkdir(parents=True, exist_ok=True)
     storage = optuna.storages.RDBStorage(f"sqlite:///{file.resolve()}")
     study = optuna.create_study(
@@ -174,75 +128,73 @@ def _open(optuna: Any, file: Path) -> Any:
     return study
 
 
-def _finished(optuna: Any, study: Any) -> int:
-    state = optuna.trial.TrialState
-    return len(study.get_trials(deepcopy=False, states=(state.COMPLETE, state.PRUNED)))
-
-
-def _search(optuna: Any, study: Any, own: Params, bench: Bench, search: Search) -> None:
-    state = optuna.trial.TrialState
-    study.pruner = optuna.pruners.MedianPruner(n_startup_trials=own.startup)
-    done = _finished(optuna, study)
-    present = spaces.present(bench.params, own.space)
+def _search(optuna: Any, study: Any, runner: TrialRunner, logger: StudyLogger) -> None:
+    state, tune = optuna.trial.TrialState, runner.tune
+    study.pruner = optuna.pruners.MedianPruner(n_startup_trials=tune.startup)
+    done = len(study.get_trials(deepcopy=False, states=(state.COMPLETE, state.PRUNED)))
     waiting = study.get_trials(deepcopy=False, states=(state.WAITING,))
-    if done == 0 and not waiting and present is not None:
-        study.enqueue_trial(
-            present, {"present": True}
-        )  # so that the best is at least as good as what there is
-    with progress.bar(own.trials, "tune", "trials", done) as bar:
-        for number in range(done, own.trials):
-            # From finished trials alone, so that an interruption changes nothing of what is tried.
-            seed = np.random.SeedSequence([own.seed, number]).generate_state(1)[0]
-            study.sampler = optuna.samplers.TPESampler(seed=int(seed), n_startup_trials=own.startup)
-            _try(state, study, own, bench, search)
+    baseline = search_space.baseline_values(runner.params, tune.space)
+    if done == 0 and not waiting and baseline is not None:
+        # The best trial is then at least as good as params.yaml.
+        study.enqueue_trial(baseline, {"baseline": True})
+    with progress.bar(tune.trials, "tune", "trials", done) as bar:
+        for number in range(done, tune.trials):
+            # A new sampler for each trial, so that an interruption does not change the values.
+            seed = np.random.SeedSequence([tune.seed, number]).generate_state(1)[0]
+            study.sampler = optuna.samplers.TPESampler(
+                seed=int(seed), n_startup_trials=tune.startup
+            )
+            _run_trial(optuna, study, runner, logger)
             bar.update()
 
 
-def _try(state: Any, study: Any, own: Params, bench: Bench, search: Search) -> None:
-    """Run one trial and tell its outcome to Optuna, MLflow and the user."""
-    trial = study.ask()
-    values = spaces.suggest(trial, own.space)
+def _run_trial(optuna: Any, study: Any, runner: TrialRunner, logger: StudyLogger) -> None:
+    """Run one trial and report its outcome to Optuna, MLflow and the user."""
+    trial, tune = study.ask(), runner.tune
+    values = search_space.suggest(trial, tune.space)
     trial.set_user_attr("values", values)
-    search.begin(trial.number, values)
+    logger.begin(trial.number, values)
 
     def report(point: int, images: int, value: float) -> None:
         trial.report(value, point)
-        search.judged(images, value)
-        if point < own.points and trial.should_prune():
-            raise _Pruned(f"{value:.4g} at point {point} of {own.points}: worse than the median")
+        logger.log(images, value)
+        if point < tune.points and trial.should_prune():
+            raise optuna.TrialPruned(
+                f"{value:.4g} at point {point} of {tune.points}: worse than the median"
+            )
 
     try:
-        value = bench.run(values, report)
-    except (_Pruned, CheckFailed) as verdict:
-        trial.set_user_attr("reason", str(verdict))
-        study.tell(trial, state=state.PRUNED)
-        search.end("KILLED", reason=str(verdict))
-        outcome = f"pruned: {verdict}"
+        value = runner.run(values, report)
+    except (optuna.TrialPruned, CheckFailed) as error:
+        trial.set_user_attr("reason", str(error))
+        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        logger.end("KILLED", reason=str(error))
+        outcome = f"pruned: {error}"
     else:
         study.tell(trial, value)
-        search.end("FINISHED")
+        logger.end("FINISHED")
         outcome = f"{value:.4g}"
-    progress.say(f"trial {trial.number}: {_short(values)}: {outcome}")
+    progress.log(f"trial {trial.number}: {_line(values)}: {outcome}")
 
 
-def _short(values: Mapping[str, JsonValue]) -> str:
+def _line(values: Mapping[str, JsonValue]) -> str:
     return ", ".join(f"{key}={json.dumps(value)}" for key, value in values.items())
 
 
-def _told(study: Any, own: Params) -> list[str]:
-    ended = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
+def _summary(study: Any, tune: TuneParams) -> list[str]:
+    completed = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
     pruned = [trial for trial in study.trials if trial.state.name == "PRUNED"]
-    if not ended:
+    if not completed:
         reason = pruned[-1].user_attrs["reason"]
-        raise CheckFailed(f"tune: none of {len(pruned)} trials came to its end; the last: {reason}")
+        raise CheckFailed(f"tune: none of {len(pruned)} trials was completed; the last: {reason}")
     best = study.best_trial
     lines = [
-        f"{len(ended)} trials came to their end, {len(pruned)} were pruned",
-        f"best is trial {best.number}: {own.objective} {best.value:.4g}",
+        f"{len(completed)} trials were completed, {len(pruned)} were pruned",
+        f"best: trial {best.number}, {tune.objective} {best.value:.4g}",
     ]
     lines += [
-        f"params.yaml as it is, trial {trial.number}: {trial.value:.4g}"
-        for trial in ended
-        if trial.user_attrs.get("present")
+        f"params.yaml unchanged: trial {trial.number}, {trial.value:.4g}"
+        for trial in completed
+        if trial.user_attrs.get("baseline")
     ]
-    return [*lines, spaces.command(best.user_attrs["values"])]
+    return [*lines, search_space.command(best.user_attrs["values"])]

@@ -1,4 +1,4 @@
-"""One trial: a short training on the fitting cases, judged on the validation cases on the way."""
+"""One trial: a short training, evaluated on the validation cases at a few points."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,78 +11,79 @@ from pydantic import JsonValue
 
 from syda.errors import CheckFailed
 from syda.metrics.cohorts import Images
-from syda.model import conditions
+from syda.model.conditions import ConditionSchema
 from syda.params import Params
 from syda.sampling.sampler import Sampler
-from syda.stages import train
 from syda.training.checkpoint import Checkpoints
-from syda.training.data import Scans
-from syda.training.devices import Place
+from syda.training.config import TrainParams
+from syda.training.data import TrainingSet
+from syda.training.distributed import SINGLE_PROCESS
 from syda.training.fit import fit
-from syda.training.module import Game
+from syda.training.module import StyleGANModule
+from syda.tuning.config import TuneParams
 from syda.tuning.objective import Objective
 from syda.volume.model_space import ModelSpace
+from syda.volume.transforms import scale_window
 
 Report = Callable[[int, int, float], None]
-"""Told of each point: its number from 1, images seen, value of the objective."""
+"""Receives each point: its number from 1, images seen, value of the objective."""
 
 
-class Watch(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
-    """Judges a training at a few points and reports each.
+class PruningCallback(pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
+    """Evaluates a training at a few points and reports each.
 
     Args:
         points: images seen at each, ascending.
-        judge: gives the objective.
-        report: told of it; what it raises ends the training.
+        evaluate: returns the objective.
+        report: receives it; an exception from it ends the training.
     """
 
     def __init__(
-        self, points: Sequence[int], judge: Callable[[Game], float], report: Report
+        self,
+        points: Sequence[int],
+        evaluate: Callable[[StyleGANModule], float],
+        report: Report,
     ) -> None:
         self._points = points
-        self._judge = judge
+        self._evaluate = evaluate
         self._report = report
         self._passed = 0
         self.value = float("nan")
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, game: Game, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: pl.Trainer, gan: StyleGANModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Judge where a point is reached; a step that passes several is judged once.
+        """Evaluate at a point, once where a step passes several.
 
         Raises:
             CheckFailed: the objective is not finite.
         """
-        passed = sum(game.images_seen >= point for point in self._points)
+        passed = sum(gan.images_seen >= point for point in self._points)
         if passed == self._passed:
             return
         self._passed = passed
-        self.value = self._judge(game)
+        self.value = self._evaluate(gan)
         if not abs(self.value) < float("inf"):
-            raise CheckFailed(f"tune: the objective is not finite after {game.images_seen} images")
-        self._report(passed, game.images_seen, self.value)
+            raise CheckFailed(f"tune: the objective is not finite after {gan.images_seen} images")
+        self._report(passed, gan.images_seen, self.value)
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What the trials of a study have in common.
+class TrialRunner:
+    """Runs the trials of a study.
 
     Attributes:
         params: params.yaml.
-        images: length of a trial.
-        points: how often it is judged.
-        volumes: synthetic ones that it is judged by.
-        scans: what is trained on.
-        space: the way of synthetic volumes to HU and back.
-        objective: the judge.
-        folder: of the checkpoints that a trial does not make: it begins anew.
+        tune: section ``tune``.
+        training_set: of the study; without the validation cases.
+        space: converts volumes to HU and back.
+        objective: on the validation cases.
+        folder: of checkpoints; a trial is too short to write one.
     """
 
     params: Params
-    images: int
-    points: int
-    volumes: int
-    scans: Scans
+    tune: TuneParams
+    training_set: TrainingSet
     space: ModelSpace
     objective: Objective
     folder: Path
@@ -90,68 +91,75 @@ class Bench:
     def run(self, values: Mapping[str, JsonValue], report: Report) -> float:
         """Train with some values of params.yaml replaced.
 
-        All trials have the same seed, ``train.seed``: what differs is what is searched.
+        All trials have the seed ``train.seed``.
 
         Args:
             values: by dotted key.
-            report: told of each point.
+            report: receives each point.
 
         Returns:
             The objective at the end.
 
         Raises:
-            CheckFailed: the training diverged, was stopped, or has a property that no case has.
-            ParamsError: the values do not go together.
+            CheckFailed: the training diverged or collapsed, or no case has a property.
+            ParamsError: the values contradict each other.
         """
         full = self.params.changed(values)
         model = full.model
-        own = shortened(full, self.images)
-        try:
-            known = conditions.measure(self.scans.properties, model.properties)
-        except ValueError as error:
-            raise CheckFailed(f"tune: model.properties: {error}") from error
-        watch = Watch(points(own, self.points), lambda game: self._judge(game, known), report)
-        nowhere = Checkpoints(self.folder)  # shorter than from one checkpoint to the next
-        networks = model.networks(known.size)
-        fit(self.scans, known, networks, own.recipe(), Place(0, 1, 1), nowhere, [watch])
-        return watch.value
+        train = shortened(full, self.tune.images)
+        schema = self.training_set.schema(model.properties)
+        pruning = PruningCallback(
+            points(train, self.tune.points), lambda gan: self._evaluate(gan, schema), report
+        )
+        checkpoints, data = Checkpoints(self.folder), self.training_set
+        fit(data, schema, model, train, SINGLE_PROCESS, checkpoints, [pruning])
+        return pruning.value
 
-    def _judge(self, game: Game, known: conditions.Conditions) -> float:
-        average, sizes = game.ema.average, self.scans.sizes()
-        sampler = Sampler(average, self.space, sizes, known, game.dtype_of_maps)
-        return self.objective(self._as_evaluated(sampler))
+    def _evaluate(self, gan: StyleGANModule, schema: ConditionSchema) -> float:
+        sizes = self.training_set.size_schema()
+        sampler = Sampler(gan.ema.average, self.space, sizes, schema, gan.activation_dtype)
+        return self.objective(self._generate(sampler))
 
-    def _as_evaluated(self, sampler: Sampler) -> Images:
-        """Volumes as the evaluation reads them: by way of whole HU."""
-        drawn = (sampler.sample(seed).volume.hu for seed in range(self.volumes))
-        return np.stack([self.space.to_model_range(hu).transpose(2, 1, 0) for hu in drawn])
+    def _generate(self, sampler: Sampler) -> Images:
+        """Generate volumes as the evaluation reads them, rounded to whole HU."""
+        volumes = (sampler.sample(seed).volume.hu for seed in range(self.tune.volumes))
+        return np.stack([scale_window(hu, self.space) for hu in volumes])
 
 
-def shortened(params: Params, images: int) -> train.Params:
-    """Return section ``train`` for a training of so many images.
+def shortened(params: Params, images: int) -> TrainParams:
+    """Return section ``train`` for a shorter training.
 
-    Its coarse and its fading part keep their share of the whole; learning rates, averages and
-    patience stay what they are.
+    Stages and their fades keep their share of the whole, in whole batches. Learning rates, averages
+    and patience do not change.
 
     Raises:
-        ParamsError: the section is wrong.
+        ParamsError: the section is invalid.
     """
-    own = params.section("train", train.Params)
-    share = images / own.images
+    train = params.section("train", TrainParams)
+    share = images / train.images
+    stages = [
+        stage.model_dump()
+        | {
+            "images": max(1, round(stage.images * share / stage.batch)) * stage.batch,
+            "fade_images": round(stage.fade_images * share),
+        }
+        for stage in train.stages
+    ]
+    whole = sum(stage["images"] for stage in stages)
     lengths = {
-        "train.images": images,
-        "train.coarse_images": min(round(own.coarse_images * share), images - 1),
-        "train.fade_images": max(1, round(own.fade_images * share)),
-        "train.checkpoint_images": images,
-        "train.log_images": min(own.log_images, images),
+        "train.stages": stages,
+        "train.checkpoint_images": whole,
+        "train.log_images": min(train.log_images, whole),
     }
-    return params.changed(lengths).section("train", train.Params)
+    return params.changed(lengths).section("train", TrainParams)
 
 
-def points(own: train.Params, count: int) -> list[int]:
-    """Images seen at each point, evenly spread over what follows the coarse part.
+def points(train: TrainParams, count: int) -> list[int]:
+    """Return the images seen at each point, at equal distances in the last side's stages.
 
-    Before that the finest layers have learnt nothing, and a step costs a third.
+    Before that, the finest layers are untrained.
     """
-    fine = own.images - own.coarse_images
-    return [own.coarse_images + -(-fine * number // count) for number in range(1, count + 1)]
+    side = train.stages[-1].side
+    fine = sum(stage.images for stage in train.stages if stage.side == side)
+    coarse = train.images - fine
+    return [coarse + -(-fine * number // count) for number in range(1, count + 1)]

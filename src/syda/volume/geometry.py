@@ -20,6 +20,10 @@ def to_ras(hu: HU, affine: Affine) -> Volume:
 
     No voxel is interpolated, none changes its world position, and none is copied.
 
+    >>> upright = to_ras(np.zeros((4, 3, 2), np.int16), np.diag([-2.0, -2.0, 5.0, 1.0]))
+    >>> orientation_code(upright.affine), upright.affine[:3, 3].tolist()
+    ('RAS', [-6.0, -4.0, 0.0])
+
     Args:
         hu: ``[a, b, c]`` in any orientation.
         affine: ``[4, 4]``, its voxel index to RAS+ mm.

@@ -1,20 +1,41 @@
-"""Model space: HU at 1.5 mm to [-1, 1] at N^3 and back. Training, evaluation and inference use it.
+"""Model space: the cube that the network sees, and the way from it back to HU.
 
 The model's checklist: scale the HU window to [-1, 1] and clip, fit the longest side L (in voxels of
 1.5 mm) to N with the aspect kept, pad with -1. A model voxel is therefore 1.5 x L / N mm, and L
-travels with each case.
+goes along with each case. :mod:`syda.volume.transforms` is the way in.
+
+>>> space = ModelSpace(size=8, spacing_mm=1.5, window_min=-1000, window_max=1000)
+>>> space.decode(np.zeros((1, 8, 8, 8), np.float32), longest_side=16).spacing
+(3.0, 3.0, 3.0)
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from syda.types import HU, Tensor32, Volume
-from syda.volume import geometry
+from syda.params import CtParams
+from syda.types import EFFECTIVE_SPACING, SCAN_LENGTH, Tensor32, Volume
 from syda.volume.resample import Axis, along_axes, rounded, to_spacing
 
 PADDING = -1.0
 """Model-range value outside the scan: air."""
+
+PREPROCESSING = {
+    "CheckSpacing": "Each axis must have a voxel size of {spacing}.",
+    "ScaleWindow": (
+        "{window_min} to {window_max} is scaled to -1 to +1; values outside are clipped."
+    ),
+    "FitAndPad": (
+        "The longest side is fitted to {size} voxels, the aspect is kept, and the rest is padded "
+        "with -1."
+    ),
+    "Transpose": "The axes are put in the order feet to head, back to front, left to right.",
+    "ToTensor": "The result is a tensor of 1 x {size} x {size} x {size} numbers.",
+}
+"""What each step of :func:`syda.volume.transforms.model_transforms` does, by its class. The model
+card prints these sentences in section 4.2, with its own sourced values; no MONAI is imported."""
 
 EMPTY_BELOW_HU = -900
 """A plane whose every voxel lies below this shows no patient: padding to crop."""
@@ -36,35 +57,25 @@ class ModelSpace:
     window_min: int
     window_max: int
 
+    @classmethod
+    def of(cls, ct: CtParams) -> "ModelSpace":
+        """Return the model space of section ``ct``."""
+        return cls(ct.size, ct.spacing_mm, ct.window_min, ct.window_max)
+
     def effective_spacing(self, longest_side: int) -> float:
         """Size of a model voxel in mm, for a scan whose longest side has so many voxels."""
         return self.spacing_mm * longest_side / self.size
 
-    def to_model_range(self, hu: HU) -> Tensor32:
-        """Scale the HU window to [-1, 1] and clip."""
-        half = (self.window_max - self.window_min) / 2
-        scaled = (hu.astype(np.float32) - np.float32(self.window_min)) / np.float32(half) - 1
-        clipped: Tensor32 = np.clip(scaled, -1, 1)
-        return clipped
-
-    def encode(self, volume: Volume) -> tuple[Tensor32, int]:
-        """Scale, fit and pad a scan.
+    def sizes_of(self, scan: Volume) -> dict[str, float]:
+        """Return the size of a model voxel, which is the longest side over N, and the scan length.
 
         Args:
-            volume: ``[i, j, k]`` int16 HU at ``spacing_mm``, RAS+.
-
-        Returns:
-            ``[1, D, H, W]`` in [-1, 1] with D = k, H = j, W = i, centred, and L in voxels.
-
-        Raises:
-            ValueError: the scan's spacing is not ``spacing_mm``.
+            scan: at ``spacing_mm``.
         """
-        if not geometry.is_isotropic(volume, self.spacing_mm):
-            raise ValueError(f"spacing {volume.spacing} mm, expected {self.spacing_mm} mm")
-        longest = max(volume.hu.shape)
-        axes = [self._axis(length, longest) for length in volume.hu.shape]
-        fitted = along_axes(self.to_model_range(volume.hu), axes, outside=PADDING)
-        return np.ascontiguousarray(fitted.transpose(2, 1, 0)[None]), longest
+        return {
+            EFFECTIVE_SPACING: self.effective_spacing(scan.longest_side),
+            SCAN_LENGTH: self.spacing_mm * scan.hu.shape[2],
+        }
 
     def decode(self, image: Tensor32, longest_side: int) -> Volume:
         """Turn a model image into HU, with the true size of its voxels in the affine.
@@ -76,15 +87,13 @@ class ModelSpace:
         Returns:
             ``[i, j, k]`` int16 HU, N a side, RAS+, its centre at the world's origin.
         """
-        half = (self.window_max - self.window_min) / 2
-        hu = (image[0].transpose(2, 1, 0) + 1) * half + self.window_min
         spacing = self.effective_spacing(longest_side)
         affine = np.diag([spacing, spacing, spacing, 1.0])
-        affine[:3, 3] = -spacing * (np.array(hu.shape) - 1) / 2
-        return Volume(rounded(np.ascontiguousarray(hu)), affine)
+        affine[:3, 3] = -spacing * (np.array(image.shape[:0:-1]) - 1) / 2
+        return self._in_hu(image[0].transpose(2, 1, 0), affine)
 
     def decode_onto(self, image: Tensor32, scan: Volume) -> Volume:
-        """Turn a model image into HU on the grid of the scan that :meth:`encode` took.
+        """Turn a model image into HU on the grid of the scan that was encoded.
 
         Args:
             image: ``[1, D, H, W]`` in [-1, 1].
@@ -93,21 +102,15 @@ class ModelSpace:
         Returns:
             int16 HU with the scan's shape and affine.
         """
-        longest = max(scan.hu.shape)
-        there = [self._axis(length, longest) for length in scan.hu.shape]
-        back = [
-            Axis(length, -axis.start / axis.step, 1 / axis.step)
-            for length, axis in zip(scan.hu.shape, there, strict=True)
-        ]
-        fitted = along_axes(image[0].transpose(2, 1, 0), back, outside=PADDING)
-        half = (self.window_max - self.window_min) / 2
-        hu = (fitted + 1) * np.float32(half) + np.float32(self.window_min)
-        return Volume(rounded(np.ascontiguousarray(hu)), scan.affine.copy())
+        axes = axes_back(scan.hu.shape, self.size)
+        fitted = along_axes(image[0].transpose(2, 1, 0), axes, outside=PADDING)
+        return self._in_hu(fitted, scan.affine.copy())
 
-    def _axis(self, length: int, longest: int) -> Axis:
-        """The model's samples on an axis of a scan, centred."""
-        step = longest / self.size
-        return Axis(self.size, (length - 1) / 2 - step * (self.size - 1) / 2, step)
+    def _in_hu(self, values: Tensor32, affine: NDArray[np.float64]) -> Volume:
+        """Undo the scaling of the HU window."""
+        half = np.float32((self.window_max - self.window_min) / 2)
+        hu = (values + 1) * half + np.float32(self.window_min)
+        return Volume(rounded(np.ascontiguousarray(hu)), affine)
 
     def physical(self, volume: Volume) -> Volume:
         """Crop the padding of a decoded image and resample it to ``spacing_mm``.
@@ -116,10 +119,29 @@ class ModelSpace:
             volume: what :meth:`decode` returned.
 
         Returns:
-            int16 HU at ``spacing_mm``; planes without patient at the six faces are gone. A volume
-            that is air throughout is not cropped.
+            int16 HU at ``spacing_mm``, without the planes at the six faces that show no patient. A
+            volume of air is not cropped.
         """
         return to_spacing(crop_empty_planes(volume), self.spacing_mm)
+
+
+def axes_to_model(shape: Sequence[int], size: int) -> list[Axis]:
+    """The model's samples on the axes of a scan, centred.
+
+    Args:
+        shape: of the scan, voxels.
+        size: N, voxels along each side of the model's cube.
+    """
+    step = max(shape) / size
+    return [Axis(size, (length - 1) / 2 - step * (size - 1) / 2, step) for length in shape]
+
+
+def axes_back(shape: Sequence[int], size: int) -> list[Axis]:
+    """The scan's samples on the axes of the model's cube: the inverse of :func:`axes_to_model`."""
+    return [
+        Axis(length, -axis.start / axis.step, 1 / axis.step)
+        for length, axis in zip(shape, axes_to_model(shape, size), strict=True)
+    ]
 
 
 def crop_empty_planes(volume: Volume) -> Volume:

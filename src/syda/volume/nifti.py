@@ -1,68 +1,146 @@
-"""NIfTI-1 files of int16 HU: written with stable bytes, read without a change to a voxel."""
+"""NIfTI-1 files of int16 HU: written with the same bytes everywhere, read without loss.
+
+Files of this pipeline are packed and read by libdeflate, which is about twice as fast as zlib.
+libdeflate holds a whole file in memory, so zlib packs the largest ones plane by plane. Files of
+others are read by zlib: libdeflate reads one gzip member only.
+
+>>> import tempfile
+>>> volume = Volume(np.zeros((4, 3, 2), np.int16), np.diag([1.5, 1.5, 1.5, 1.0]))
+>>> with tempfile.TemporaryDirectory() as folder:
+...     file = Path(folder) / "case.nii.gz"
+...     write(file, volume)
+...     read_header(file), read(file).hu.shape
+(((4, 3, 2), (1.5, 1.5, 1.5)), (4, 3, 2))
+"""
 
 import gzip
+import math
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO
 
+import deflate
 import nibabel as nib
 import numpy as np
 from nibabel.affines import voxel_sizes
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
+from numpy.typing import NDArray
 
 from syda.errors import CorruptData
-from syda.types import Volume
+from syda.types import HU, Affine, Volume
 
 SUFFIX = ".nii.gz"
 SCANNER_ANAT = 1
 """NIfTI-1 xform code: the affine leads to the scanner's coordinates."""
-_UNREADABLE = (ImageFileError, WrapStructError, EOFError, OSError, ValueError, zlib.error)
-"""What gzip and nibabel make of other bytes."""
+LEVEL = 1
+"""Of libdeflate. Level 3 takes 1.7 times the time and makes noisy CT 2 % smaller."""
+LARGEST_WHOLE = 2**28
+"""Bytes of voxels that libdeflate packs: 512 slices of 512 x 512."""
+_GZIP_HEADER = bytes.fromhex("1f8b08000000000004ff")
+"""One member, deflate, no name, no time, level 1, unknown system (RFC 1952)."""
+_HEADER_BYTES, _START = 348, 4096
+"""Bytes of the header, and of the packed file that surely hold it."""
+_VOXELS_AT = 352
+"""Offset of the voxels: four bytes after the header say that there is no extension."""
+_UNSCALED = ((None, None), (1.0, 0.0))
+"""Slope and intercept of voxels that are HU as they are stored."""
+_UNREADABLE = (
+    *(ImageFileError, HeaderDataError, WrapStructError, EOFError, OSError, ValueError),
+    *(zlib.error, deflate.DeflateError, MemoryError),
+)
+"""What gzip, libdeflate and nibabel raise for other bytes."""
 
 
 def write(path: Path, volume: Volume, description: str = "") -> None:
-    """Write int16 HU with sform and qform, gzip level 1, through a temporary name.
+    """Write int16 HU with sform and qform, through a temporary name.
 
-    Level 6 costs six times the CPU for the same size on noisy CT; Huffman codes alone save a
-    quarter of level 1's and make a scan a quarter larger. nibabel writes no time stamp, so the same
-    volume gives the same bytes.
+    The same volume gives the same bytes on every processor.
 
     Args:
         path: ends in ``.nii.gz``.
-        volume: ``[i, j, k]`` int16 HU; the affine has no shear (a qform must hold it).
-        description: of the header (``descrip``, at most 79 bytes); it says so if the volume is
-            synthetic.
+        volume: ``[i, j, k]`` int16 HU; the affine has no shear, which a qform cannot hold.
+        description: the header's ``descrip``, at most 79 bytes; a synthetic volume is marked here.
     """
-    image = nib.Nifti1Image(np.asarray(volume.hu, dtype=np.int16), volume.affine)
-    image.header.set_xyzt_units("mm")
-    image.header["descrip"] = description
-    image.set_sform(volume.affine, SCANNER_ANAT)
-    image.set_qform(volume.affine, SCANNER_ANAT, strip_shears=False)
+    header = nib.Nifti1Header()
+    header.set_data_dtype("<i2")
+    header.set_data_shape(volume.hu.shape)
+    header.set_xyzt_units("mm")
+    header["descrip"], header["vox_offset"] = description, _VOXELS_AT
+    header.set_sform(volume.affine, SCANNER_ANAT)
+    header.set_qform(volume.affine, SCANNER_ANAT, strip_shears=False)
+    start = header.binaryblock.ljust(_VOXELS_AT, b"\0")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".partial.{path.name}")
     try:
-        nib.save(image, temporary)
+        with temporary.open("wb") as file:
+            pack = _pack_whole if 2 * volume.hu.size <= LARGEST_WHOLE else _pack_planes
+            pack(file, start, volume.hu)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _pack_whole(file: BinaryIO, start: bytes, hu: HU) -> None:
+    content = np.zeros(_VOXELS_AT + 2 * hu.size, np.uint8)
+    content[:_VOXELS_AT] = np.frombuffer(start, np.uint8)
+    content[_VOXELS_AT:].view("<i2").reshape(hu.shape, order="F")[...] = hu
+    file.write(deflate.gzip_compress(content, LEVEL))
+
+
+def _pack_planes(file: BinaryIO, start: bytes, hu: HU) -> None:
+    """Pack one member with the header that libdeflate writes, in the memory of a few planes."""
+    with gzip.GzipFile("", "wb", LEVEL, file, mtime=0) as packed:
+        packed.write(start)
+        for k in range(hu.shape[2]):
+            packed.write(hu[:, :, k].astype("<i2").tobytes(order="F"))
 
 
 def read(path: Path) -> Volume:
     """Read a volume that :func:`write` wrote.
 
     Raises:
-        CorruptData: not a NIfTI file, truncated, or not three-dimensional int16.
+        CorruptData: not a NIfTI file, truncated, altered, or not three-dimensional int16.
     """
-    with _readable(path):  # unpacked in one piece: nibabel's stream takes twice the time
-        image = nib.Nifti1Image.from_bytes(gzip.decompress(path.read_bytes()))
-        voxels = np.asarray(image.dataobj)
-    if voxels.ndim != 3 or voxels.dtype != np.int16:
+    with guarded(path):
+        content = _unpack(path.read_bytes())
+        header = nib.Nifti1Header(bytes(content[:_HEADER_BYTES]))
+        shape, dtype, offset = _layout(header)
+        is_hu = len(shape) == 3 and dtype == np.int16 and header.get_slope_inter() in _UNSCALED
+        if is_hu:
+            voxels = np.frombuffer(content, dtype, math.prod(shape), offset)
+            affine = np.asarray(header.get_best_affine(), dtype=np.float64)
+    if not is_hu:
         raise CorruptData(
-            f"{path.name}: {voxels.ndim}-D {voxels.dtype}, expected 3-D int16 HU of this pipeline"
+            f"{path.name}: {len(shape)}-D {dtype}, expected 3-D int16 HU of this pipeline"
         )
-    return Volume(voxels, np.asarray(image.affine, dtype=np.float64))
+    return Volume(voxels.reshape(shape, order="F"), affine)
+
+
+def _layout(header: Any) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+    """Shape, type and offset of a file's voxels."""
+    return header.get_data_shape(), header.get_data_dtype(), header.get_data_offset()
+
+
+def _unpack(packed: bytes) -> bytearray:
+    """Decompress a file. libdeflate reads it if its size is the one that its NIfTI header states.
+
+    Raises:
+        ValueError: libdeflate returned another number of bytes.
+    """
+    if packed.startswith(_GZIP_HEADER):
+        start = zlib.decompressobj(wbits=31).decompress(packed[:_START], _HEADER_BYTES)
+        shape, dtype, offset = _layout(nib.Nifti1Header(start))
+        size = offset + math.prod(shape) * dtype.itemsize
+        if size == int.from_bytes(packed[-4:], "little"):
+            content: bytearray = deflate.gzip_decompress(packed, size)
+            if len(content) != size:
+                raise ValueError(f"{len(content)} bytes, the header needs {size}")
+            return content
+    return bytearray(gzip.decompress(packed))
 
 
 def read_header(path: Path) -> tuple[tuple[int, ...], tuple[float, ...]]:
@@ -71,17 +149,40 @@ def read_header(path: Path) -> tuple[tuple[int, ...], tuple[float, ...]]:
     Raises:
         CorruptData: not a NIfTI file.
     """
-    with _readable(path):
+    with guarded(path):
         image = nib.load(path)
         return image.shape, tuple(map(float, voxel_sizes(image.affine)))
 
 
+def read_any(path: Path) -> tuple[NDArray[Any], Affine]:
+    """Read a NIfTI file of any origin: its voxels as they are stored, scaled if it says so.
+
+    Args:
+        path: a ``.nii`` or ``.nii.gz`` file.
+
+    Returns:
+        Voxels of any shape and type, and the affine ``[4, 4]``, voxel index to RAS+ mm.
+
+    Raises:
+        CorruptData: not a NIfTI file, or truncated.
+    """
+    with guarded(path):
+        image = nib.load(path)
+        return np.asanyarray(image.dataobj), np.asarray(image.affine, dtype=np.float64)
+
+
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def guarded(path: Path) -> Iterator[None]:
+    """Turn what gzip and nibabel raise into ``CorruptData`` with the file's name.
+
+    Raises:
+        CorruptData: the work inside met a file that cannot be read.
+    """
     try:
         yield
     except _UNREADABLE as error:
-        raise CorruptData(f"{path.name}: not a readable NIfTI file ({error})") from error
+        why = " ".join(str(error).split()).replace(str(path), path.name)
+        raise CorruptData(f"{path.name}: not a readable NIfTI file ({why})") from error
 
 
 def case_files(folder: Path) -> list[Path]:

@@ -97,8 +97,9 @@ def along_axes(image: NDArray[np.generic], axes: Sequence[Axis], outside: float)
     @lru_cache(maxsize=c.width)
     def plane(number: int) -> Tensor32:
         # Values are taken relative to `outside`: weights of zero then give it exactly.
-        relative: Tensor32 = planes[number].astype(np.float32, order="C")
-        relative -= np.float32(outside)
+        relative: Tensor32 = np.subtract(
+            planes[number], np.float32(outside), dtype=np.float32, order="C"
+        )
         return relative
 
     result = np.empty((len(c.first), len(b.first), len(a.first)), np.float32)
@@ -156,6 +157,11 @@ def to_spacing(volume: Volume, spacing: float) -> Volume:
     Args:
         volume: ``[i, j, k]`` int16 HU.
         spacing: mm.
+
+    >>> scan = Volume(np.zeros((8, 8, 3), np.int16), np.diag([0.75, 0.75, 5.0, 1.0]))
+    >>> resampled = to_spacing(scan, 1.5)
+    >>> resampled.hu.shape, resampled.spacing
+    ((4, 4, 10), (1.5, 1.5, 1.5))
 
     Returns:
         int16 HU, rounded to the nearest; its field differs from the input's by at most half a new

@@ -1,0 +1,159 @@
+"""Every series of a data version to cases, with the results of earlier runs, and its checks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from syda import paths
+from syda.dicom import conversion, identity
+from syda.dicom.config import ConvertParams, SelectParams
+from syda.dicom.outcome import Outcome
+from syda.errors import CheckFailed, UsageError
+from syda.params import CtParams, DataParams
+from syda.runtime import engine
+from syda.runtime.case_cache import CachedResult, CaseCache
+from syda.runtime.digest import sha256_of, sha256_of_file
+
+
+@dataclass(frozen=True)
+class SeriesTask:
+    """One series for a worker.
+
+    Attributes:
+        uid: SeriesInstanceUID.
+        files: files of its slices, in any order.
+        folder: where the NIfTI and JSON files of its cases go.
+        key: key of the pseudonyms. It must not appear in a log.
+        params: how series are converted.
+        ct: HU bounds.
+        cache: results of earlier runs.
+    """
+
+    uid: str
+    files: Sequence[Path]
+    folder: Path
+    key: bytes = field(repr=False)
+    params: ConvertParams
+    ct: CtParams
+    cache: CaseCache
+
+
+def pseudonym_key(root: Path, data: DataParams) -> bytes:
+    """Return the published key for an artificial data version, or the private key.
+
+    Raises:
+        UsageError: the private key is needed, and is missing or wrong.
+    """
+    if data.version in data.artificial:
+        return data.artificial_key.encode()
+    return identity.read_key(root / paths.PRIVATE_KEY)
+
+
+def earlier_results(root: Path, params: ConvertParams, ct: CtParams) -> CaseCache:
+    """Return the results of earlier runs with the parameters that change a case."""
+    used = params.only("fill_one_missing_slice", "max_clamped_share", "select")
+    return CaseCache.of(root, "convert", {"ct": ct.only("hu_min", "hu_max"), "convert": used})
+
+
+def convert_series(task: SeriesTask) -> CachedResult:
+    """Convert each acquisition of a series, or take the result of an earlier run.
+
+    Returns:
+        A result with the JSON form of each :class:`syda.dicom.outcome.Outcome`.
+    """
+
+    def compute(folder: Path) -> list[dict[str, Any]]:
+        # The order decides which of several copies is used, and file names must not change it.
+        files = sorted(task.files, key=sha256_of_file)
+        found = conversion.convert(task.uid, files, folder, task.key, task.params, task.ct)
+        return [outcome.to_json() for outcome in found]
+
+    key = sha256_of(task.key)
+    return task.cache.case(task.files, task.folder, compute, name=key, cacheable=_is_cacheable)
+
+
+def convert_all(
+    groups: Mapping[str, Sequence[Path]],
+    folder: Path,
+    key: bytes,
+    params: ConvertParams,
+    ct: CtParams,
+    cache: CaseCache,
+) -> list[CachedResult]:
+    """Convert every series.
+
+    Args:
+        groups: files of each series, by SeriesInstanceUID.
+        folder: where the cases go.
+        key: key of the pseudonyms.
+        params: how series are converted.
+        ct: HU bounds.
+        cache: results of earlier runs.
+
+    Returns:
+        The result of each series, ordered by UID.
+    """
+    tasks = [SeriesTask(uid, groups[uid], folder, key, params, ct, cache) for uid in sorted(groups)]
+    return list(engine.parallel_map(convert_series, tasks, "convert", "series"))
+
+
+def outcomes_of(result: CachedResult) -> list[Outcome]:
+    """Return the outcomes that the result of a series holds."""
+    return [Outcome.from_json(one) for one in result.value]
+
+
+def converted_cases(results: Sequence[CachedResult]) -> list[CachedResult]:
+    """Return the result of the series once for each of its converted cases."""
+    return [one for one in results for outcome in outcomes_of(one) if outcome.reason is None]
+
+
+def check_excluded_cases(params: SelectParams, outcomes: Iterable[Outcome]) -> None:
+    """Check that each case that a reader excludes exists.
+
+    Raises:
+        UsageError: a case id fits no series. Its scan may be in the data under another id.
+    """
+    missing = params.finding_of.keys() - {o.label for o in outcomes if o.excluded}
+    if missing:
+        raise UsageError(
+            f"convert.select.exclude: no series is {', '.join(sorted(missing))}: remove the line "
+            "if the scan is gone or belongs to another data version, otherwise correct the id"
+        )
+
+
+def check_rejected_share(raw: Path, report: dict[str, Any], max_share: float) -> None:
+    """Check that there are cases, and that not too many series and archives are rejected.
+
+    Args:
+        raw: folder of the data version, for the message.
+        report: content of ``reports/convert.json``.
+        max_share: largest share of rejected series and archives.
+
+    Raises:
+        CheckFailed: there is no CT series, no case, or a larger rejected share.
+    """
+    rejected, converted = len(report["set_aside"]), report["converted"]
+    faults, excluded = report["reasons"], dict(report["excluded"])
+    del excluded["total"]
+    if not converted and not faults and not excluded:
+        raise CheckFailed(f"no CT series in {raw}: put DICOM CT slices there, in any folders")
+    if not converted:
+        raise CheckFailed(
+            f"no series of {raw} could be converted ({_listed({**faults, **excluded})}): "
+            f"see {paths.CONVERT_REPORT}"
+        )
+    if rejected / (rejected + converted) > max_share:
+        raise CheckFailed(
+            f"convert: {rejected} of {rejected + converted} series and archives of {raw} are "
+            f"rejected ({_listed(faults)}); convert.max_quarantine_share allows {max_share}: "
+            f"remove them or raise it; see {paths.CONVERT_REPORT}"
+        )
+
+
+def _listed(counts: Mapping[str, int | str]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
+
+
+def _is_cacheable(outcomes: list[dict[str, Any]]) -> bool:
+    return not any(Outcome.from_json(one).is_transient for one in outcomes)

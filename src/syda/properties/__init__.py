@@ -1,0 +1,1 @@
+"""Properties of a scan or a synthetic volume: schema, measured, requested, accuracy."""

@@ -1,0 +1,1 @@
+"""The shadow of a scan: a synthetic volume that resembles it, with its distance to patients."""

@@ -1,1 +1,0 @@
-"""Commands beside the pipeline that use what it made."""

@@ -1,0 +1,372 @@
+"""The contents of the sections, of the pages and of card.json."""
+
+import itertools
+import re
+
+import pytest
+
+from card_reports import CONTROL, MS_SSIM, details, fill, prepare, run
+from syda import paths
+from syda.card import snapshots
+
+
+@pytest.fixture
+def root(tmp_path):
+    return prepare(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    """Root, page and card.json of an untouched run; read only."""
+    root = prepare(tmp_path_factory.mktemp("clean"))
+    return root, *run(root)
+
+
+FIELDS = {
+    "1": "project_name report_version author date model_name model_description model_type "
+    "model_version model_version_original repository",
+    "2.1": "version",
+    "2.2": "annotation selection",
+    "3": "original",
+    "3.1": "name cases patients",
+    "3.2": "demographics extent_smallest extent_largest",
+    "3.3": "protocol",
+    "4.1": "layers latent mapping_layers channels size discriminator_channels "
+    "loss r1_weight path_weight properties",
+    "4.2": "hu_min spacing shards tolerance window_min clipped size shadow",
+    "4.3": "checklist",
+    "4.4": "parameters",
+    "5": "checklist original_ms_ssim original_perceptual",
+    "6": "limitations intended_use intended_user out_of_scope limitations_original",
+    "7": "evaluation",
+    "8": "risks assessment",
+    "9": "consent",
+    "10": "code_license data_license weights_terms privacy_status",
+}
+"""The checklist's fields, and the names of the facts and tables that answer them."""
+
+
+def test_every_field_of_the_checklist_has_a_home(clean):
+    _, _, document = clean
+    for number, names in FIELDS.items():
+        section = document["sections"][number]
+        for name in names.split():
+            assert section["facts"].get(name) or section["tables"].get(name), (number, name)
+
+
+def test_every_library_of_the_checklist_is_answered(clean):
+    _, _, document = clean
+    rows = document["sections"]["4.3"]["tables"]["checklist"]
+    assert [row["library"] for row in rows] == [
+        "torch", "torchvision", "torchaudio", "torchmetrics", "pytorch_lightning", "monai",
+        "addict", "kornia", "pycm", "cloudml-hypertune", "google-cloud-storage", "gcsfs",
+        "tensorflow", "fsspec", "gsutil",
+    ]  # fmt: skip
+    assert rows[0]["version"]["value"] == "2.13.0"
+    assert rows[0]["stages"] == "train, evaluate"
+    assert rows[1]["version"] == "not imported"
+
+
+def test_libraries_are_compared_with_the_lock_and_unused_ones_are_listed(root):
+    page, document = run(root)
+    section = document["sections"]["4.3"]
+    assert section["facts"]["locked"]["value"] == 10
+    assert section["facts"]["unlocked"]["value"] == "none of them"
+    rows = {row["library"]: row for row in section["tables"]["checklist"]}
+    assert rows["torch"]["in the lock"]["value"] == "2.13.0"
+    assert rows["torchmetrics"]["in the lock"]["value"] == "1.9.0"
+    assert rows["kornia"]["in the lock"] == "no"
+    dvc, monai, thing = section["tables"]["unused"]
+    assert dvc["what it does here"]["value"] == "runs the stages, from outside"
+    assert monai["in the lock"]["sources"] == ["requirements.lock#/packages/monai"]
+    assert (thing["library"], thing["in the lock"]) == ("some-thing", "no")
+    assert thing["what it does here"]["owner"] == "development team"
+    assert "| some-thing | no | **absent**, awaiting: development team" in page
+
+    lock = (root / paths.LOCK).read_text()
+    (root / paths.LOCK).write_text(lock.replace("numpy==2.3.0", "numpy==2.4.0"))
+    _, document = run(root)
+    assert document["sections"]["4.3"]["facts"]["unlocked"]["value"] == "numpy"
+
+
+def test_held_out_people_are_counted_or_suppressed(clean):
+    _, page, document = clean
+    rows = document["sections"]["3.2"]["tables"]["demographics"]
+    found = [(row["by"], row["group"], row["patients"]["value"]) for row in rows]
+    assert found == [("sex", "F", 9), ("sex", "M", 11), ("age", "each", "not told")]
+    assert rows[0]["patients"]["field"] == "3.2.demographics.sex.f.patients"
+    assert "| age | each | not told |" in page
+
+
+def test_the_page_of_the_data_version_has_its_contents(clean):
+    root, page, document = clean
+    data = (root / paths.DATA_PAGE).read_text()
+    assert "[page of data version v0](data_version.md)" in page
+    assert data.startswith("# Data version v0\n")
+    for line in (
+        "| F | 33 |", "| 45-49 | fewer than 5 |", "| SYDA phantom | 64 |", "| 100.0 | not told |",
+        "| SOFT | 64 |", "| feet to head | 133 voxels | 137 voxels | 140 voxels |",
+        "| contrast agent | 7 |", "| too few slices | 1 |", "| not dicom | 2 |",
+        "| sex | M | 11 |",
+    ):  # fmt: skip
+        assert f"\n{line}\n" in data, line
+    assert "| total |" not in data
+    assert "Those of the code: a program of this repository" in data
+    assert "0.3333" in data
+    levels = [len(mark) for mark in re.findall("^(#+) ", data, re.M)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+    for target in re.findall(r"\]\(([^)#]+)", data):
+        assert target.endswith("resampled.md") or (root / "model_card" / target).is_file(), target
+    assert document["sections"]["2.1"]["tables"]["kvp"][1]["scans"]["value"] == 58
+
+
+def test_the_seven_cs_show_what_is_measured_and_owe_what_is_not(clean):
+    _, page, document = clean
+    sections = document["sections"]
+    (perceptual,) = sections["D.1"]["tables"]["figures"]
+    assert perceptual["synthetic"]["value"] == 0.31
+    assert perceptual["real baseline"]["value"] == 0.27
+    (diversity,) = sections["D.2"]["tables"]["figures"]
+    assert diversity["synthetic"]["sources"] == [
+        f"reports/evaluation/details.json#/figures/holdout/{MS_SSIM}/synthetic/value"
+    ]
+    constraint = sections["D.3"]
+    assert constraint["facts"]["rejected_share"]["value"] == pytest.approx(2 / 14, abs=1e-6)
+    assert constraint["facts"]["anatomy"]["owner"] == "development team"
+    assert constraint["tables"]["rules"][0]["that hold"]["value"] == 1
+    answers = {row["question"]: row["answer"] for row in sections["D.5"]["tables"]["answers"]}
+    assert answers["terms of the weights"] == "absent, awaiting: legal counsel"
+    assert answers["licence of the code"] == "there"
+    comprehension = sections["D.6"]["facts"]
+    states = document["status"].values()
+    there, missing = sum(s["present"] for s in states), sum(len(s["missing"]) for s in states)
+    assert comprehension["there"]["value"] == there
+    assert comprehension["every"]["value"] == there + missing
+    assert comprehension["share"]["value"] == there / (there + missing)
+    assert sections["D.7"]["facts"]["groups"]["owner"] == "development team"
+    spread = {row["figure"]["value"]: row for row in sections["D.7"]["tables"]["splits"]}
+    row = spread["Perceptual loss"]
+    assert row["synthetic, difference"]["value"] == pytest.approx(0.02)
+    assert row["real baseline, difference"]["value"] == pytest.approx(0.01)
+    assert "score of" not in page[page.index("## D The seven") : page.index("## E Changes")]
+
+
+def test_faults_of_the_exports_are_completeness_and_missing_marks_compliance(clean):
+    _, page, document = clean
+    facts = document["sections"]["D.4"]["facts"]
+    assert (facts["checked"]["value"], facts["faulty"]["value"]) == (8, 1)
+    assert "| dicom geometry | 0 |\n| unmarked | 1 |" in page
+    assert document["sections"]["D.5"]["facts"]["unmarked"]["value"] == 1
+
+
+def test_the_checklists_columns_come_first_and_the_original_is_marked_historical(clean):
+    _, page, document = clean
+    rows = document["sections"]["5"]["tables"]["checklist"]
+    assert "| dataset name | dataset description | MS-SSIM | perceptual loss |" in page
+    assert [row["dataset name"]["value"] for row in rows[:2]] == ["v0 holdout", "v0 train"]
+    assert rows[2]["MS-SSIM"]["value"] == 0.19
+    assert rows[2]["perceptual loss"]["value"] == 24.34
+    assert "historical" in rows[2]["dataset description"]
+    line = next(line for line in page.splitlines() if line.startswith("|") and "24.34" in line)
+    assert "protocol unknown" in line
+
+
+def test_a_missing_person_is_visible_and_awaited(clean):
+    _, page, document = clean
+    assert "Person developing the model | **absent**, awaiting: project owner" in page
+    author = document["sections"]["1"]["facts"]["author"]
+    assert (author["value"], author["kind"], author["owner"]) == (None, "absent", "project owner")
+    assert document["status"]["1"]["state"] == "partial"
+    assert "project owner" in document["status"]["1"]["owners"]
+    assert document["status"]["7"]["state"] == "awaiting"
+    assert document["status"]["9"]["state"] == "not applicable"
+    assert "data version (decided by: development team)" in page
+
+
+def test_every_fact_has_a_unique_name(clean):
+    _, _, document = clean
+    names = [fact["field"] for fact in snapshots.facts(document)]
+    assert len(names) == len(set(names)) > 80
+    assert {"5.checklist.v0_holdout.ms_ssim", "4.4.parameters.train.r1_weight.value"} <= set(names)
+
+
+def test_real_patients_ask_for_what_artificial_ones_do_not(root):
+    fill(root, lambda contents: contents[paths.CONVERT_REPORT].update(artificial=False))
+    page, document = run(root)
+    assert document["status"]["9"]["state"] == "awaiting"
+    assert document["sections"]["10"]["facts"]["privacy_status"]["owner"] == "privacy officer"
+    assert document["sections"]["2.2"]["facts"]["contrast_and_stones"]["owner"] == "radiologist"
+    assert "no person's data" not in page
+
+
+def test_the_pictures_are_described_as_they_are_drawn(clean):
+    from syda.figures import charts
+    from syda.figures.planes import MARK, PLANES, WINDOW_LEVEL
+
+    _, page, _ = clean
+    volumes, _, histogram, _ = re.findall(r"^!\[(.*)\]\(", page, flags=re.M)
+    width, level = WINDOW_LEVEL
+    assert f"Window {width} HU wide around {level} HU" in volumes
+    assert all(plane in volumes for plane in PLANES)
+    assert f"marked {MARK}" in volumes
+    assert "first 6 synthetic volumes" in volumes
+    assert "{} to {} HU".format(*charts._SOFT_TISSUE) in histogram
+
+
+def test_what_the_gate_rejected_is_counted_by_reason(root, clean):
+    _, page, document = clean
+    section = document["sections"]["5"]
+    assert (section["facts"]["drawn"]["value"], section["facts"]["rejected"]["value"]) == (14, 2)
+    reasons = {row["reason"]: row["volumes"]["value"] for row in section["tables"]["gate"]}
+    assert reasons == {"open": 1, "pieces": 2}
+    assert "rejected, by reason" in page
+    fill(root, lambda contents: details(contents)["gate"].update(reasons={"open": 0}))
+    page, _ = run(root)
+    assert "rejected, by reason" not in page
+
+
+def test_no_original_figure_is_shown_as_ours(clean):
+    """0.19 and 24.34 stand only in lines that call them historical or original."""
+    _, page, _ = clean
+    for line in page.splitlines():
+        if re.search(r"\b(0\.19|24\.34)\b", line):
+            assert re.search("historical|original|section 5", line), line
+
+
+def with_properties(contents, **figures):
+    details(contents)["properties"] = {
+        "protocol": {"rho": "Spearman's", "fewest_volumes": 4},
+        "figures": {
+            name: figure | {"unit": "mm" if name.endswith("_mm") else "1"}
+            for name, figure in figures.items()
+        },
+    }
+
+
+VERDICT = "No test found | that 3 volumes <b>repeat</b> scans."
+
+
+def with_privacy(contents):
+    relative = {"value": 0.5612, "low": 0.4, "high": 0.7, "n": 12, "outcome": "tested"} | {
+        "control": 0.5012, "control_low": 0.3112, "control_high": 0.6912,
+    }  # fmt: skip
+    absolute = {"value": 0.0312, "low": 0.0, "high": 0.1612, "n": 12, "outcome": "tested"} | {
+        "real": 0.0512, "p": 0.6412,
+    }  # fmt: skip
+    reading = {"source": "a paper", "protocol": {"interval": "by a law"}}
+    distances = {"synthetic": 78.12, "holdout": 54.12}
+    details(contents)["privacy"] = {
+        "verdict": VERDICT,
+        "tests": {
+            "membership_auc": reading | {"title": "AUC", "aim": "match", "beside": "control"},
+            "copies_q5": reading | {"title": "Copies", "aim": "lower", "beside": "real"},
+        },
+        "spaces": {
+            "rms_hu": {
+                "title": "voxel by voxel", "unit": "HU", "copy_threshold": 41.5,
+                "volumes": "12 draws",
+                "findings": {"membership_auc": relative, "copies_q5": absolute},
+                "median": distances, "closest": distances, "nearest": [],
+            },
+        },
+    }  # fmt: skip
+
+
+def test_kid_of_the_baselines_stands_in_section_5(clean):
+    _, page, document = clean
+    (row,) = document["sections"]["5"]["tables"]["kid_baselines"]
+    assert row["KID"]["sources"] == [
+        "reports/evaluation/details.json#/kid_baselines/figures/mean_scan/value"
+    ]
+    assert "| mean training scan | 0.21 | 0.15 | 0.27 | 12 |" in page
+
+
+def test_privacy_stands_in_section_5_and_its_verdict_in_section_6(root):
+    fill(root, with_privacy)
+    page, document = run(root)
+    sections = document["sections"]
+    verdict = sections["6"]["facts"]["privacy"]
+    assert (verdict["kind"], verdict["value"]) == ("measured", VERDICT)
+    assert verdict["sources"] == ["reports/evaluation/details.json#/privacy/verdict"]
+    assert r"No test found \| that 3 volumes &lt;b&gt;" in page
+    copies, auc = sections["5"]["tables"]["privacy"]
+    assert copies["figure"]["sources"] == [
+        "reports/evaluation/details.json#/privacy/spaces/rms_hu/findings/copies_q5/value"
+    ]
+    assert copies["figure"]["field"] == "5.privacy.copies.rms_hu.figure"
+    assert (copies["their figure"]["value"], copies["low by chance"]) == (0.0512, "not defined")
+    assert copies["p against held-out scans"]["value"] == 0.6412
+    assert auc["their figure"]["value"] == 0.5012
+    assert (
+        "| 12 | tested | halves of the training scans | 0.5012 | 0.3112 | 0.6912 | not defined |"
+        in page
+    )
+    assert sections["8"]["facts"]["memorisation"]["value"] == 78.12
+    assert "By\nchance" in page
+    assert page.count("/nearest_training.png)") == 1
+
+
+def test_what_is_not_testable_meets_no_goal(root):
+    def far_away(contents):
+        with_privacy(contents)
+        findings = details(contents)["privacy"]["spaces"]["rms_hu"]["findings"]
+        findings["copies_q5"]["outcome"] = "not testable"
+
+    fill(root, far_away)
+    page, document = run(root)
+    copies, auc = document["sections"]["5"]["tables"]["privacy"]
+    assert (copies["outcome"]["value"], auc["outcome"]["value"]) == ("not testable", "tested")
+    assert copies["verdict"]["value"] == "not measured"
+    assert auc["verdict"]["value"] == "met"
+    assert "| 12 | not testable | held-out scans |" in page
+
+
+def test_without_privacy_tests_the_developers_owe_them(clean):
+    _, page, document = clean
+    for number, name in (("6", "privacy"), ("8", "memorisation"), ("8", "memorisation_holdout")):
+        fact = document["sections"][number]["facts"][name]
+        assert (fact["kind"], fact["owner"]) == ("absent", "development team")
+    assert document["sections"]["5"]["tables"]["privacy"] == []
+    assert "By\nchance" not in page
+
+
+def test_regressors_stand_in_section_6_with_all_three_trainings(root):
+    page, document = run(root)
+    (row,) = document["sections"]["6"]["tables"]["utility"]
+    assert row["property"] == "fat_share"
+    trainings = ("synthetic volumes", "real scans", "the resized mean scan")
+    values = [row[f"trained on {name}"] for name in trainings]
+    assert [one["value"] for one in values] == [0.7654321, 0.9754321, -0.1234567]
+    assert values[2]["sources"] == [
+        "reports/evaluation/details.json#/utility/figures/fat_share/resized_mean/value"
+    ]
+    assert r"| fat\_share | r2 | 0.7654 | 0.61 | 0.92 | 0.9754 | -0.1235 | 20 |" in page
+    fill(root, lambda contents: details(contents)["utility"]["figures"].clear())
+    page, document = run(root)
+    assert document["sections"]["6"]["tables"]["utility"] == []
+    assert "learn from synthetic volumes is not measured" in " ".join(page.split())
+
+
+def test_requested_properties_have_a_real_baseline(root):
+    # all asked alike, and too few held-out scans
+    few = {"synthetic": {"rho": None, "mae": {"value": 0.0123456, "n": 4}}, "real": None}
+    fill(root, lambda contents: with_properties(contents, body_width_mm=CONTROL, fat_share=few))
+    page, document = run(root)
+    wide, fat = document["sections"]["5"]["tables"]["properties"]
+    assert wide["property"] == "body_width_mm"
+    assert wide["rank correlation"]["value"] == CONTROL["synthetic"]["rho"]["value"]
+    assert wide["rank correlation"]["sources"] == [
+        "reports/evaluation/details.json#/properties/figures/body_width_mm/synthetic/rho/value"
+    ]
+    assert wide["unit of the error"]["value"] == "mm"
+    assert fat["rank correlation"] == fat["mean absolute error, real baseline"] == "not defined"
+    assert "| 0.8123 | 0.6235 | 0.9346 | 0.9912 | 12.35 | 3.457 | 12 | mm |" in page
+    assert "| fewest\\_volumes | 4 |" in page
+    assert "was not asked for properties" not in page
+
+
+def test_a_generator_without_properties_says_so(clean):
+    _, page, document = clean
+    assert document["sections"]["5"]["tables"]["properties"] == []
+    assert "The generator was not asked for properties of the image" in page
