@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from small_generator import random_generator, release
+from syda import cli
 from syda.model.conditions import ConditionSchema
 
 pytestmark = pytest.mark.slow
@@ -23,11 +24,32 @@ def syda(root: Path, *arguments: str, code: int) -> str:
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
-    assert "Traceback" not in done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.strip() and not BAR.search(line)]
-    assert len(lines) == 1, done.stderr
+    return only_line(done.stderr)
+
+
+def only_line(stderr: str) -> str:
+    assert "Traceback" not in stderr
+    lines = [line for line in stderr.splitlines() if line.strip() and not BAR.search(line)]
+    assert len(lines) == 1, stderr
     assert lines[0].startswith("syda: ")
     return lines[0].removeprefix("syda: ")
+
+
+@pytest.fixture
+def generate_line(monkeypatch, capfd):
+    """Run ``syda generate`` in this process, since importing PyTorch takes longest."""
+
+    def run(root: Path, code: int) -> str:
+        monkeypatch.chdir(root)
+        monkeypatch.setattr(sys, "argv", ["syda", "generate"])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == code
+        out, err = capfd.readouterr()
+        assert out == ""
+        return only_line(err)
+
+    return run
 
 
 def test_no_dicom_in_the_folder(workspace):
@@ -79,23 +101,23 @@ def released(root, **changes):
     return root
 
 
-def test_a_property_out_of_range(workspace):
+def test_a_property_out_of_range(workspace, generate_line):
     root = released(workspace({"generate.properties": {"body_width_mm": -5}}))
-    line = syda(root, "generate", code=2)
+    line = generate_line(root, code=2)
     assert line == "body_width_mm=-5.0: no scan has that, must be above 0"
 
 
-def test_a_property_that_the_model_does_not_know(workspace):
+def test_a_property_that_the_model_does_not_know(workspace, generate_line):
     root = released(workspace({"generate.properties": {"kidneys": 3}}))
-    line = syda(root, "generate", code=2)
+    line = generate_line(root, code=2)
     assert line.startswith(
         "kidneys: not a property of this model: its properties are body_width_mm ("
     )
 
 
-def test_weights_of_another_architecture(workspace):
+def test_weights_of_another_architecture(workspace, generate_line):
     root = released(workspace(), channels=[5, 4])
-    line = syda(root, "generate", code=1)
+    line = generate_line(root, code=1)
     assert line.startswith("weights: generator.safetensors is not of the architecture in ")
     assert "train again" in line
 

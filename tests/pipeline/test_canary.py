@@ -276,7 +276,7 @@ def test_the_search_finds_what_is_there(root, tmp_path):
 
 
 def data_half(root):
-    """Convert to the packed records, both with and without ``--debug``."""
+    """Convert to the packed records, with ``--debug``, which says most."""
     syda(root, "--debug", "convert", workers=2)
     report = (root / "reports" / "convert.json").read_text()
     assert '"converted": 6' in report
@@ -286,7 +286,6 @@ def data_half(root):
     assert len([*(root / ".work" / "cases" / "convert").iterdir()]) > 6  # searched as well
     for stage in (("resample",), ("validate", "resampled"), ("pack",), ("validate", "records")):
         syda(root, "--debug", *stage)
-        syda(root, *stage)
 
 
 def test_no_trace_up_to_the_records(root, workspace):

@@ -1,24 +1,92 @@
-"""A finished pipeline, one bit flipped in each kind of file: found, named, and nothing else is."""
+"""A finished pipeline: two clones give the same bytes, and one flipped bit is found and named."""
 
 import json
 import os
 import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 
 from syda.integrity import verify
 from syda.records import tfrecord
+from training_stages import stages
 
 pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 
 
+SMALLEST = {
+    "phantom.base_subjects": 4,
+    "phantom.added_subjects": 1,
+    "pack.holdout_share": 0.3,  # two of these four
+    "train.stages": stages(12, side=32, coarse=4, first=4),
+    "train.log_images": 4,
+    "train.pictures": 1,
+    "validate.min_cases": 2,
+    "generate.count": 2,
+}
+
+
+def build(clone, home, workers):
+    """`dvc repro` without a lock, as another user, with a cache and a home of its own."""
+    home.mkdir()
+    clone.set_params(SMALLEST)
+    (clone.root / "dvc.lock").unlink()
+    clone.commit("smallest")
+    environment = clone.environment() | {
+        "LOGNAME": home.name,
+        "HOME": str(home),
+        "SYDA_WORKERS": str(workers),
+        "DVC_SITE_CACHE_DIR": str(home / "dvc"),
+    }
+    assert "Running stage 'train'" in run(clone, environment, "dvc", "repro")
+    clone.commit("run")
+    return environment
+
+
+def run(clone, environment, *command):
+    done = subprocess.run(
+        command,
+        cwd=clone.root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
-def finished(make_clone, tmp_path_factory):
-    made = make_clone(tmp_path_factory.mktemp("finished") / "clone")
-    made.run("dvc", "repro")
-    made.commit("run")
-    return made
+def two_clones(make_clone, tmp_path_factory):
+    """Clones with other folders, users, homes and numbers of workers, and their environments."""
+    folder = tmp_path_factory.mktemp("clones")
+    clones = [make_clone(folder / name) for name in ("here", "there-and-deeper/clone")]
+    homes = [folder / "ann-of-here", folder / "bob-of-there"]
+    with ThreadPoolExecutor() as both:
+        return list(zip(clones, both.map(build, clones, homes, (1, 2)), strict=True))
+
+
+@pytest.fixture(scope="module")
+def finished(two_clones):
+    return two_clones[0][0]
+
+
+def test_two_clones_built_from_nothing_are_byte_for_byte_the_same(two_clones):
+    """One commit on one machine."""
+    (first, _), (second, environment) = two_clones
+    here, there = first.root, second.root
+    assert (here / "dvc.lock").read_bytes() == (there / "dvc.lock").read_bytes()
+    names = first.run("git", "ls-files").split()
+    assert names == second.run("git", "ls-files").split()
+    assert not [n for n in names if (here / n).read_bytes() != (there / n).read_bytes()]
+
+    # and what they wrote keeps the contracts that the committed files keep
+    tests = [f"tests/contract/test_{name}.py" for name in ("traces", "card_figures")]
+    said = run(second, environment, "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    assert "skipped" not in said
 
 
 @contextmanager

@@ -156,8 +156,6 @@ def test_every_output_twice_the_same_and_nothing_else(evaluated: Path, root: Pat
     first = written(evaluated)
     evaluate.run(root)
     assert written(root) == first
-    evaluate.run(root)
-    assert written(root) == first
     left = {p.relative_to(root) for p in (root / paths.EVALUATION).iterdir()}
     assert left | {paths.METRICS} == set(evaluate.WRITES)
     manifest = json.loads(first[paths.manifest("evaluate").as_posix()])
@@ -317,12 +315,10 @@ def test_accuracy_of_requested_properties_is_compared_with_that_of_the_cube(root
     assert details["properties"]["protocol"]["fewest_volumes"] == 4
 
 
-@pytest.mark.parametrize("facts", [{}, {"properties": {}}, {"properties": {"asked": {}}}])
-def test_without_requested_properties_nothing_is_reported(
-    facts: dict[str, object], root: Path
-) -> None:
+def test_without_requested_properties_nothing_is_reported(root: Path) -> None:
+    facts: list[dict[str, object]] = [{}, {"properties": {}}, {"properties": {"asked": {}}}]
     for seed in range(5):
-        write_json(root / paths.SYNTHETIC / f"{seed:06d}.json", facts)
+        write_json(root / paths.SYNTHETIC / f"{seed:06d}.json", facts[seed % 3])
     evaluate.run(root)
     assert "properties" not in json.loads((root / paths.METRICS).read_text())
     assert "properties" not in json.loads((root / evaluate.DETAILS).read_text())

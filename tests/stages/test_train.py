@@ -265,24 +265,12 @@ FOR_TWO = {
 TRAIN = (sys.executable, "-m", "syda", "train")
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1")
 ON_TWO_NODES = ("srun", "--nodes", "2", "--ntasks-per-node", "1", *TRAIN)
-PROCESSES = {
-    "SYDA_DEVICES": [TRAIN],
-    "srun on two machines": [ON_TWO_NODES],
-}
-"""Commands that start two processes; the entries of a list start together."""
 MORE = {
     "torchrun on two machines": [(*TORCHRUN, "--node-rank", rank, *TRAIN[1:]) for rank in "01"],
     "srun on one machine": [("srun", "--nodes", "1", "--ntasks-per-node", "2", *TRAIN)],
     "SYDA_DEVICES in a job": [("srun", "--ntasks", "1", "env", "SYDA_DEVICES=2", *TRAIN)],
 }
-"""Further commands, half a minute each, for the exhaustive tests."""
-WAYS = [
-    *(pytest.param(commands, id=way) for way, commands in PROCESSES.items()),
-    *(
-        pytest.param(commands, id=way, marks=pytest.mark.exhaustive)
-        for way, commands in MORE.items()
-    ),
-]
+"""Rarer ways to start two processes; the entries of a list start together."""
 
 
 @pytest.fixture(scope="module")
@@ -304,12 +292,16 @@ def ended(root: Path) -> Ended:
     return load_file(root / "data/weights/generator.safetensors"), curves
 
 
+def in_one_process(root: Path) -> Ended:
+    train.run(root)
+    return ended(root)
+
+
 @pytest.fixture(scope="module")
 def single(root: Path, with_params: Callable[..., None]) -> Ended:
     """Result of ``FOR_TWO`` in one process."""
     with_params(TINY | FOR_TWO)
-    train.run(root)
-    return ended(root)
+    return in_one_process(root)
 
 
 def run_together(request: pytest.FixtureRequest, root: Path, commands: Any) -> tuple[bool, str]:
@@ -336,32 +328,32 @@ def run_together(request: pytest.FixtureRequest, root: Path, commands: Any) -> t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("commands", [way for way in WAYS if "SYDA_DEVICES" in str(way.id)])
-def test_two_processes_are_started(request, root, with_params, commands):
-    """A batch of three is an error for two processes, but not for one.
-
-    Where two commands start them, two trainings that do not join would refuse one another.
-    """
+@pytest.mark.exhaustive
+def test_a_job_of_one_task_starts_two_processes(request, root, with_params):
+    """A batch of three is an error for two processes, but not for one."""
     with_params(TINY | FOR_TWO | {"train.stages": stages(9, side=8, batch=3)})
-    done, output = run_together(request, root, commands)
+    done, output = run_together(request, root, MORE["SYDA_DEVICES in a job"])
     assert not done
     assert "train.stages: batch 3 must be a multiple of 2 processes" in output
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("commands", WAYS)
-def test_two_processes_give_the_weights_of_one(request, root, with_params, single, commands):
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("way", MORE)
+def test_two_processes_give_the_weights_of_one(request, root, with_params, single, way):
     """Each process takes half of the batch: weights and curves are the same."""
     with_params(TINY | FOR_TWO)
-    check_equal_to_one_process(request, root, commands, single, lines=4)
+    check_equal_to_one_process(request, root, MORE[way], single, lines=4)
 
 
 @pytest.mark.slow
-def test_two_processes_with_one_volume_each_give_the_weights_of_one(request, root, with_params):
+@pytest.mark.parametrize("commands", [[TRAIN], [ON_TWO_NODES]], ids=["SYDA_DEVICES", "srun"])
+def test_two_processes_with_one_volume_each_give_the_weights_of_one(
+    request, root, with_params, commands
+):
     """The diversity is of both volumes, the path length of the first."""
     with_params(TINY | FOR_TWO | {"train.stages": stages(16, side=8, batch=2)})
-    train.run(root)
-    check_equal_to_one_process(request, root, [TRAIN], ended(root), lines=2)
+    check_equal_to_one_process(request, root, commands, in_one_process(root), lines=2)
 
 
 def mlflow_runs(root: Path) -> Any:
