@@ -384,6 +384,39 @@ def shadow(
 
 
 @app.command()
+def fetch(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="List in data/sources: c4kc-kits-noncontrast.")
+    ],
+    version: Annotated[
+        str, typer.Option("--version", metavar="V", help="Write data/raw/V, v2 for example.")
+    ],
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", metavar="N", min=1, help="The first N patients; all by default."),
+    ] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option("--endpoint-url", metavar="URL", help="S3 server; the public by default."),
+    ] = None,
+    retries: Annotated[
+        int,
+        typer.Option("--retry-count", metavar="N", min=0, help="Retries of a failed request."),
+    ] = 5,
+) -> None:
+    """Download public scans as a data version; check each series before it is used.
+
+    An interrupted fetch continues when it is run again. A fault names the series.
+    """
+    from syda.open_data import fetch as tool
+    from syda.open_data.bucket import PUBLIC_ENDPOINT
+
+    options = tool.FetchOptions(version, limit, endpoint or PUBLIC_ENDPOINT, retries)
+    for line in tool.run(Path.cwd(), name, options):
+        typer.echo(line)
+
+
+@app.command()
 def tune() -> None:
     """Search for better training parameters (section tune); print the command that uses them.
 

@@ -7,6 +7,7 @@ LOCK = Path("requirements.lock")
 PROJECT = Path("pyproject.toml")
 
 RAW = Path("data/raw")
+SOURCES = Path("data/sources")
 NIFTI = Path("data/nifti")
 RESAMPLED = Path("data/resampled")
 RECORDS = Path("data/records")

@@ -23,14 +23,23 @@ def hidden() -> Iterator[None]:
         _hidden.reset(token)
 
 
-def bar(total: int, label: str, unit: str, done: int = 0) -> "tqdm[Any]":
-    """Return a bar on stderr; in a log file it prints a line every ten seconds at most."""
+def bar(total: int, label: str, unit: str, done: int = 0, *, scale: bool = False) -> "tqdm[Any]":
+    """Return a bar on stderr; in a log file it prints a line every ten seconds at most.
+
+    Args:
+        total: number of units.
+        label: before the bar.
+        unit: after the numbers.
+        done: number of units at the start.
+        scale: write 6.98G in the place of 6983683356.
+    """
     live = sys.stderr.isatty()
     return tqdm(
         total=total,
         initial=done,
         desc=label,
-        unit=f" {unit}",
+        unit=unit if scale else f" {unit}",
+        unit_scale=scale,
         mininterval=0.1 if live else 10.0,
         ncols=None if live else 80,
         dynamic_ncols=live,

@@ -1,0 +1,1 @@
+"""``syda fetch``: public scans as a data version, from a pinned list of series."""
