@@ -14,7 +14,7 @@ from typing import Any
 from syda import paths
 from syda.errors import CheckFailed, UsageError
 from syda.open_data import digests, source
-from syda.open_data.bucket import PUBLIC_ENDPOINT, Bucket, executable
+from syda.open_data.bucket import PUBLIC_ENDPOINT, Bucket, BucketObject, executable
 from syda.open_data.check import check_series
 from syda.params import load
 from syda.runtime import disk, guard, progress
@@ -61,7 +61,7 @@ class _Fetch:
         try:
             digest = self.recorded.digest(series.folder)
             if digest is None:
-                self._record(series, target)
+                self._record(series, target, self.bucket.list_objects(series.folder))
             elif digest != digest_path(target)["sha256"]:
                 raise CheckFailed(f"{series.folder}: other bytes than at the first fetch")
         except CheckFailed as fault:
@@ -74,16 +74,20 @@ class _Fetch:
     ) -> None:
         """Download a series into ``scratch``, check it and rename it into the data version."""
         partial, target = scratch / series.folder, self.folder / series.folder
+        objects = self.bucket.list_objects(series.folder)
+        if not objects:
+            raise CheckFailed(f"{series.folder}: the bucket has no files of it")
         partial.mkdir()
         self.bucket.download(series.folder, partial, report)
-        self._record(series, partial)
+        self._record(series, partial, objects)
         if target.exists():
             shutil.rmtree(target)
         self.folder.mkdir(exist_ok=True)
         partial.replace(target)
 
-    def _record(self, series: source.PinnedSeries, folder: Path) -> None:
-        objects = self.bucket.list_objects(series.folder)
+    def _record(
+        self, series: source.PinnedSeries, folder: Path, objects: list[BucketObject]
+    ) -> None:
         digest = self.recorded.digest(series.folder)
         row = check_series(series, folder, objects, digest)
         if digest is None:
