@@ -38,6 +38,7 @@ RUN_BY = {
 """Beginning of a command: the test, or the script of CI, that runs it."""
 
 CALLED_IN_PROCESS = {
+    "syda fetch": "tests/open_data",
     "syda generate": "tests/sampling",
     "syda key new": "tests/dicom",
     "syda shadow": "tests/shadow",
