@@ -114,5 +114,5 @@ def write_list(root, bucket, rows):
         "bytes": sum(row[3] for row in rows),
     }
     YAML().dump(
-        {**text, **totals, "bucket": bucket, "known": {}}, root / "data/sources/phantoms.yaml"
+        {**text, **totals, "bucket": bucket, "cohort": {}}, root / "data/sources/phantoms.yaml"
     )

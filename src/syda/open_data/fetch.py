@@ -125,7 +125,7 @@ def run(root: Path, name: str, options: FetchOptions) -> list[str]:
         faults = _get(fetch, wanted, missing)
     if faults:
         raise CheckFailed(
-            f"fetch: {len(faults)} of {len(wanted)} series are faulty and not in "
+            f"fetch: {len(faults)} of {len(wanted)} series are faulty and were not added to "
             f"{paths.RAW / options.version}: {'; '.join(faults)}: run it again"
         )
     return _summary(root, pinned, wanted, options, [f for f in recorded.rows if f not in before])

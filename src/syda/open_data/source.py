@@ -47,7 +47,7 @@ class SourceDescription(BaseModel):
     patients: int
     files: int
     bytes: int
-    known: dict[str, str]
+    cohort: dict[str, str]
 
 
 @dataclass(frozen=True)
