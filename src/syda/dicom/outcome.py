@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from syda import disclosure_control
+from syda.dicom.facts import CohortFacts
 from syda.dicom.reject import EXCLUSIONS, Irregularity, Reason
 from syda.types import Attribute
 
@@ -23,6 +24,7 @@ class Outcome:
         unusual: keywords from :func:`syda.dicom.consistency.find_unusual_attributes`.
         reason: why it was not converted.
         detail: numbers, DICOM keywords or the type of an error.
+        facts: what the rules of the cohort know about it. They are in no report.
     """
 
     label: str
@@ -33,6 +35,7 @@ class Outcome:
     unusual: Sequence[str] = ()
     reason: Reason | None = None
     detail: str = ""
+    facts: CohortFacts | None = None
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Outcome":
@@ -41,6 +44,7 @@ class Outcome:
             "irregularities": tuple(Irregularity(name) for name in content["irregularities"]),
             "unusual": tuple(content["unusual"]),
             "reason": None if content["reason"] is None else Reason(content["reason"]),
+            "facts": None if content["facts"] is None else CohortFacts.from_json(content["facts"]),
         }
         return cls(**{**content, **typed})
 
