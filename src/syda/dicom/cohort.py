@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from syda import paths
-from syda.dicom import conversion, identity, selection
+from syda.dicom import conversion, identity, same_scan, selection
 from syda.dicom.config import ConvertParams, SelectParams
 from syda.dicom.outcome import Outcome
+from syda.dicom.reject import Reason
 from syda.errors import CheckFailed, UsageError
 from syda.params import CtParams, DataParams
 from syda.runtime import engine
@@ -126,6 +127,22 @@ def convert_all(
 def outcomes_of(result: CachedResult) -> list[Outcome]:
     """Return the outcomes that the result of a series holds."""
     return [Outcome.from_json(one) for one in result.value]
+
+
+def choose_of_scans(
+    results: Sequence[CachedResult], folder: Path, params: SelectParams
+) -> list[list[Outcome]]:
+    """Return the outcomes of each series after the choice among several series of one scan.
+
+    The files of a case that is not taken are removed.
+    """
+    several = [outcomes_of(result) for result in results]
+    chosen = same_scan.choose([one for outcomes in several for one in outcomes], params)
+    for one in chosen:
+        if one.reason is Reason.SAME_SCAN:
+            remove_case(folder, one.label)
+    rest = iter(chosen)
+    return [[next(rest) for _ in outcomes] for outcomes in several]
 
 
 def converted_cases(results: Sequence[CachedResult]) -> list[CachedResult]:

@@ -12,8 +12,8 @@ SLICES = 5
 GRID_MM = 6.0
 """Distance of the voxels that are looked at, in a slice."""
 
-NARROW_BELOW_MM2 = 26_000
-"""Area of a circle of 182 mm. Heads, limbs and small children are below, adult trunks above."""
+NARROW_BELOW_MM2 = 30_000
+"""Area of a circle of 195 mm. Heads, limbs and small children are below, adult trunks above."""
 
 
 def cross_section_mm2(grid: Averaged, spacing: tuple[float, float, float]) -> float:

@@ -49,7 +49,12 @@ def averaged(volume: Volume) -> tuple[Averaged, tuple[float, float, float]]:
     spacing = volume.spacing[::-1]
     blocks = [max(1, round(GRID_MM / side)) for side in spacing]
     k, j, i = (side * block for side, block in zip(spacing, blocks, strict=True))
-    return _block_means(volume.hu.T, blocks), (k, j, i)
+    hu, deep = volume.hu.T, blocks[0]
+    layers = [  # one by one, so that no second copy of the volume is in memory
+        _block_means(hu[start : start + deep], blocks)
+        for start in range(0, len(hu) - deep + 1, deep)
+    ]
+    return np.concatenate(layers), (k, j, i)
 
 
 def enhanced_share(grid: Averaged, spacing: tuple[float, float, float]) -> float | None:
