@@ -24,7 +24,8 @@ GIVEN = (
     # both, read as with
     "|W/WO CONTRAST|WO/W|W/O & W|WWO|with and without contrast|WITHOUT/WITH"
     "|native, then portovenous|C-/C+|C+/-|con y sin contraste|mit und ohne KM|ohne und mit KM"
-    "|sans et avec injection|con e senza mdc|sem e com contraste|without then with contrast|VNC|VIRTUAL NON CONTRAST"
+    "|sans et avec injection|con e senza mdc|sem e com contraste|without then with contrast|VNC"
+    "|VIRTUAL NON CONTRAST"
     # other languages
     "|ABD MIT KM|Abdomen portalvenös|portalvenoes|Spätphase|arteriell|venös 3.0|nach KM|KM+|i.v. KM"
     "|avec injection|injecté|ABDO INJ|après injection|temps portal|temps tardif|veineux|artériel"

@@ -47,9 +47,13 @@ def averaged(volume: Volume) -> tuple[Averaged, tuple[float, float, float]]:
         HU ``[k, j, i]``, and the spacing along these axes.
     """
     spacing = volume.spacing[::-1]
-    blocks = [max(1, round(GRID_MM / side)) for side in spacing]
+    hu = volume.hu.T
+    blocks = [
+        min(size, max(1, round(GRID_MM / side)))
+        for size, side in zip(hu.shape, spacing, strict=True)
+    ]
     k, j, i = (side * block for side, block in zip(spacing, blocks, strict=True))
-    hu, deep = volume.hu.T, blocks[0]
+    deep = blocks[0]
     layers = [  # one by one, so that no second copy of the volume is in memory
         _block_means(hu[start : start + deep], blocks)
         for start in range(0, len(hu) - deep + 1, deep)
