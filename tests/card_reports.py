@@ -45,7 +45,9 @@ PARAMS = {
             "select": {
                 "modalities": ["CT"], "body_parts": [], "contrast": "without", "min_slices": 16,
                 "max_slice_spacing_mm": 10.0, "min_length_mm": 0.0, "max_length_mm": 3000.0,
-                "exclude": [],
+                "exclude": [], "voxel_contrast": "warn", "reformats": "without", "derived": "any",
+                "series_of_scan": "thin", "intended_region": "abdomen",
+                "intended_contrast": "without",
             },
             "archives": {"max_ratio": 200.0},
         },

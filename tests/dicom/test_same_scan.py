@@ -13,8 +13,8 @@ FACTS = CohortFacts("c", "p1", 40, gathering="g1", extent_mm=(0, 200), times_s=(
 def series(label, spacing=5.0, kernel="B30f", **facts):
     described = {"kernel": kernel, "slice_spacing_mm": spacing, "pixel_spacing_mm": 0.8}
     described["slice_thickness_mm"] = spacing
-    known = replace(FACTS, case=label, **facts)
-    return Outcome(label, known.patient, described, facts=known)
+    described_facts = replace(FACTS, case=label, **facts)
+    return Outcome(label, described_facts.patient, described, facts=described_facts)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ FACTS = CohortFacts(
 )
 
 
-def known(**changes):
+def facts_with(**changes):
     return replace(FACTS, **changes)
 
 
@@ -68,8 +68,8 @@ def test_the_widest_rules_accept_a_header_that_states_nothing(rules):
 )  # fmt: skip
 def test_each_rule_excludes_what_it_names(rules, changes, facts, sound, expected):
     bounds = rules(**changes)
-    assert reason(known(**facts), bounds) is expected
-    selection.check(known(**sound), bounds)
+    assert reason(facts_with(**facts), bounds) is expected
+    selection.check(facts_with(**sound), bounds)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_each_rule_excludes_what_it_names(rules, changes, facts, sound, expected
     ],
 )
 def test_what_the_rules_accept(rules, changes, facts):
-    selection.check(known(**facts), rules(**changes))
+    selection.check(facts_with(**facts), rules(**changes))
 
 
 @pytest.mark.parametrize(
@@ -96,19 +96,19 @@ def test_the_rules_of_spacing_and_length_include_their_bounds(
     rules, spacing_mm, length_mm, expected
 ):
     bounds = rules(min_length_mm=200.0, max_length_mm=400.0, max_slice_spacing_mm=5.0)
-    selection.check(known(spacing_mm=5.0, length_mm=200.0), bounds)
-    selection.check(known(spacing_mm=5.0, length_mm=400.0), bounds)
-    assert reason(known(spacing_mm=spacing_mm, length_mm=length_mm), bounds) is expected
+    selection.check(facts_with(spacing_mm=5.0, length_mm=200.0), bounds)
+    selection.check(facts_with(spacing_mm=5.0, length_mm=400.0), bounds)
+    assert reason(facts_with(spacing_mm=spacing_mm, length_mm=length_mm), bounds) is expected
 
 
 def test_an_earlier_outcome_is_judged_by_new_rules(rules):
-    case = Outcome(CASE, "p1", {"sex": "F"}, facts=known(contrast=True))
+    case = Outcome(CASE, "p1", {"sex": "F"}, facts=facts_with(contrast=True))
     assert selection.judged(case, rules()) is case
     without = selection.judged(case, rules(contrast="without"))
     assert (without.label, without.reason) == (CASE, Reason.CONTRAST_AGENT)
     assert selection.judged(without, rules(min_slices=21)).reason is Reason.TOO_FEW_SLICES
     assert selection.judged(without, rules()) is None  # it was not converted
-    fault = Outcome("s1", reason=Reason.MISSING_SLICES, facts=known(body_part="HEAD"))
+    fault = Outcome("s1", reason=Reason.MISSING_SLICES, facts=facts_with(body_part="HEAD"))
     assert selection.judged(fault, rules()) is fault
     assert selection.judged(fault, rules(body_parts=["ABDOMEN"])).label == CASE
     damaged = Outcome("s1", reason=Reason.DAMAGED)

@@ -35,7 +35,7 @@ class Sources:
     archives: Sequence[Path]
 
     def name(self, file: Path) -> str:
-        """Return the path of a file below the raw folder; a member follows its archive."""
+        """Return the path of a file below the raw folder; a member's number follows its archive."""
         if not file.is_relative_to(self.unpacked):
             return os.fsencode(file.relative_to(self.raw)).decode(errors="replace")
         number, *member = file.relative_to(self.unpacked).parts
@@ -54,6 +54,8 @@ def rows(files: Sequence[Path], outcomes: Iterable[Outcome], sources: Sources) -
             "reason": one.reason,
             "folder": folder,
             "files": names,
+            "body_part": facts and facts.body_part,
+            "contrast": facts and facts.contrast,
             "enhanced_share": facts and facts.enhanced_share,
             "cross_section_mm2": facts and facts.cross_section_mm2,
         }

@@ -65,13 +65,15 @@ def convert(
             ]
     except InputRejected as error:
         return [_rejected(error, key, uid, few)]
-    return [_convert(uid, one, known, folder, key, params, ct) for one, known in found]
+    return [
+        _convert(uid, one, cohort_facts, folder, key, params, ct) for one, cohort_facts in found
+    ]
 
 
 def _convert(
     uid: str,
     acquisition: Acquisition,
-    known: CohortFacts,
+    cohort_facts: CohortFacts,
     folder: Path,
     key: bytes,
     params: ConvertParams,
@@ -79,12 +81,12 @@ def _convert(
 ) -> Outcome:
     try:
         with _reading():
-            selection.check(known, params.select)
+            selection.check(cohort_facts, params.select)
             found = stack.arrange(
                 acquisition.slices, params.select.min_slices, params.fill_one_missing_slice
             )
-            known = known.with_geometry(found)
-            selection.check(known, params.select)
+            cohort_facts = cohort_facts.with_geometry(found)
+            selection.check(cohort_facts, params.select)
             unusual = consistency.find_unusual_attributes(found.slices)
             planes = pixels.Planes(found.slices, ct.hu_min, ct.hu_max)
             hu, affine = regrid.to_grid(planes, found)
@@ -96,11 +98,11 @@ def _convert(
                 [one.header for one in found.slices], found.step, found.length
             )
     except InputRejected as error:
-        return _rejected(error, key, _name(uid, acquisition), known)
-    case, patient = known.case, known.patient
+        return _rejected(error, key, _name(uid, acquisition), cohort_facts)
+    case, patient = cohort_facts.case, cohort_facts.patient
     grid, spacing = enhancement.averaged(volume)
-    known = replace(
-        known,
+    cohort_facts = replace(
+        cohort_facts,
         enhanced_share=enhancement.enhanced_share(grid, spacing),
         cross_section_mm2=cross_section.cross_section_mm2(grid, spacing),
     )
@@ -123,7 +125,9 @@ def _convert(
             },
         },
     )
-    return Outcome(case, patient, described, clamped_share, irregularities, unusual, facts=known)
+    return Outcome(
+        case, patient, described, clamped_share, irregularities, unusual, facts=cohort_facts
+    )
 
 
 def _name(uid: str, acquisition: Acquisition) -> str:
@@ -137,9 +141,11 @@ def _reading() -> Iterator[None]:
         yield
 
 
-def _rejected(error: InputRejected, key: bytes, name: str, known: CohortFacts | None) -> Outcome:
+def _rejected(
+    error: InputRejected, key: bytes, name: str, cohort_facts: CohortFacts | None
+) -> Outcome:
     """Label an excluded case with its case id, and a rejected series with its pseudonym."""
-    if known is not None and error.reason in EXCLUSIONS:
-        return selection.excluded(known, error)
+    if cohort_facts is not None and error.reason in EXCLUSIONS:
+        return selection.excluded(cohort_facts, error)
     label = identity.series_pseudonym(key, name)
-    return Outcome(label, reason=error.reason, detail=error.detail, facts=known)
+    return Outcome(label, reason=error.reason, detail=error.detail, facts=cohort_facts)

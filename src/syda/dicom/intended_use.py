@@ -45,27 +45,27 @@ def counts(cases: Sequence[Outcome], params: SelectParams) -> dict[str, Any]:
         cases: outcomes of converted cases.
         params: rules and intention of the cohort.
     """
-    known = [one.facts for one in cases if one.facts is not None]
-    everyone = {facts.patient for facts in known}
+    scans = [one.facts for one in cases if one.facts is not None]
+    everyone = {facts.patient for facts in scans}
 
     def part(chosen: Sequence[CohortFacts]) -> int | str:
         return disclosure_control.count_part(everyone, {facts.patient for facts in chosen})
 
     def table(values: Sequence[str]) -> disclosure_control.CellCounts:
-        pairs = zip((facts.patient for facts in known), values, strict=True)
+        pairs = zip((facts.patient for facts in scans), values, strict=True)
         return disclosure_control.count_patients(pairs)
 
-    region, agent = _not_intended(known, params)
+    region, agent = _not_intended(scans, params)
     return {
-        "body_part": table([disclosure_control.cell_name(f.body_part) for f in known]),
-        "contrast": table([_STATED[f.contrast] for f in known]),
+        "body_part": table([disclosure_control.cell_name(f.body_part) for f in scans]),
+        "contrast": table([_STATED[f.contrast] for f in scans]),
         "enhancement": table(
-            [_SHOWN[enhancement.is_enhanced(f.enhanced_share)] for f in known]
+            [_SHOWN[enhancement.is_enhanced(f.enhanced_share)] for f in scans]
         ),
-        "burned_in_annotation": table([f.burned_in or "not stated" for f in known]),
-        "recognizable_features": table([f.recognizable or "not stated" for f in known]),
-        "contrast_differs": part([f for f in known if contrast_differs(f, params)]),
-        "derived": part([f for f in known if f.derived]),
+        "burned_in_annotation": table([f.burned_in or "not stated" for f in scans]),
+        "recognizable_features": table([f.recognizable or "not stated" for f in scans]),
+        "contrast_differs": part([f for f in scans if contrast_differs(f, params)]),
+        "derived": part([f for f in scans if f.derived]),
         "not_intended": {
             "region": part(region), "contrast": part(agent), "patients": part([*region, *agent]),
         },
@@ -74,25 +74,25 @@ def counts(cases: Sequence[Outcome], params: SelectParams) -> dict[str, Any]:
 
 def warnings(cases: Sequence[Outcome], params: SelectParams) -> Iterator[str]:
     """Yield a line for each way in which converted cases are not what they should be."""
-    known = [one.facts for one in cases if one.facts is not None]
-    region, agent = _not_intended(known, params)
-    differing = [f for f in known if contrast_differs(f, params)]
+    scans = [one.facts for one in cases if one.facts is not None]
+    region, agent = _not_intended(scans, params)
+    differing = [f for f in scans if contrast_differs(f, params)]
     for found, what in (
         (region, f"are not of the {params.intended_region}, by header or size of the body"),
         (agent, "show or state contrast agent, which convert.select.intended_contrast excludes"),
         (differing, "have voxels that show contrast agent otherwise than header or rule say"),
     ):
         if found:
-            yield f"{len(found)} of {len(known)} cases {what}: .syda/cases-*.json names them"
+            yield f"{len(found)} of {len(scans)} cases {what}: .syda/cases-*.json names them"
 
 
 def _not_intended(
-    known: Sequence[CohortFacts], params: SelectParams
+    scans: Sequence[CohortFacts], params: SelectParams
 ) -> tuple[list[CohortFacts], list[CohortFacts]]:
     """Return the cases of another region, and those with contrast agent, against the intention."""
     region = params.intended_region == "abdomen"
     contrast = params.intended_contrast == "without"
     return (
-        [facts for facts in known if region and is_other_region(facts)],
-        [facts for facts in known if contrast and shows_contrast(facts)],
+        [facts for facts in scans if region and is_other_region(facts)],
+        [facts for facts in scans if contrast and shows_contrast(facts)],
     )
