@@ -45,7 +45,9 @@ PARAMS = {
             "select": {
                 "modalities": ["CT"], "body_parts": [], "contrast": "without", "min_slices": 16,
                 "max_slice_spacing_mm": 10.0, "min_length_mm": 0.0, "max_length_mm": 3000.0,
-                "exclude": [],
+                "exclude": [], "voxel_contrast": "warn", "reformats": "without", "derived": "any",
+                "series_of_scan": "thin", "intended_region": "abdomen",
+                "intended_contrast": "without",
             },
             "archives": {"max_ratio": 200.0},
         },
@@ -220,6 +222,10 @@ def reports():
             "pixel_spacing_mm": {"min": 1.6, "max": 1.9},
             "slice_spacing_mm": {"min": 5.0, "max": 5.0},
             "scan_length_mm": {},
+            "body_part": {"ABDOMEN": 58, "HEAD": 6},
+            "contrast": {"not given": 50, "given": 7, "not stated": 7},
+            "enhancement": {"not enhanced": 57, "enhanced": 7},
+            "not_intended": {"region": 6, "contrast": 7, "patients": 13},
         },
         paths.PACK_REPORT: {
             "cases": {"train": 43, "holdout": 21}, "patients": {"train": 42, "holdout": 20},

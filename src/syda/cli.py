@@ -465,6 +465,29 @@ def doctor(
     typer.echo("doctor: repaired; `dvc repro` goes on" if found else "doctor: nothing is wrong")
 
 
+@app.command()
+def who(
+    name: Annotated[
+        str, typer.Argument(metavar="PATIENT_ID", help="PatientID, or a case id; - reads it.")
+    ],
+) -> None:
+    """Print the cases of a patient, with folder and reason, from the local table of convert.
+
+    Use it to look at a case, or to withdraw a consent. Copy what it prints into no report.
+    """
+    from syda import params, paths
+    from syda.dicom import case_table, cohort
+
+    root = Path.cwd()
+    data = params.load(root).data
+    text = sys.stdin.readline().strip() if name == "-" else name
+    key = cohort.pseudonym_key(root, data)
+    for label, row in sorted(case_table.find(root, data.version, key, text).items()):
+        state = row["reason"] or "converted"
+        first = row["files"][0]
+        typer.echo(f"{label} {state} {paths.RAW / data.version / row['folder']} {first}")
+
+
 @key_app.command("new")
 def key_new() -> None:
     """Write a new private key to .syda/key; refuse to replace one."""

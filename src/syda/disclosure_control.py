@@ -51,6 +51,34 @@ def count_series(pairs: Sequence[tuple[str, str]]) -> CellCounts:
     return cells
 
 
+def count_part(everyone: set[str], part: set[str]) -> int | str:
+    """Count some of the patients. Few of them, or few others, are suppressed; none is shown."""
+    others = len(everyone - part)
+    is_small = bool(part) and (len(part) < MIN_CELL_SIZE or 0 < others < MIN_CELL_SIZE)
+    return SUPPRESSED if is_small else len(part)
+
+
+def extremes(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Return the ends of a range that at least :data:`MIN_CELL_SIZE` patients reach.
+
+    The smallest and the largest value would each be that of one person.
+
+    Args:
+        pairs: patient and value of each series.
+
+    Returns:
+        ``min`` and ``max``, or nothing if there are too few patients.
+    """
+    values: dict[str, list[float]] = defaultdict(list)
+    for patient, value in pairs:
+        values[patient].append(value)
+    if len(values) < MIN_CELL_SIZE:
+        return {}
+    low = sorted(map(min, values.values()))[MIN_CELL_SIZE - 1]
+    high = sorted(map(max, values.values()))[-MIN_CELL_SIZE]
+    return {"min": low, "max": high} if low <= high else {}
+
+
 def count_subset(
     whole: Sequence[tuple[str, str]],
     subset: Sequence[tuple[str, str]],

@@ -54,6 +54,11 @@ TUNE = WORK / "tune"
 MLFLOW = Path(".mlflow")
 
 
+def case_table(version: str) -> Path:
+    """Local table of the cases of a data version, which leads to patients."""
+    return PRIVATE_KEY.with_name(f"cases-{version}.json")
+
+
 def validation_report(name: str) -> Path:
     """JSON report of one validated set: ``resampled``, ``records`` or ``synthetic``."""
     return VALIDATION / f"{name}.json"

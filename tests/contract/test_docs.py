@@ -34,6 +34,7 @@ RUN_BY = {
     "syda card": "tests/card/test_explain.py",
     "syda doctor": "tests/pipeline/test_verify.py",
     "syda verify": "tests/pipeline/test_verify.py",
+    "syda who": "tests/stages/test_convert_cohort.py",
 }
 """Beginning of a command: the test, or the script of CI, that runs it."""
 

@@ -93,7 +93,6 @@ def test_parameters_and_key_that_decide_a_case_compute_it_anew(scans, run):
     scans.add("")
     assert run()[1] == 1
     deciding = (
-        {"select.contrast": "without"},
         {"fill_one_missing_slice": True},
         {"max_clamped_share": 0.5},
         {"ct.hu_max": 3000},
@@ -106,6 +105,31 @@ def test_parameters_and_key_that_decide_a_case_compute_it_anew(scans, run):
     shutil.copytree(scans.raw, scans.raw.with_name("v1"))
     for change in ({"max_quarantine_share": 0.5}, {"data.version": "v1"}):
         assert run(change)[1] == 0, change
+
+
+def test_a_rule_of_the_cohort_converts_only_what_it_newly_accepts(scans, run):
+    scans.add("plain", scans.series(1, SeriesDescription="native"))
+    scans.add("venous", scans.series(2, SeriesDescription="portal venous"))
+    both, computed, _ = run()
+    assert computed == 2
+    one, two = scans.case_ids()
+    for rules in (
+        {"select.exclude": [f"{one} consent"]},
+        {"select.max_length_mm": 400.0},
+        {"select.contrast": "without"},
+        {"select.min_slices": 8},
+        {"select.voxel_contrast": "exclude"},
+    ):
+        assert run(rules)[1] == 0, rules
+    assert run({"select.exclude": [f"{one} consent"]})[1] == 0
+    assert scans.case_ids() == [two]
+    assert not [name for name in scans.outputs() if one in name]
+    assert run({"select.exclude": []})[0] | {MANIFEST: ""} == both | {MANIFEST: ""}
+
+    shutil.rmtree(scans.root / ".work" / "cases")
+    run({"select.contrast": "without"})
+    assert len(scans.case_ids()) == 1
+    assert run({"select.contrast": "any"})[:2] == (both, 1)
 
 
 def test_the_private_key_is_not_stored_and_another_gives_another_case_id(scans, run):

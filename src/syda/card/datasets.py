@@ -33,6 +33,13 @@ def _data_version(inputs: CardInputs) -> CardSection:
         "converted": convert.fact("Scans in use", "converted"),
         "train_cases": pack.fact("Scans trained on", "cases", "train"),
         "train_patients": pack.fact("Patients trained on", "patients", "train"),
+        "not_intended": convert.fact(
+            "Patients whose scans are not of the intended use", "not_intended", "patients"
+        ),
+        "other_region": convert.fact("Patients of another body part", "not_intended", "region"),
+        "contrast_agent": convert.fact(
+            "Patients with contrast agent in header or voxels", "not_intended", "contrast"
+        ),
     }
     for name, label in (
         ("pixel_spacing_mm", "Pixel size"),
@@ -43,7 +50,9 @@ def _data_version(inputs: CardInputs) -> CardSection:
     tables = {
         name: _counts(convert, name, label)
         for name, label in (
-            ("sex", "sex"), ("age_band", "age, years"), ("manufacturer", "scanner's manufacturer")
+            ("sex", "sex"), ("age_band", "age, years"), ("manufacturer", "scanner's manufacturer"),
+            ("body_part", "body part in the header"), ("contrast", "contrast agent in the header"),
+            ("enhancement", "contrast agent in the voxels"),
         )
     } | {
         name: _scans(pack, name, label)
@@ -59,15 +68,14 @@ def _range(convert: Document, name: str, label: str) -> dict[str, Fact]:
     return {
         f"{name}_{end}": convert.fact(f"{label}, {word}", name, end, unit="mm")
         if convert.value(name)
-        else absent(f"{label}, {word}", DATA, "no scan of this version states it")
-        for end, word in (("min", "smallest"), ("max", "largest"))
+        else absent(f"{label}, {word}", DATA, "too few patients to tell it of none")
+        for end, word in (("min", "low end"), ("max", "high end"))
     }
 
 
 def _counts(convert: Document, name: str, label: str) -> list[Row]:
-    counted = "scans" if name == "manufacturer" else "patients"
     return [
-        {label: value, counted: convert.fact(counted, name, value)}
+        {label: value, "patients": convert.fact("patients", name, value)}
         for value in sorted(convert.value(name))
     ]
 
@@ -142,6 +150,12 @@ def _rules(manifest: Document) -> dict[str, Fact]:
         ("modalities", "Modalities taken", ""),
         ("body_parts", "Body parts taken (an empty list: any)", ""),
         ("contrast", "Contrast agent taken", ""),
+        ("voxel_contrast", "Where voxels show contrast agent otherwise", ""),
+        ("reformats", "Reformats, slabs and projections taken", ""),
+        ("derived", "Derived images taken", ""),
+        ("series_of_scan", "Series taken of several of one scan", ""),
+        ("intended_region", "Intended body part", ""),
+        ("intended_contrast", "Intended contrast agent", ""),
         ("min_slices", "Fewest slices of a series", ""),
         ("max_slice_spacing_mm", "Largest slice distance", "mm"),
         ("min_length_mm", "Shortest scan", "mm"),

@@ -1,19 +1,21 @@
 """Every series of a data version to cases, with the results of earlier runs, and its checks."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from syda import paths
-from syda.dicom import conversion, identity
+from syda.dicom import conversion, identity, same_scan, selection
 from syda.dicom.config import ConvertParams, SelectParams
 from syda.dicom.outcome import Outcome
+from syda.dicom.reject import Reason
 from syda.errors import CheckFailed, UsageError
 from syda.params import CtParams, DataParams
 from syda.runtime import engine
 from syda.runtime.case_cache import CachedResult, CaseCache
 from syda.runtime.digest import sha256_of, sha256_of_file
+from syda.volume import nifti
 
 
 @dataclass(frozen=True)
@@ -51,26 +53,50 @@ def pseudonym_key(root: Path, data: DataParams) -> bytes:
 
 
 def earlier_results(root: Path, params: ConvertParams, ct: CtParams) -> CaseCache:
-    """Return the results of earlier runs with the parameters that change a case."""
-    used = params.only("fill_one_missing_slice", "max_clamped_share", "select")
+    """Return the results of earlier runs with the parameters that change a case.
+
+    The rules of the cohort are no part of them: they are applied to an earlier result.
+    """
+    used = params.only("fill_one_missing_slice", "max_clamped_share")
     return CaseCache.of(root, "convert", {"ct": ct.only("hu_min", "hu_max"), "convert": used})
 
 
 def convert_series(task: SeriesTask) -> CachedResult:
     """Convert each acquisition of a series, or take the result of an earlier run.
 
+    The rules of the cohort are applied to either. An earlier result is taken unless the rules now
+    accept what was not converted then.
+
     Returns:
         A result with the JSON form of each :class:`syda.dicom.outcome.Outcome`.
     """
+    select = task.params.select
 
-    def compute(folder: Path) -> list[dict[str, Any]]:
+    def compute(folder: Path) -> dict[str, Any]:
         # The order decides which of several copies is used, and file names must not change it.
         files = sorted(task.files, key=sha256_of_file)
         found = conversion.convert(task.uid, files, folder, task.key, task.params, task.ct)
-        return [outcome.to_json() for outcome in found]
+        return {"min_slices": select.min_slices, "outcomes": [one.to_json() for one in found]}
 
-    key = sha256_of(task.key)
-    return task.cache.case(task.files, task.folder, compute, name=key, cacheable=_is_cacheable)
+    result = task.cache.case(
+        task.files,
+        task.folder,
+        compute,
+        name=sha256_of(task.key),
+        cacheable=_is_cacheable,
+        usable=lambda value: _judged(value, select) is not None,
+    )
+    outcomes = _judged(result.value, select) or []
+    for one in outcomes:
+        if one.excluded:
+            remove_case(task.folder, one.label)
+    return replace(result, value=[one.to_json() for one in outcomes])
+
+
+def remove_case(folder: Path, case: str) -> None:
+    """Remove the files of a case that is not taken, if it has been converted."""
+    for suffix in (nifti.SUFFIX, ".json"):
+        (folder / f"{case}{suffix}").unlink(missing_ok=True)
 
 
 def convert_all(
@@ -101,6 +127,22 @@ def convert_all(
 def outcomes_of(result: CachedResult) -> list[Outcome]:
     """Return the outcomes that the result of a series holds."""
     return [Outcome.from_json(one) for one in result.value]
+
+
+def choose_of_scans(
+    results: Sequence[CachedResult], folder: Path, params: SelectParams
+) -> list[list[Outcome]]:
+    """Return the outcomes of each series after the choice among several series of one scan.
+
+    The files of a case that is not taken are removed.
+    """
+    several = [outcomes_of(result) for result in results]
+    chosen = same_scan.choose([one for outcomes in several for one in outcomes], params)
+    for one in chosen:
+        if one.reason is Reason.SAME_SCAN:
+            remove_case(folder, one.label)
+    rest = iter(chosen)
+    return [[next(rest) for _ in outcomes] for outcomes in several]
 
 
 def converted_cases(results: Sequence[CachedResult]) -> list[CachedResult]:
@@ -155,5 +197,19 @@ def _listed(counts: Mapping[str, int | str]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
 
 
-def _is_cacheable(outcomes: list[dict[str, Any]]) -> bool:
-    return not any(Outcome.from_json(one).is_transient for one in outcomes)
+def _is_cacheable(value: dict[str, Any]) -> bool:
+    return not any(Outcome.from_json(one).is_transient for one in value["outcomes"])
+
+
+def _judged(value: dict[str, Any], params: SelectParams) -> list[Outcome] | None:
+    """Return the outcomes of a series by these rules, or None if it must be converted anew.
+
+    The fewest slices decide how several acquisitions are separated, and which fault is found first.
+    """
+    outcomes = [Outcome.from_json(one) for one in value["outcomes"]]
+    whole = all(one.facts is not None and not one.facts.separated for one in outcomes)
+    if value["min_slices"] != params.min_slices and not whole:
+        return None
+    found = [selection.judged(one, params) for one in outcomes]
+    complete = [one for one in found if one is not None]
+    return complete if len(complete) == len(found) else None

@@ -43,6 +43,12 @@ class SelectParams(Section):
     modalities: list[str] = Field(min_length=1)
     body_parts: list[str]
     contrast: Literal["any", "without"]
+    voxel_contrast: Literal["warn", "exclude"]
+    reformats: Literal["any", "without"]
+    derived: Literal["any", "without"]
+    series_of_scan: Literal["all", "thin", "thick"]
+    intended_region: Literal["any", "abdomen"]
+    intended_contrast: Literal["any", "without"]
     min_slices: int = Field(ge=2)
     max_slice_spacing_mm: float = Field(gt=0)
     min_length_mm: float = Field(ge=0)

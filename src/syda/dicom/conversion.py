@@ -3,12 +3,16 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from syda.dicom import (
     acquisitions,
     attributes,
     consistency,
+    cross_section,
+    enhancement,
+    facts,
     identity,
     pixels,
     regrid,
@@ -18,6 +22,7 @@ from syda.dicom import (
 )
 from syda.dicom.acquisitions import Acquisition
 from syda.dicom.config import ConvertParams
+from syda.dicom.facts import CohortFacts
 from syda.dicom.outcome import Outcome
 from syda.dicom.reject import EXCLUSIONS, InputRejected, Reason, reject_on_error
 from syda.params import CtParams
@@ -39,38 +44,49 @@ def convert(
         ct: HU bounds.
 
     Returns:
-        The outcome of each acquisition, or of the series if it cannot be separated.
+        The outcome of each acquisition, or of the series if it cannot be separated. The rules of
+        the cohort are applied that need no voxel.
     """
-    patient_id = ""
+    few = None
     try:
         with _reading():
             slices = series.read_slices(files)
             patient_id = series.patient_id(slices)
-            found = acquisitions.separate(slices, params.select.min_slices)
+            if 0 < len(slices) < params.select.min_slices:
+                few = facts.of_header(slices, key, patient_id, uid, separated=False)
+            found = [
+                (
+                    one,
+                    facts.of_header(
+                        one.slices, key, patient_id, _name(uid, one), separated=bool(one.name)
+                    ),
+                )
+                for one in acquisitions.separate(slices, params.select.min_slices)
+            ]
     except InputRejected as error:
-        return [_rejected(error, key, patient_id, uid)]
-    return [_convert(uid, one, patient_id, folder, key, params, ct) for one in found]
+        return [_rejected(error, key, uid, few)]
+    return [
+        _convert(uid, one, cohort_facts, folder, key, params, ct) for one, cohort_facts in found
+    ]
 
 
 def _convert(
     uid: str,
     acquisition: Acquisition,
-    patient_id: str,
+    cohort_facts: CohortFacts,
     folder: Path,
     key: bytes,
     params: ConvertParams,
     ct: CtParams,
 ) -> Outcome:
-    name = f"{uid}/{acquisition.name}" if acquisition.name else uid
-    case = identity.case_id(key, patient_id, name)
-    patient = identity.patient_pseudonym(key, patient_id)
     try:
         with _reading():
-            selection.check_header(case, acquisition.slices[0].header, params.select)
+            selection.check(cohort_facts, params.select)
             found = stack.arrange(
                 acquisition.slices, params.select.min_slices, params.fill_one_missing_slice
             )
-            selection.check_geometry(found.step, found.length, params.select)
+            cohort_facts = cohort_facts.with_geometry(found)
+            selection.check(cohort_facts, params.select)
             unusual = consistency.find_unusual_attributes(found.slices)
             planes = pixels.Planes(found.slices, ct.hu_min, ct.hu_max)
             hu, affine = regrid.to_grid(planes, found)
@@ -82,7 +98,14 @@ def _convert(
                 [one.header for one in found.slices], found.step, found.length
             )
     except InputRejected as error:
-        return _rejected(error, key, patient_id, name)
+        return _rejected(error, key, _name(uid, acquisition), cohort_facts)
+    case, patient = cohort_facts.case, cohort_facts.patient
+    grid, spacing = enhancement.averaged(volume)
+    cohort_facts = replace(
+        cohort_facts,
+        enhanced_share=enhancement.enhanced_share(grid, spacing),
+        cross_section_mm2=cross_section.cross_section_mm2(grid, spacing),
+    )
     irregularities = sorted(acquisition.irregularities | found.irregularities)
     nifti.write(folder / f"{case}{nifti.SUFFIX}", volume)
     write_json(
@@ -102,7 +125,13 @@ def _convert(
             },
         },
     )
-    return Outcome(case, patient, described, clamped_share, irregularities, unusual)
+    return Outcome(
+        case, patient, described, clamped_share, irregularities, unusual, facts=cohort_facts
+    )
+
+
+def _name(uid: str, acquisition: Acquisition) -> str:
+    return f"{uid}/{acquisition.name}" if acquisition.name else uid
 
 
 @contextmanager
@@ -112,11 +141,11 @@ def _reading() -> Iterator[None]:
         yield
 
 
-def _rejected(error: InputRejected, key: bytes, patient_id: str, name: str) -> Outcome:
+def _rejected(
+    error: InputRejected, key: bytes, name: str, cohort_facts: CohortFacts | None
+) -> Outcome:
     """Label an excluded case with its case id, and a rejected series with its pseudonym."""
-    if error.reason in EXCLUSIONS:
-        case = identity.case_id(key, patient_id, name)
-        patient = identity.patient_pseudonym(key, patient_id)
-        return Outcome(case, patient, reason=error.reason, detail=error.detail)
+    if cohort_facts is not None and error.reason in EXCLUSIONS:
+        return selection.excluded(cohort_facts, error)
     label = identity.series_pseudonym(key, name)
-    return Outcome(label, reason=error.reason, detail=error.detail)
+    return Outcome(label, reason=error.reason, detail=error.detail, facts=cohort_facts)

@@ -35,6 +35,11 @@ def series_pseudonym(key: bytes, series_uid: str) -> str:
     return _keyed(key, "series", series_uid)
 
 
+def scan_pseudonym(key: bytes, text: str) -> str:
+    """Return the pseudonym of what several series of one scan share, e.g. ``g12ab...``."""
+    return _keyed(key, "gathering", text)
+
+
 def archive_pseudonym(key: bytes, sha256: str) -> str:
     """Return the pseudonym of a rejected archive from its digest, e.g. ``a05b1...``."""
     return _keyed(key, "archive", sha256)

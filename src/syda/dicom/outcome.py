@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from syda import disclosure_control
+from syda.dicom.facts import CohortFacts
 from syda.dicom.reject import EXCLUSIONS, Irregularity, Reason
 from syda.types import Attribute
 
@@ -23,6 +24,7 @@ class Outcome:
         unusual: keywords from :func:`syda.dicom.consistency.find_unusual_attributes`.
         reason: why it was not converted.
         detail: numbers, DICOM keywords or the type of an error.
+        facts: what the rules of the cohort know about it. They are in no report.
     """
 
     label: str
@@ -33,6 +35,7 @@ class Outcome:
     unusual: Sequence[str] = ()
     reason: Reason | None = None
     detail: str = ""
+    facts: CohortFacts | None = None
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Outcome":
@@ -41,6 +44,7 @@ class Outcome:
             "irregularities": tuple(Irregularity(name) for name in content["irregularities"]),
             "unusual": tuple(content["unusual"]),
             "reason": None if content["reason"] is None else Reason(content["reason"]),
+            "facts": None if content["facts"] is None else CohortFacts.from_json(content["facts"]),
         }
         return cls(**{**content, **typed})
 
@@ -78,7 +82,6 @@ def report(outcomes: Sequence[Outcome], ignored: Counter[Reason]) -> dict[str, A
     cases = [o for o in outcomes if o.attributes is not None]
     excluded = [o for o in outcomes if o.excluded]
     faults = [o for o in outcomes if o.reason is not None and not o.excluded]
-    described = [case.attributes or {} for case in cases]
     return {
         "converted": len(cases),
         "set_aside": entries(faults),
@@ -90,12 +93,10 @@ def report(outcomes: Sequence[Outcome], ignored: Counter[Reason]) -> dict[str, A
         "unusual": dict(Counter(keyword for case in cases for keyword in case.unusual)),
         "sex": _count_patients(cases, "sex"),
         "age_band": _count_patients(cases, "age_band"),
-        "manufacturer": dict(
-            Counter(disclosure_control.cell_name(d["manufacturer"]) for d in described)
-        ),
-        "pixel_spacing_mm": _range(described, "pixel_spacing_mm"),
-        "slice_spacing_mm": _range(described, "slice_spacing_mm"),
-        "scan_length_mm": _range(described, "scan_length_mm"),
+        "manufacturer": _count_patients(cases, "manufacturer"),
+        "pixel_spacing_mm": _range(cases, "pixel_spacing_mm"),
+        "slice_spacing_mm": _range(cases, "slice_spacing_mm"),
+        "scan_length_mm": _range(cases, "scan_length_mm"),
     }
 
 
@@ -105,6 +106,6 @@ def _count_patients(cases: Sequence[Outcome], name: str) -> disclosure_control.C
     )
 
 
-def _range(described: Sequence[dict[str, Attribute]], name: str) -> dict[str, float]:
-    numbers = [value for d in described if isinstance(value := d[name], float)]
-    return {"min": min(numbers), "max": max(numbers)} if numbers else {}
+def _range(cases: Sequence[Outcome], name: str) -> dict[str, float]:
+    values = [(case.patient, (case.attributes or {})[name]) for case in cases]
+    return disclosure_control.extremes((who, x) for who, x in values if isinstance(x, float))

@@ -48,6 +48,18 @@ class Reason(StrEnum):
     OTHER_MODALITY = "other_modality"
     OTHER_BODY_PART = "other_body_part"
     CONTRAST_AGENT = "contrast_agent"
+    CONTRAST_DIFFERS = "contrast_differs"
+    """The voxels show contrast agent, or none, against the header or the rule."""
+    BURNED_IN_ANNOTATION = "burned_in_annotation"
+    """Burned In Annotation is YES: text in the pixels may name the patient."""
+    RECOGNIZABLE_FEATURES = "recognizable_features"
+    """Recognizable Visual Features is YES: the pixels may show who the patient is."""
+    REFORMAT = "reformat"
+    """No gantry acquired these slices: another plane, a slab or a projection."""
+    DERIVED = "derived"
+    """Image Type says that the pixels were derived from other images."""
+    SAME_SCAN = "same_scan"
+    """Another series of the same scan, with another kernel or thickness, is taken."""
     SLICE_DISTANCE = "slice_distance"
     SCAN_LENGTH = "scan_length"
     READER_STONE = "reader_stone"
@@ -63,7 +75,8 @@ class Reason(StrEnum):
 
 EXCLUSIONS = frozenset(
     {Reason.TOO_FEW_SLICES, Reason.OTHER_MODALITY, Reason.OTHER_BODY_PART, Reason.CONTRAST_AGENT}
-    | {Reason.SLICE_DISTANCE, Reason.SCAN_LENGTH}
+    | {Reason.CONTRAST_DIFFERS, Reason.BURNED_IN_ANNOTATION, Reason.RECOGNIZABLE_FEATURES}
+    | {Reason.REFORMAT, Reason.DERIVED, Reason.SAME_SCAN, Reason.SLICE_DISTANCE, Reason.SCAN_LENGTH}
     | {reason for reason in Reason if reason.startswith("reader_")}
 )
 """Reasons by which a rule excludes a sound series from the cohort. They are no faults."""

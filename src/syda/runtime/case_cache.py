@@ -81,6 +81,7 @@ class CaseCache:
         *,
         name: str = "",
         cacheable: Callable[[Any], bool] = lambda _: True,
+        usable: Callable[[Any], bool] = lambda _: True,
     ) -> CachedResult:
         """Put the files of a case into a folder; use an earlier result if there is one.
 
@@ -91,11 +92,12 @@ class CaseCache:
             name: anything else that decides the result.
             cacheable: whether a result may be used again. A result that depends on the state of the
                 machine, such as a lack of memory, may not.
+            usable: whether an earlier result answers the question of this run. Another is computed.
         """
         key = self._key(inputs, name)
         entry = self.folder / key
         found = _sound(entry)
-        if found is not None:
+        if found is not None and usable(found["value"]):
             _put(entry / _FILES, folder)
             return CachedResult(found["value"], key, reused=True)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -109,7 +111,7 @@ class CaseCache:
             if cacheable(value):
                 made = {"value": value, "files": _digests(files)}
                 write_json(scratch / _ENTRY, made | {"sha256": _digest(made)})
-                shutil.rmtree(entry, ignore_errors=True)  # a damaged one
+                shutil.rmtree(entry, ignore_errors=True)  # a damaged one, or another answer
                 try:
                     scratch.replace(entry)
                 except OSError as error:

@@ -7,7 +7,7 @@ of the cohort is excluded with a reason. Nothing that could identify a person le
 from pathlib import Path
 
 from syda import paths
-from syda.dicom import cohort, intake, outcome
+from syda.dicom import case_table, cohort, intake, intended_use, outcome
 from syda.dicom.config import ConvertParams
 from syda.errors import UsageError
 from syda.params import load
@@ -51,16 +51,23 @@ def run(root: Path) -> None:
         groups, ignored = intake.group_by_series(files)
         cache = cohort.earlier_results(root, params, ct)
         results = cohort.convert_all(groups, folder, key, params, ct, cache)
-        outcomes = [one for result in results for one in cohort.outcomes_of(result)] + rejected
-        report = outcome.report(outcomes, ignored) | {
-            "version": data.version,
-            "artificial": data.version in data.artificial,
-        }
+        series = cohort.choose_of_scans(results, folder, params.select)
+        sources = case_table.sources_of(root / raw, unpacked, found)
+        table = case_table.archive_rows(rejected, sources, key)
+        for uid, several in zip(sorted(groups), series, strict=True):
+            table |= case_table.rows(groups[uid], several, sources)
+        case_table.write(root, data.version, table)
+        outcomes = [one for several in series for one in several] + rejected
+        cases = [one for one in outcomes if one.attributes is not None]
+        report = outcome.report(outcomes, ignored) | intended_use.counts(cases, params.select)
+        report |= {"version": data.version, "artificial": data.version in data.artificial}
         write_json(root / paths.CONVERT_REPORT, report)
         write_json(folder / EXCLUDED, outcome.entries(one for one in outcomes if one.excluded))
         cohort.check_excluded_cases(params.select, outcomes)
         cohort.check_rejected_share(raw, report, params.max_quarantine_share)
         cache.prune(result.key for result in results)
+    for line in intended_use.warnings(cases, params.select):
+        progress.log(f"convert: warning: {line}")
     reused = cache.summary(cohort.converted_cases(results))
     progress.log(f"convert: {reused}, {len(report['set_aside'])} rejected")
 
