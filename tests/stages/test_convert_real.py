@@ -29,6 +29,7 @@ import numpy as np
 import pytest
 
 import changed_params
+from syda.dicom import enhancement
 from syda.errors import CheckFailed
 from syda.stages import convert
 from syda.types import Volume
@@ -235,6 +236,14 @@ def test_upright_scans_are_those_of_dcm2niix(volume_of, peers_of, archive):
     np.testing.assert_allclose(volume.affine, affine, atol=5e-5)
     hu[hu < -1500] = -1000
     np.testing.assert_array_equal(volume.hu, hu.clip(-1024, 3071))
+
+
+@pytest.mark.parametrize(("archive", "share"), [(ABDOMEN, 0.672), (PLAIN, 0.004)])
+def test_contrast_agent_shows_in_the_voxels(volume_of, archive, share):
+    volume, _ = volume_of(archive)
+    found = enhancement.enhanced_share(*enhancement.averaged(volume))
+    assert found == pytest.approx(share, abs=0.001)
+    assert enhancement.is_enhanced(found) is (archive == ABDOMEN)
 
 
 def measured(volume: Volume) -> np.ndarray:
