@@ -1,10 +1,12 @@
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pydicom
 import pytest
 from typer.testing import CliRunner
 
@@ -116,6 +118,30 @@ def test_a_truncated_file_of_the_bucket_fails(publish, public_bucket, run):
     with pytest.raises(CheckFailed, match=f"{folders[2]}: 1 of 4 .* {file.name} is cut off"):
         run(root)
     assert in_place(root) == folders[:2]
+
+
+def test_a_whole_file_of_another_size_fails_at_the_first_fetch(publish, public_bucket, run):
+    root, folders = publish(1)
+    file = next((public_bucket.files / folders[0]).iterdir())
+    ds = pydicom.dcmread(file)
+    ds.ImageComments = "longer"
+    ds.save_as(file)
+    public_bucket.upload()
+    with pytest.raises(CheckFailed, match=rf"{folders[0]}: [\d,]+ bytes, the list says"):
+        run(root)
+    assert in_place(root) == []
+
+
+def test_a_stopped_download_ends_s5cmd(tmp_path):
+    def stop(_):
+        raise KeyboardInterrupt
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it accepts and never answers
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        begun = time.perf_counter()
+        with pytest.raises(KeyboardInterrupt):
+            bucket.Bucket("b", endpoint, 0).download("f", tmp_path, stop)
+        assert time.perf_counter() - begun < 10
 
 
 def test_a_flipped_byte_of_the_bucket_fails_by_the_digest_in_git(publish, public_bucket, run):
