@@ -401,6 +401,59 @@ def test_real_nifti_at_3_mm_fails_on_its_spacing(workspace):
     assert "lowest voxel is -1207 HU, highest voxel is 3382 HU" in text
 
 
+def too_large(path):
+    """A header that states 30000 voxels along each axis, packed."""
+    header = nib.Nifti1Image(scan(9), np.eye(4)).header
+    header.set_data_shape((30000, 30000, 30000))
+    header["vox_offset"] = 352
+    path.write_bytes(gzip.compress(header.binaryblock + bytes(4) + scan(9).tobytes()))
+
+
+def contradiction(path):
+    image = nib.Nifti1Image(scan(9), np.diag([1.5, 1.5, 1.5, 1.0]))
+    image.set_qform(np.diag([-1.5, 1.5, 1.5, 1.0]), 1)
+    nib.save(image, path)
+
+
+FAULTY = {
+    "too large": ("z.nii.gz", too_large, "z.nii.gz: its header states 30000 x 30000 x 30000"),
+    "contradiction": ("z.nii.gz", contradiction, "z.nii.gz: sform and qform contradict"),
+    "nothing": ("z.nii", Path.touch, "z.nii: it does not begin with a NIfTI header"),
+    "upper-case suffix": ("Z.NII.GZ", Path.touch, "Z.NII.GZ: it does not begin with a NIfTI"),
+    "folder": ("z.nii.gz", Path.mkdir, "z.nii.gz: no file"),
+    "link to nothing": (
+        "z.nii.gz",
+        lambda path: path.symlink_to("nowhere"),
+        "z.nii.gz: no file",
+    ),
+    "pair": (
+        "z.hdr",
+        lambda path: nib.save(nib.Nifti1Pair(scan(9), np.eye(4)), path),
+        "z.hdr: the header of a pair .hdr and .img",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FAULTY)
+def test_one_faulty_file_among_sound_ones_is_named(root, elsewhere, what):
+    name, make, fault = FAULTY[what]
+    make(elsewhere / name)
+    text, failure = validate.folder_report(root, elsewhere)
+    assert f"case {name.removesuffix('.nii.gz')} ({fault}" in failure
+    assert "5 looked at." in text
+    assert "5 files, 1 with a fault" in text
+    assert "| lowest voxel | HU | -1000 |" in text  # the sound ones are measured
+
+
+def test_units_and_one_volume_of_four_axes_are_honoured(root, elsewhere):
+    image = nib.Nifti1Image(scan(9)[..., None], np.diag([0.0015, 0.0015, 0.0015, 1.0]))
+    image.header.set_xyzt_units("meter")
+    nib.save(image, elsewhere / "METRES.NII.GZ")
+    text, failure = validate.folder_report(root, elsewhere)
+    assert failure is None
+    assert "5 looked at." in text
+
+
 def test_a_folder_without_nifti_is_wrong_use(root):
     (root / "none" / "below").mkdir(parents=True)
     save(root / "none" / "below" / "a.nii.gz", scan(1))

@@ -14,7 +14,7 @@ from syda.expectations.report import Part
 from syda.expectations.tables import Row
 from syda.params import CtParams
 from syda.runtime import engine
-from syda.volume import nifti
+from syda.volume import foreign_nifti, nifti
 
 Window = tuple[int, int]
 
@@ -103,14 +103,15 @@ def validate_folder(folder: Path, params: ValidateParams, ct: CtParams) -> Part:
     """Validate a folder of NIfTI files from elsewhere with the suite of scans.
 
     Args:
-        folder: holds ``.nii`` or ``.nii.gz`` files; their names are the cases.
+        folder: holds NIfTI files; their names are the cases.
         params: section ``validate``.
         ct: section ``ct``.
 
     Raises:
         UsageError: the folder itself holds no such file.
     """
-    files = sorted(path for path in folder.iterdir() if path.name.endswith((".nii", nifti.SUFFIX)))
+    suffixes = foreign_nifti.SUFFIXES
+    files = sorted(path for path in folder.iterdir() if path.name.lower().endswith(suffixes))
     if not files:
         raise UsageError(
             f"validate: no .nii or {nifti.SUFFIX} file in {folder}; subfolders are not searched"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from syda.errors import CorruptData
 from syda.types import Attribute
-from syda.volume import geometry, nifti
+from syda.volume import foreign_nifti, geometry, nifti
 
 SPACING = ("spacing_i", "spacing_j", "spacing_k")
 SHAPE = ("shape_i", "shape_j", "shape_k")
@@ -89,18 +89,18 @@ TEXT = (
 
 
 def nifti_row(path: Path, window: tuple[int, int]) -> Row:
-    """Measure one NIfTI file, its voxels as they are stored.
+    """Measure one NIfTI file of any origin.
 
     Args:
-        path: a ``.nii.gz`` file; its name is the case.
+        path: its name is the case.
         window: lowest and highest HU of the model's window.
     """
     case = nifti.case_name(path)
     try:
-        voxels, affine = nifti.read_any(path)
-        return volume_row(case, voxels, affine, window)
-    except (CorruptData, ValueError) as error:
+        voxels, affine = foreign_nifti.read(path)
+    except CorruptData as error:
         return Row(case, fault=str(error))
+    return volume_row(case, voxels, affine, window)
 
 
 def scan_row(path: Path, window: tuple[int, int], required: Sequence[str]) -> Row:

@@ -1,11 +1,10 @@
 """A user's scan, read as the pipeline reads scans: with convert's code and parameters.
 
-DICOM is a folder, an archive or a file. Anything else is read as NIfTI. Messages never quote a
-header, because headers hold names.
+A file with a suffix of NIfTI is read as NIfTI, anything else as DICOM: a folder, an archive or a
+file. Messages never quote text of a header, because headers hold names.
 """
 
 import json
-import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,16 +18,12 @@ from syda.dicom.outcome import Outcome
 from syda.dicom.read import choose_series
 from syda.errors import CheckFailed, CorruptData, UsageError
 from syda.params import CtParams, Params
-from syda.types import Attribute, Volume
-from syda.volume import geometry, nifti
+from syda.types import Affine, Attribute, Volume
+from syda.volume import foreign_nifti, geometry, nifti
 from syda.volume.body import TISSUE_ABOVE_HU
 from syda.volume.config import ResampleParams
 from syda.volume.resample import to_spacing
 from syda.volume.resample_file import check_size
-
-_NIFTI = (".nii", ".nii.gz")
-_RIGHT_ANGLE = 1e-4
-"""Largest cosine between two axes of a NIfTI file that counts as a right angle."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,7 @@ def read(path: Path, series: int | None, scratch: Path, params: Params) -> Scan:
 
     Raises:
         CheckFailed: there is no series, or it is rejected or excluded; it would become too large.
-        CorruptData: a file is not readable, or not a CT in HU.
+        CorruptData: a file is not readable, or not a CT in HU; it is smaller than a voxel.
         UsageError: no such path, or several series.
     """
     convert, ct = params.section("convert", ConvertParams), params.ct
@@ -63,10 +58,10 @@ def read(path: Path, series: int | None, scratch: Path, params: Params) -> Scan:
     if not path.exists():
         raise UsageError(f"shadow: {path}: no such file or folder")
     file, attributes = scratch / f"scan{nifti.SUFFIX}", dict[str, Attribute]()
-    if path.is_file() and path.name.lower().endswith(_NIFTI):
+    if path.name.lower().endswith(foreign_nifti.SUFFIXES) and not path.is_dir():
         if series is not None:
             raise UsageError("shadow: --series chooses among DICOM series: this is NIfTI")
-        nifti.write(file, _from_nifti(path, limit, convert, ct))
+        nifti.write(file, _from_nifti(path, convert, ct))
     else:
         with intake.names_hidden(path if path.is_dir() else path.parent, Path(path.name)):
             file, attributes = _from_dicom(path, series, scratch, convert, ct)
@@ -77,27 +72,10 @@ def read(path: Path, series: int | None, scratch: Path, params: Params) -> Scan:
     return Scan(volume, attributes)
 
 
-def _from_nifti(path: Path, limit: int, params: ConvertParams, ct: CtParams) -> Volume:
-    shape, spacing = nifti.read_header(path)
-    if math.prod(shape) > limit**3 or not all(0 < mm < math.inf for mm in spacing):
-        raise CorruptData(
-            f"shadow: the NIfTI file claims {' x '.join(map(str, shape))} voxels of "
-            f"{' x '.join(f'{mm:g}' for mm in spacing)} mm: export it again"
-        )
-    try:
-        voxels, affine = nifti.read_any(path)
-    except CorruptData as error:
-        raise CorruptData("shadow: the NIfTI file cannot be read: export it again") from error
-    voxels = np.squeeze(voxels)
-    if voxels.ndim != 3 or voxels.dtype.kind not in "iuf" or not np.isfinite(voxels).all():
-        raise CorruptData(
-            f"shadow: the NIfTI file holds {voxels.ndim}-D {voxels.dtype}: one volume of finite HU "
-            "is needed"
-        )
-    directions = affine[:3, :3] / np.array(spacing)
-    cosines = directions.T @ directions - np.eye(3)
-    if not np.abs(cosines).max() <= _RIGHT_ANGLE:
-        raise CorruptData("shadow: the axes of the NIfTI file are sheared: resample it first")
+def _from_nifti(path: Path, params: ConvertParams, ct: CtParams) -> Volume:
+    voxels, affine = foreign_nifti.read(path)
+    if not np.isfinite(voxels).all():
+        raise CorruptData("shadow: voxels of the NIfTI file are NaN or infinite: give them HU")
     outside = float(((voxels < ct.hu_min) | (voxels > ct.hu_max)).mean())
     if outside > params.max_clamped_share:
         raise CorruptData(
@@ -105,7 +83,28 @@ def _from_nifti(path: Path, limit: int, params: ConvertParams, ct: CtParams) -> 
             "than convert.max_clamped_share: is it a CT in HU?"
         )
     hu = np.rint(np.clip(voxels, ct.hu_min, ct.hu_max)).astype(np.int16)
-    return geometry.to_ras(hu, affine)
+    volume = geometry.to_ras(hu, _at_right_angles(affine))
+    shortest = min(np.multiply(volume.hu.shape, volume.spacing))
+    if shortest < ct.spacing_mm:
+        raise CorruptData(
+            f"shadow: a side of the NIfTI file is {shortest:.3g} mm, less than a voxel of "
+            f"{ct.spacing_mm:g} mm: is the unit right?"
+        )
+    if np.any(np.abs(volume.affine[:3, :3] / volume.spacing).argmax(axis=0) != range(3)):
+        raise CorruptData(
+            "shadow: no axis of the NIfTI file runs nearest to right, front or head of the "
+            "patient: resample it first"
+        )
+    return volume
+
+
+def _at_right_angles(affine: Affine) -> Affine:
+    """Nearest affine with exact right angles, as a series of DICOM has them."""
+    exact = affine.copy()
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    left, _, right = np.linalg.svd(affine[:3, :3] / sizes)
+    exact[:3, :3] = left @ right * sizes
+    return exact
 
 
 def _from_dicom(
