@@ -124,12 +124,12 @@ REFUSED = {
     "packed twice": (lambda c: gzip.compress(gzip.compress(c)), "does not begin with a NIfTI"),
     "a pair's header": (lambda c: with_fields(c, magic=b"ni1"), r"pair \.hdr and \.img"),
     "cut": (lambda c: c[:-2], "the file holds at most 2.27e.03: export it again"),
-    "packed, cut": (lambda c: gzip.compress(c)[:-200], "Compressed file ended before"),
+    "packed, cut": (lambda c: gzip.compress(c)[:-200], "cannot be read: Compressed file ended"),
     "cut, packed": (lambda c: gzip.compress(c[:-2]), "the last 2 bytes of its voxels are miss"),
     "more bytes": (lambda c: c + b"\0", "goes on after the voxels that its header states"),
     "packed more bytes": (lambda c: gzip.compress(c + b"\0"), "goes on after the voxels"),
     "no gzip after gzip": (lambda c: gzip.compress(c) + b"garbage", "Not a gzipped file"),
-    "damaged deflate": (damaged_deflate, r"not a readable NIfTI file \(Error -3 while decomp"),
+    "damaged deflate": (damaged_deflate, "cannot be read: Error -3 while decomp"),
     "another checksum": (with_another_checksum, "CRC check failed"),
     "too large": (too_large, "states 30000 x 30000 x 30000 voxels in 5.4e.13 bytes, the file"),
     "too large, packed": (lambda c: gzip.compress(too_large(c)), "30000 x 30000 x 30000 voxels"),
@@ -193,8 +193,15 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path, content, monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "open", denied)
-    with pytest.raises(CorruptData, match=r"^a\.nii: .*Permission denied: 'a\.nii'"):
+    with pytest.raises(CorruptData, match=r"^a\.nii: cannot be read: Permission denied$"):
         foreign_nifti.read(tmp_path / "a.nii")
+
+
+def test_a_name_that_is_no_text_is_made_printable(tmp_path):
+    path = tmp_path / os.fsdecode(b"a\xff\nb\xc3\xa4.nii")
+    path.touch()
+    with pytest.raises(CorruptData, match=r"^a\\udcff\\nbä\.nii: it does not begin"):
+        foreign_nifti.read(path)
 
 
 def test_a_link_to_a_file_is_read(tmp_path, content, ramp):

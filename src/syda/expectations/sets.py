@@ -119,4 +119,4 @@ def validate_folder(folder: Path, params: ValidateParams, ct: CtParams) -> Part:
     work = partial(tables.nifti_row, window=(ct.window_min, ct.window_max))
     rows = _measure_each(work, files, "folder")
     results = suites.validate(rows, suites.foreign(params, ct))
-    return Part("NIfTI files", folder.resolve().name, rows, results)
+    return Part("NIfTI files", foreign_nifti.printable_name(folder.resolve()), rows, results)

@@ -95,7 +95,7 @@ def nifti_row(path: Path, window: tuple[int, int]) -> Row:
         path: its name is the case.
         window: lowest and highest HU of the model's window.
     """
-    case = nifti.case_name(path)
+    case = foreign_nifti.printable_name(path).removesuffix(nifti.SUFFIX)
     try:
         voxels, affine = foreign_nifti.read(path)
     except CorruptData as error:

@@ -18,6 +18,7 @@ memory, and a gzip stream is read to its end, so that its checksum is compared.
 import gzip
 import math
 import os
+import zlib
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 
 from syda.errors import CorruptData
 from syda.types import Affine
-from syda.volume import nifti, nifti_header
+from syda.volume import nifti_header
 from syda.volume.nifti_header import Layout
 
 SUFFIXES = (".nii", ".nii.gz", ".hdr", ".hdr.gz")
@@ -57,11 +58,22 @@ def read(path: Path) -> tuple[NDArray[Any], Affine]:
         CorruptData: the file is damaged, too large for the memory, or does not say what it holds;
             the message names it.
     """
-    with nifti.guarded(path):
-        try:
-            return _read(path)
-        except ValueError as error:
-            raise CorruptData(f"{path.name}: {error}") from error
+    try:
+        return _read(path)
+    except ValueError as error:
+        raise CorruptData(f"{printable_name(path)}: {error}") from error
+    except (OSError, EOFError, zlib.error, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or error  # without the path
+        raise CorruptData(f"{printable_name(path)}: cannot be read: {reason}") from error
+
+
+def printable_name(path: Path) -> str:
+    r"""Name of a file or folder, with escapes for line breaks and for bytes that are no text.
+
+    >>> print(printable_name(Path("two\nlines.nii")))
+    two\nlines.nii
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in path.name)
 
 
 def _read(path: Path) -> tuple[NDArray[Any], Affine]:
