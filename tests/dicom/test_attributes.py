@@ -47,6 +47,12 @@ def test_missing_attributes_are_none(ds):
     assert {name for name in EMPTY if found[name] is not None} == set()
 
 
+@pytest.mark.parametrize("term", ["PANCREAS", "pancreas ", "SPLEEN", "THORAX", "LOWERLEG", "LEG"])
+def test_a_defined_term_of_the_body_part_passes(ds, term):
+    ds.BodyPartExamined = term
+    assert attributes.body_part(ds) == term.strip().upper()
+
+
 def test_no_free_text_passes(ds):
     for element in ("Manufacturer", "ConvolutionKernel", "BodyPartExamined", "PatientPosition"):
         setattr(ds, element, "CANARY")
