@@ -1,7 +1,16 @@
 """Sections 2 and 3, training and evaluation data: counts, selection, and the held-out scans."""
 
 from syda.card.documents import Document
-from syda.card.facts import DATA, RADIOLOGIST, TITLES, CardSection, Fact, Row, absent
+from syda.card.facts import (
+    DATA,
+    DEVELOPERS,
+    RADIOLOGIST,
+    TITLES,
+    CardSection,
+    Fact,
+    Row,
+    absent,
+)
 from syda.card.inputs import CardInputs
 
 
@@ -26,7 +35,7 @@ def _data_version(inputs: CardInputs) -> CardSection:
     manifest, raw = inputs.manifests["convert"], f"data/raw/{inputs.version}"
     facts = {
         "version": convert.fact("Data version", "version"),
-        "artificial": convert.fact("Patients are artificial", "artificial"),
+        "artificial": inputs.artificial(),
         "raw_files": manifest.fact("DICOM and other files", "reads", raw, "files"),
         "raw_bytes": manifest.fact("Size", "reads", raw, "bytes", unit="bytes"),
         "raw_digest": manifest.fact("Digest of the files (sha256)", "reads", raw, "sha256"),
@@ -115,11 +124,8 @@ def _selection(inputs: CardInputs) -> CardSection:
             "historical/annotation", "Annotation of the original (historical)"
         ),
         "selection": declared.fact("selection_protocol", "Selection"),
-        "contrast_and_stones": declared.fact("contrast_and_stones_if_artificial", contrast)
-        if inputs.artificial
-        else absent(
-            contrast,
-            RADIOLOGIST,
+        "contrast_and_stones": declared.fact_or_absent(
+            "contrast_and_stones", contrast, RADIOLOGIST,
             "who looked for them, how, and with what error; the pipeline knows contrast agent from "
             "headers alone, and stones from the list of cases that a reader excludes",
         ),
@@ -191,6 +197,10 @@ def _holdout(inputs: CardInputs) -> CardSection:
             "Digest of the records (sha256)", "writes", "data/records", "sha256"
         ),
         "synthetic": metrics_.fact("Synthetic volumes compared with them", "n", "synthetic"),
+        "tuned": inputs.declared.fact_or_absent(
+            "tuned_on_holdout", "What was chosen by looking at them", DEVELOPERS,
+            "whether any setting was chosen by looking at these scans",
+        ),
     }  # fmt: skip
     return CardSection("3.1", TITLES["3.1"], facts)
 
