@@ -253,8 +253,10 @@ def _preprocessing(
 def _hyperparameters(inputs: CardInputs) -> CardSection:
     """The recipe of the training, and every parameter of every stage."""
     train = inputs.manifests["train"]
-    at, columns = ("params", "train"), {
-        "side": "side, voxels", "images": "images", "batch": "batch", "adversarial": "discriminator",
+    at = ("params", "train")
+    columns = {
+        "side": "side, voxels", "images": "images", "batch": "batch",
+        "adversarial": "discriminator",
     }  # fmt: skip
     stages: list[Row] = [
         {"stage": str(number + 1)}
@@ -281,7 +283,7 @@ def _hyperparameters(inputs: CardInputs) -> CardSection:
         DEVELOPERS,
         "the training does not record them, so that equal inputs give equal bytes",
     )
-    parameters_ = [
+    every: list[Row] = [
         *_parameters(inputs.manifests),
         {
             "parameter": "card.significant_digits",
@@ -292,7 +294,7 @@ def _hyperparameters(inputs: CardInputs) -> CardSection:
             "stages": "card",
         },
     ]  # fmt: skip
-    tables: dict[str, list[Row]] = {"recipe": stages, "parameters": parameters_}
+    tables: dict[str, list[Row]] = {"recipe": stages, "parameters": every}
     return CardSection("4.4", TITLES["4.4"], facts, tables)
 
 

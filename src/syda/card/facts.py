@@ -11,8 +11,8 @@ SCHEMA = "syda-card-4"
 """Version of the structure of card.json."""
 
 Kind = Literal["measured", "derived", "setting", "declared", "absent"]
-"""Written by the pipeline, computed from such values, a parameter or another choice of the run, stated
-by people, or missing."""
+"""Written by the pipeline, computed from such values, a parameter or another choice of the run,
+stated by people, or missing."""
 
 OWNER, CLINICAL, ETHICS = "project owner", "clinical lead", "ethics reviewer"
 DATA, LEGAL, PRIVACY = "data owner", "legal counsel", "privacy officer"

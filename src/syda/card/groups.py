@@ -14,9 +14,9 @@ def facts(pack: Document) -> dict[str, Fact]:
         pack: report of the stage, with the number of held-out patients in each group.
     """
     found = {}
-    for name, label in (("sex", "two sexes"), ("age", "two age groups")):
+    for name, groups in (("sex", "two sexes"), ("age", "two age groups")):
         counts = pack.value("holdout_people", name)
-        label = f"Smallest difference between {label} that the held-out patients could show"
+        label = f"Smallest difference between {groups} that the held-out patients could show"
         source = (pack.pointer("holdout_people", name),)
         sizes = list(counts.values()) if isinstance(counts, dict) else []
         found[f"power_{name}"] = (
