@@ -178,7 +178,8 @@ def _in_words(discriminator: Discriminator) -> str:
     parts = [f"{'residual' if residual else 'plain'} convolutions with downsampling"]
     if inputs > outputs:
         parts.append("minibatch deviation")
-    if discriminator.from_windows[0].weight.shape[1] > 1:
+    first = next(iter(discriminator.from_windows.parameters()))
+    if first.shape[1] > 1:
         parts.append("image and equalised image as input")
     if discriminator.embed is not None:
         parts.append("projection of the properties")

@@ -121,19 +121,19 @@ class CardInputs:
         wrote, and every slice says Synthetic Data YES (DICOM PS3.3, C.12.1).
         """
         convert, label = self.reports["convert"], "Patients are artificial"
-        sources = (convert.pointer("artificial"), convert.pointer("synthetic_data"))
         if not convert.value("artificial"):
-            return Fact(label, "no", "measured", sources[:1])
+            return Fact(label, "no", "derived", (convert.pointer("artificial"),))
+        sources = [convert.pointer("artificial"), convert.pointer("synthetic_data")]
         raw = f"{paths.RAW.as_posix()}/{self.version}"
         read = self.manifests["convert"]
         written = self.manifests.get("phantom")
-        sources += (read.pointer("reads", raw, "sha256"),)
+        sources.append(read.pointer("reads", raw, "sha256"))
         proven = False
         if written:
-            sources += (written.pointer("writes", raw, "sha256"),)
+            sources.append(written.pointer("writes", raw, "sha256"))
             same = written.value("writes", raw, "sha256") == read.value("reads", raw, "sha256")
             proven = same and set(convert.value("synthetic_data")) == {"YES"}
-        return Fact(label, PROVEN if proven else NOT_PROVEN, "derived", sources)
+        return Fact(label, PROVEN if proven else NOT_PROVEN, "derived", tuple(sources))
 
     @property
     def is_released(self) -> bool:

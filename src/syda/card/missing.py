@@ -1,4 +1,4 @@
-"""The values that are missing: who has to supply each of them, and since when it has been missing."""
+"""The values that are missing: who has to supply each of them, and since when."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

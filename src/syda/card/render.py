@@ -27,10 +27,10 @@ class Markup(str):
 
 
 def escape(text: str) -> Markup:
-    """Make text safe inside a Markdown paragraph or table cell: no marks, no tags, one line.
+    r"""Make text safe inside a Markdown paragraph or table cell: no marks, no tags, one line.
 
     >>> print(escape("a|b <i>"))
-    a\\|b &lt;i&gt;
+    a\|b &lt;i&gt;
     """
     line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return Markup(_MARKDOWN.sub(r"\\\1", line))

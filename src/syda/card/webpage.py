@@ -4,10 +4,10 @@ It is made from the Markdown page, so both have the same content. Values are esc
 HTML in Markdown is off, so no value becomes markup. The Content-Security-Policy of the page allows
 its style sheet, by sha256, and embedded pictures.
 
-A paragraph that ends with a colon is the caption of the table below it. On a narrow screen each row
-of a table becomes a list of its cells, so that nothing scrolls sideways. A long table is folded, and
-open in print. A link to another file is shown as its name, so that a page can be mailed alone. Each
-row is on one line, so that two pages can be compared line by line.
+A paragraph that ends with a colon is the caption of the table below it. On a narrow screen each
+row of a table becomes a list of its cells, so that nothing scrolls sideways. A long table is
+folded, and open in print. A link to another file is shown as its name, so that a page can be mailed
+alone. Each row is on one line, so that two pages can be compared line by line.
 
 Source: W3C, WCAG 2.2 (1.3.1, 1.4.3, 1.4.10, 2.4.1, 2.4.6); HTML Standard (``scope``, ``details``);
 Content Security Policy Level 3 (hashes).
