@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 
@@ -25,7 +25,7 @@ from syda.card.facts import APPENDICES, SCHEMA, CardSection
 from syda.card.inputs import CardInputs
 from syda.card.render import Page, unmarked
 from syda.card.seven_cs import SEVEN
-from syda.card.status import State, Status
+from syda.card.status import Status
 from syda.model.discriminator import Discriminator, DownBlock
 from syda.model.generator import Generator, layer_table
 from syda.model.intensity_curve import IntensityCurve
@@ -124,7 +124,6 @@ def build(
         by=by,
         texts=texts,
         statuses=statuses,
-        counts={state: sum(one.state == state for one in statuses) for state in get_args(State)},
         missing=missing.missing_items(every, inputs.declared, inputs.earlier),
         digests=digests,
     )

@@ -82,7 +82,7 @@ class SignOffEntry(Strict):
 class StatusEntry(Strict):
     """Status of a section."""
 
-    state: State | Literal["not applicable"]  # the latter in releases up to 0.2
+    state: State
     present: int
     missing: tuple[str, ...]
     owners: tuple[str, ...]

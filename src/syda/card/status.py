@@ -8,7 +8,8 @@ from syda.card import signoffs
 from syda.card.facts import APPENDICES, CardSection, Fact
 from syda.card.signoffs import SignOff
 
-State = Literal["complete", "partial", "awaiting", "stale sign-off"]
+State = Literal["complete", "partial", "awaiting", "stale sign-off", "not applicable"]
+"""The last is a state in releases up to 0.2 alone."""
 
 
 @dataclass(frozen=True)
