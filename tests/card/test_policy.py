@@ -115,5 +115,7 @@ def test_a_goal_answers_one_question(tmp_path):
 
 def test_every_goal_of_the_shipped_policy_answers_a_question():
     shipped = policy.read(REPOSITORY, paths.POLICY, SCHEMA)
-    answered = {shipped.question(part, name) for part in policy.PARTS for name in shipped.goals(part)}
+    answered = {
+        shipped.question(part, name) for part in policy.PARTS for name in shipped.goals(part)
+    }
     assert answered == set(policy.QUESTIONS)

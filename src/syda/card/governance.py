@@ -133,7 +133,8 @@ def _consent(inputs: CardInputs) -> CardSection:
                 "how a patient withdraws, and what then happens to data and weights",
             ),
         }  # fmt: skip
-    return CardSection("9", TITLES["9"], facts)
+    by_source = {} if inputs.source is None else inputs.source.consent()
+    return CardSection("9", TITLES["9"], facts | by_source)
 
 
 def _legal(inputs: CardInputs) -> CardSection:
@@ -167,4 +168,9 @@ def _legal(inputs: CardInputs) -> CardSection:
             "whether and how the law asks for it (in the EU: AI Act, Article 50(2))",
         ),
     }  # fmt: skip
+    if inputs.source is not None:
+        terms = inputs.source.terms()
+        if not facts["data_license"].missing:
+            del terms["data_license"]
+        facts |= terms
     return CardSection("10", TITLES["10"], facts)

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from syda import paths
-from syda.card import declared, documents, policy, releases
+from syda.card import declared, documents, policy, releases, source
 from syda.card.config import CardParams
 from syda.card.declared import Declarations
 from syda.card.documents import Document, Picture
 from syda.card.facts import SCHEMA, Fact
 from syda.card.policy import Policy
 from syda.card.releases import Release
+from syda.card.source import FetchedSource
 from syda.errors import CheckFailed
 from syda.params import load
 from syda.runtime.digest import sha256_of_file
@@ -66,6 +67,7 @@ INPUTS = (
     paths.LOCK,
     paths.PROJECT,
     paths.RELEASES,
+    paths.SOURCES,
 )
 """All inputs of the stage."""
 
@@ -88,8 +90,9 @@ class CardInputs:
         policy: required fields and goals.
         earlier: releases with a lower report version, in order.
         released: record of the release of this report version, if there is one.
-        written: sha256 of declared.yaml and policy.yaml, by path.
+        written: sha256 of declared.yaml, policy.yaml and the files of the source, by path.
         significant_digits: of measured and derived figures, from params.yaml.
+        source: that the data version was fetched from, if it was.
     """
 
     reports: Mapping[str, Document]
@@ -103,6 +106,7 @@ class CardInputs:
     released: Document | None = None
     written: Mapping[str, str] = field(default_factory=dict)
     significant_digits: int = 4
+    source: FetchedSource | None = None
 
     @property
     def version(self) -> str:
@@ -171,8 +175,8 @@ def read(root: Path) -> CardInputs:
 
     Raises:
         CheckFailed: a release was altered.
-        CorruptData: a report is unreadable or holds NaN.
-        UsageError: declared.yaml or policy.yaml is wrong.
+        CorruptData: a report is unreadable or holds NaN, or the list of the source is malformed.
+        UsageError: declared.yaml or policy.yaml is wrong, or the list of the source is missing.
     """
     reports = {name: documents.read(root, path) for name, path in REPORTS.items()}
     manifests = {name: documents.read(root, path) for name, path in MANIFESTS.items()}
@@ -182,6 +186,10 @@ def read(root: Path) -> CardInputs:
     texts = declared.read(root, paths.DECLARED, data_version)
     found = releases.read(root, paths.RELEASES)
     version = texts.content.report_version
+    fetched = source.read(root, data_version)
+    written = {
+        path.as_posix(): sha256_of_file(root / path) for path in (paths.DECLARED, paths.POLICY)
+    }
     return CardInputs(
         reports,
         manifests,
@@ -192,8 +200,9 @@ def read(root: Path) -> CardInputs:
         policy.read(root, paths.POLICY, SCHEMA),
         releases.before(found, version),
         next((one.record for one in found if one.version == version), None),
-        {path.as_posix(): sha256_of_file(root / path) for path in (paths.DECLARED, paths.POLICY)},
+        {**written, **(fetched.files if fetched else {})},
         load(root).section("card", CardParams).significant_digits,
+        fetched,
     )
 
 
