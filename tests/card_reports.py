@@ -315,5 +315,7 @@ def prepare(root):
 
 
 def run(root):
+    """Run the stage; return the card with its evidence in Markdown, and card.json."""
     card.run(root)
-    return (root / paths.CARD).read_text(), json.loads((root / paths.CARD_JSON).read_text())
+    page = "\n".join((root / path).read_text() for path in (paths.CARD, paths.EVIDENCE))
+    return page, json.loads((root / paths.CARD_JSON).read_text())

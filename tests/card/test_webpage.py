@@ -155,6 +155,8 @@ def test_a_link_leads_within_the_page_and_another_file_is_named():
 
 def test_each_page_of_a_print_names_version_and_digest():
     assert '@bottom-left { content: "A card, report 1.0";' in webpage.render("# T\n", {}, FOOT)
+    evil = webpage.render("# T\n", {}, 'a"; } </style><script>')
+    assert '@bottom-left { content: "a  stylescript";' in evil
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))

@@ -73,7 +73,7 @@ def render(page: str, pictures: Mapping[str, bytes], foot: str) -> str:
         keep_trailing_newline=True,
     )
     style = files("syda.card").joinpath("templates/webpage.css").read_text(encoding="utf-8")
-    style = style.replace("FOOT", foot.replace("\\", "").replace('"', ""))
+    style = style.replace("FOOT", re.sub(r"[^\w .,()-]", "", foot))
     policy = {
         "default-src": "'none'",
         "style-src": csp_sha256(style),
