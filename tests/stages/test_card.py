@@ -135,7 +135,9 @@ def test_all_links_and_anchors_resolve(clean):
     for target in targets:
         if not target.startswith("#") and Path(target).name not in made_elsewhere | pages:
             file = root / "model_card" / target.partition("#")[0]
-            assert file.resolve().is_file() or (REPOSITORY / "model_card" / target).is_file(), target
+            assert file.resolve().is_file() or (REPOSITORY / "model_card" / target).is_file(), (
+                target
+            )
 
 
 def test_no_bare_placeholder_and_no_hole(clean):

@@ -108,6 +108,11 @@ def section(inputs: CardInputs) -> CardSection:
         "checklist": checklist.rows(inputs, columns),
         "goals": _goal_rows(goals),
         "questions": goals.by_question(),
+        "not_informative": [
+            {"figure": one.title, "goal": one.goal, "not informative because": one.why}
+            for one in goals.results
+            if one.why
+        ],
         "reasons": goals.reasons(),
         "meaning": [_meaning(details, key) for key in _keys(details)],
         "kid_baselines": baselines.kid(details),

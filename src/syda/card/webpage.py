@@ -38,7 +38,7 @@ LONG = 40
 
 _ANCHOR = re.compile(r'<a id="([se][0-9a-z-]+)"></a>')
 _BREAK = re.compile(r"[/_]|[0-9a-f]{16}(?=[0-9a-f]{16})")
-_LINK = re.compile(r"(\.\./)*[\w./-]*(#[a-z0-9-]+)?")
+_LINK = re.compile(r"(\.\./)*\w[\w./-]*(#[a-z0-9-]+)?|#[a-z0-9-]+")
 
 
 @dataclass(frozen=True)
