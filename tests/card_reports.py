@@ -283,7 +283,8 @@ def manifest(root, name):
         "stage": stage, "item": item or None, "params": PARAMS[name],
         "reads": {path: digest(root, path) for path in READS[name]},
         "writes": {path: digest(root, path) for path in WRITES[name]},
-        "code": {"sha256": "c0de" * 16, "files": {"syda/training/muon.py": "ab" * 32}}, "python": "3.11.7", "packages": packages,
+        "code": {"sha256": "c0de" * 16, "files": {"syda/training/muon.py": "ab" * 32}},
+        "python": "3.11.7", "packages": packages,
     }  # fmt: skip
     write_json(root / paths.manifest(stage, item or None), content)
 

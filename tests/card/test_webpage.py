@@ -375,8 +375,8 @@ def test_print_has_letters_of_nine_points_or_more(browser, rendered):
     prefer(browser, "light", "print")
     browser.open(rendered)
     sizes = browser.js(
-        """[...document.querySelectorAll('main p, main li, main th, main td, main code, '
-            + 'main figcaption, main .file')].map((e) => parseFloat(getComputedStyle(e).fontSize))"""
+        """[...document.querySelectorAll('main :is(p, li, th, td, code, figcaption, .file)')]
+            .map((e) => parseFloat(getComputedStyle(e).fontSize))"""
     )
     browser.call("Emulation.setEmulatedMedia", media="", features=[])
     assert min(sizes) >= 12 - 0.01  # pixels: 9 pt

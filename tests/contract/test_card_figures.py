@@ -1,7 +1,7 @@
 """Every value of the card is that of its source, and every number on a page is one of its values.
 
-Checked on the files as they are, by code that the card does not use: card.json against what it points
-to, then the pages against card.json, with a rounding of its own.
+Checked on the files as they are, by code that the card does not use: card.json against what it
+points to, then the pages against card.json, with a rounding of its own.
 """
 
 import csv

@@ -16,7 +16,6 @@ from syda.card.inputs import PICTURES
 from syda.errors import CheckFailed, CorruptData, UsageError
 from syda.runtime.outputs import write_json
 
-
 REPOSITORY = Path(__file__).parents[2]
 
 
