@@ -322,16 +322,16 @@ def misprints(card, page):
     """Rows of a page's tables that are no rows of card.json."""
     rows, labelled = rows_of(card)
     columns = {frozenset(row) for row in rows}
-    known = {}
+    printed = {}
     found = []
     for table in tables(page):
         head = tuple(table[0])
         if head[:2] == ("field", "value"):
             found += [r for r in table if (r["field"], r["value"]) not in labelled]
         elif any(set(head) <= one for one in columns):
-            if head not in known:
-                known[head] = {tuple(row.get(c) for c in head) for row in rows}
-            found += [r for r in table if tuple(r.values()) not in known[head]]
+            if head not in printed:
+                printed[head] = {tuple(row.get(c) for c in head) for row in rows}
+            found += [r for r in table if tuple(r.values()) not in printed[head]]
     return found
 
 
