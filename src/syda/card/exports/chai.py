@@ -44,7 +44,8 @@ def document(frame: Frame, values: CardValues) -> bytes:
         if item.fields or item.id not in OPTIONAL:
             _fill(_at(root, item.id), item, values)
     indent(root)
-    return tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    xml: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
+    return xml + b"\n"
 
 
 def _at(root: Element, path: str) -> Element:
@@ -84,8 +85,9 @@ def _results(item: FrameItem, values: CardValues) -> list[tuple[str, object]]:
     """Label and value of each fact, and of each row of a table."""
     found: list[tuple[str, object]] = []
     for field in item.fields:
-        if field in values.facts:
-            found.append((values.facts[field].label, _plain(values.facts[field])))
+        if fact := values.facts.get(field):
+            label = f"{fact.label}, {fact.unit}" if fact.unit else fact.label
+            found.append((label, _plain(fact)))
         rows = values.tables.get(field, ())
         for name, row in zip(row_names(rows), rows, strict=True):
             cells = {column: _plain(cell) for column, cell in row.items() if cell != ""}
