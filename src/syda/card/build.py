@@ -21,6 +21,7 @@ from syda.card import (
 )
 from syda.card.configuration import Layer, Network
 from syda.card.documents import Document
+from syda.card.exports import files as exports
 from syda.card.facts import APPENDICES, SCHEMA, CardSection
 from syda.card.inputs import CardInputs
 from syda.card.render import Page, unmarked
@@ -41,7 +42,7 @@ PAGES = {
 }
 """Pages in Markdown, each with the same page in HTML."""
 
-OUTPUTS = (*PAGES, *PAGES.values(), paths.CARD_JSON, paths.CARD_SCHEMA)
+OUTPUTS = (*PAGES, *PAGES.values(), paths.CARD_JSON, paths.CARD_SCHEMA, *exports.OUTPUTS)
 
 _UP = "../" * (len(paths.CARD.parts) - 1)
 """Path from the folder of the card to the repository root."""
@@ -55,11 +56,13 @@ class Card:
         document: content of card.json.
         pages: text of each page in Markdown and in HTML.
         page: the renderer, which knows the fields of a marked page.
+        exports: bytes of each file for readers of other formats.
     """
 
     document: dict[str, Any]
     pages: Mapping[Path, str]
     page: Page
+    exports: Mapping[Path, bytes]
 
     def files(self) -> dict[Path, bytes]:
         """Return the bytes of each output of the stage."""
@@ -67,6 +70,7 @@ class Card:
             **{path: text.encode() for path, text in self.pages.items()},
             paths.CARD_JSON: as_json(self.document),
             paths.CARD_SCHEMA: as_json(json_schema.card_schema()),
+            **self.exports,
         }
 
 
@@ -83,7 +87,7 @@ def build(
     Raises:
         CheckFailed: reports and manifests are not of one run.
         CorruptData: a report lacks a value.
-        UsageError: the policy requires a field that does not exist.
+        UsageError: the policy or the crosswalk names a field that does not exist.
     """
     network = _network(inputs.manifests["train"], inputs.reports["properties"])
     every = sections.collect(inputs, network, signed_off)
@@ -134,7 +138,8 @@ def build(
     )
     shots = {_UP + one.path: one.data for one in inputs.pictures}
     html = {PAGES[path]: webpage.render(text, shots, foot) for path, text in pages.items()}
-    return Card(document, {**pages, **html}, page)
+    others = exports.files(every, inputs, digests["values"])
+    return Card(document, {**pages, **html}, page, others)
 
 
 _EVIDENCE = ("2", "3", "4", "5")
