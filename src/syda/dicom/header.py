@@ -4,6 +4,7 @@ Source: DICOM PS3.5 6.2 (value representations). pydicom parses a value on acces
 access may find damaged bytes.
 """
 
+import re
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,19 @@ def value(header: Dataset, keyword: str) -> Any:
 
 
 def text(header: Dataset, keyword: str) -> str:
-    """Return an attribute as text, or an empty text."""
+    """Return an attribute as text without padding, or an empty text.
+
+    Blanks and NULs at the ends are no part of a value (PS3.5 6.2, UI and LO).
+    """
     found = value(header, keyword)
-    return "" if found is None else str(found)
+    return "" if found is None else str(found).strip(" \0\t\r\n")
+
+
+def terms(header: Dataset, keyword: str) -> list[str]:
+    """Return the values of an attribute in capitals, each other character as an underscore."""
+    found = value(header, keyword)
+    values = [] if found is None else [found] if isinstance(found, str) else list(found)
+    return ["_".join(re.findall(r"[A-Z0-9]+", str(one).upper())) for one in values]
 
 
 def numbers(header: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
