@@ -84,7 +84,7 @@ def test_a_gap_condemns_its_own_phase_alone(scans):
     ("keyword", "values"), [("KVP", (120, 100)), ("ConvolutionKernel", ("B30f", "B60f"))]
 )
 def test_what_changes_along_the_table_divides_it(scans, keyword, values):
-    slices = scans.series()
+    slices = scans.series(3, Volume(np.tile(body(0).hu[..., :4], 2), np.diag([5.0, 5, 5, 1])))
     for number, ds in enumerate(slices):
         setattr(ds, keyword, values[number >= 4])
     scans.add("", slices)
@@ -137,7 +137,9 @@ def test_a_series_that_is_no_hu_is_set_aside_alone(scans, tags, reason):
 
 def test_a_series_of_one_value_is_set_aside(scans):
     scans.add("sound")
-    scans.add("flat", scans.series(4, Volume(np.full_like(scans.ramp.hu, -1000), scans.ramp.affine)))
+    scans.add(
+        "flat", scans.series(4, Volume(np.full_like(scans.ramp.hu, -1000), scans.ramp.affine))
+    )
     assert scans.run({"max_quarantine_share": 1.0})["reasons"] == {"not_hu": 1}
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from syda import paths
-from syda.dicom import conversion, identity, same_scan, selection, unconverted
+from syda.dicom import conversion, identity, same_scan, selection
 from syda.dicom.config import Acceptance, ConvertParams, SelectParams
 from syda.dicom.outcome import Outcome
 from syda.dicom.reject import Reason
+from syda.dicom.unconverted import listed
 from syda.errors import CheckFailed, UsageError
 from syda.params import CtParams, DataParams
 from syda.runtime import engine
@@ -195,23 +196,19 @@ def check_rejected_share(
     del excluded["total"]
     if not converted and not faults and not excluded:
         found = report["files_ignored"]
-        instead = (
-            f"{sum(found.values())} other files ({unconverted.listed(found)})"
-            if found
-            else "no file"
-        )
+        instead = f"{sum(found.values())} other files ({listed(found)})" if found else "no file"
         raise CheckFailed(
             f"no CT series in {raw}, but {instead}: put DICOM CT slices there, in any folders"
         )
     if not converted:
         raise CheckFailed(
-            f"no series of {raw} could be converted ({unconverted.listed({**faults, **excluded})}){hint}: "
+            f"no series of {raw} could be converted ({listed({**faults, **excluded})}){hint}: "
             f"see {paths.CONVERT_REPORT}"
         )
     if rejected / (rejected + converted) > max_share:
         raise CheckFailed(
             f"convert: {rejected} of {rejected + converted} series and archives of {raw} are "
-            f"rejected ({unconverted.listed(faults)}); convert.max_quarantine_share allows {max_share}: "
+            f"rejected ({listed(faults)}); convert.max_quarantine_share allows {max_share}: "
             f"remove them or raise it; see {paths.CONVERT_REPORT}"
         )
 
