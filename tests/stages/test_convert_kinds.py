@@ -244,7 +244,7 @@ def test_a_couch_that_sags_by_less_than_a_pixel_is_no_tilt(scans, shift):
 def test_a_distance_that_changes_once_is_named(scans):
     slices = scans.series()
     for k, ds in enumerate(slices):
-        x, y, z = ds.ImagePositionPatient
+        x, y, _ = ds.ImagePositionPatient
         ds.ImagePositionPatient = [x, y, 5 * k if k < 4 else 10 * k - 20]
     scans.add("", slices)
     with pytest.raises(CheckFailed, match="changing_slice_distance 1"):
@@ -364,7 +364,7 @@ def test_a_uid_for_each_slice_is_told(scans):
     for number, ds in enumerate(slices):
         ds.SeriesInstanceUID = f"1.2.9.{number}"
     scans.add("", slices)
-    with pytest.raises(CheckFailed, match="8 series hold one image each: .* SeriesInstanceUID"):
+    with pytest.raises(CheckFailed, match=r"8 series hold one image each: .* SeriesInstanceUID"):
         scans.run()
 
 
@@ -417,6 +417,6 @@ def test_what_cannot_be_read_is_not_skipped(scans, kind):
         (folder / "MILLER.dcm").symlink_to(folder / "gone")
     else:
         os.mkfifo(folder / "MILLER.dcm")
-    with pytest.raises(SydaError, match="leads nowhere|neither a file nor a folder") as fault:
+    with pytest.raises(SydaError, match=r"leads nowhere|neither a file nor a folder") as fault:
         scans.run()
     assert "MILLER" not in str(fault.value)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from syda.dicom import header, padding
 from syda.dicom.plane import CTSlice
@@ -21,6 +22,8 @@ PIXEL_FORMAT = (
 )
 """These may differ between slices (PS3.3 C.7.6.3, C.11.1), but rarely do."""
 
+_FORMAT_TAGS = [Tag(keyword) for keyword in PIXEL_FORMAT]
+
 
 def find_unusual_attributes(slices: Sequence[CTSlice]) -> list[str]:
     """Return the keywords of unusual attributes that decide HU.
@@ -33,7 +36,7 @@ def find_unusual_attributes(slices: Sequence[CTSlice]) -> list[str]:
     found = {k for k in PIXEL_FORMAT if len({_number(one.header, k) for one in slices}) > 1}
     sources = {id(one.source): one.source for one in slices}  # frames share one
     found |= {"PixelData"} if any(map(_is_too_long, sources.values())) else set()
-    found |= {"PixelPaddingValue"} if any(_pads_tissue(one.header) for one in slices) else set()
+    found |= {"PixelPaddingValue"} if any(map(_pads_tissue, _with_other_format(slices))) else set()
     return sorted(found)
 
 
@@ -44,6 +47,12 @@ def _number(dataset: Dataset, keyword: str) -> float | str:
         return float(text)
     except ValueError:
         return text
+
+
+def _with_other_format(slices: Sequence[CTSlice]) -> list[Dataset]:
+    """Return one header for each pixel format of the slices."""
+    found = {header.unparsed(one.header, _FORMAT_TAGS): one.header for one in slices}
+    return list(found.values())
 
 
 def _pads_tissue(dataset: Dataset) -> bool:

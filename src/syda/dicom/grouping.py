@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.tag import Tag
 
 from syda.dicom import header
 from syda.dicom.plane import CTSlice
@@ -69,7 +70,7 @@ def ways_to_separate(
             other are separated.
     """
     timed = {}
-    for keyword in DISTINGUISHING_TAGS:
+    for keyword in _that_differ(slices, DISTINGUISHING_TAGS):
         texts = [_value(one, keyword) for one in slices]
         if len(set(texts)) == 1 or not all(texts):
             continue
@@ -88,10 +89,18 @@ def ways_to_separate(
 
 def ways_to_divide(slices: Sequence[CTSlice]) -> Iterator[dict[str, list[int]]]:
     """Yield the groups of each tag that divides. An empty value is any other, if there is one."""
-    for keyword in DIVIDING_TAGS:
+    for keyword in _that_differ(slices, DIVIDING_TAGS):
         texts = [_value(one, keyword) for one in slices]
         if len({*texts} - {""}) > 1:
             yield _by_value(keyword, texts)
+
+
+def _that_differ(slices: Sequence[CTSlice], keywords: Sequence[str]) -> list[str]:
+    """Return the keywords whose values are not the same bytes in all slices."""
+    tags = [Tag(keyword) for keyword in keywords]
+    values = [header.unparsed(one.header, tags) for one in slices]
+    several = [len(set(column)) > 1 for column in zip(*values, strict=True)]
+    return [keyword for keyword, differs in zip(keywords, several, strict=True) if differs]
 
 
 def _by_value(keyword: str, texts: Sequence[str]) -> dict[str, list[int]]:

@@ -5,11 +5,13 @@ access may find damaged bytes.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
 
 from syda.dicom.reject import InputRejected, Reason
 
@@ -29,6 +31,13 @@ def text(header: Dataset, keyword: str) -> str:
     """
     found = value(header, keyword)
     return "" if found is None else str(found).strip(" \0\t\r\n")
+
+
+def unparsed(header: Dataset, tags: Sequence[BaseTag]) -> tuple[object, ...]:
+    """Return values that are the same only if the attributes are: bytes of a file, or text."""
+    elements = [header.get_item(tag) for tag in tags]
+    values = [None if one is None else one.value for one in elements]
+    return tuple(one if isinstance(one, bytes) else str(one) for one in values)
 
 
 def terms(header: Dataset, keyword: str) -> list[str]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from syda.dicom import header
 from syda.dicom.reject import InputRejected, Reason
@@ -32,6 +33,20 @@ MONOCHROME = frozenset({"MONOCHROME1", "MONOCHROME2"})
 
 REQUIRED = ("BitsAllocated", "BitsStored", "PixelRepresentation", "PhotometricInterpretation")
 """Attributes without which no pixel can be read (PS3.3 C.7.6.3)."""
+
+TAGS = [
+    Tag(keyword)
+    for keyword in (
+        *REQUIRED,
+        "SyntheticData",
+        "RescaleType",
+        "ImageType",
+        "RescaleSlope",
+        "VolumeBasedCalculationTechnique",
+        "SeriesDescription",
+    )
+]
+"""Attributes that :func:`fault` reads."""
 
 _PROJECTIONS = r"MINI?P|MIP|MAXIP|MIN_IP|MAX_IP|MINIMUM_IP|MAXIMUM_IP"
 _MAPS = (

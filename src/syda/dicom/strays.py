@@ -11,10 +11,16 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from pydicom.tag import Tag
 
 from syda.dicom import header, plane, quantity, stack
 from syda.dicom.plane import CTSlice
 from syda.dicom.reject import InputRejected, Irregularity
+
+_IMAGE_TYPE = Tag("ImageType")
+_PLANE_TAGS = [
+    Tag(keyword) for keyword in ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient")
+]
 
 
 def leave_out(slices: Sequence[CTSlice], min_slices: int, synthetic: bool) -> list[CTSlice]:
@@ -28,7 +34,10 @@ def leave_out(slices: Sequence[CTSlice], min_slices: int, synthetic: bool) -> li
     Raises:
         InputRejected: most images are no HU, lack an attribute, or differ in plane or size.
     """
-    faults = [quantity.fault(one.header, synthetic) for one in slices]
+    keys = [header.unparsed(one.header, quantity.TAGS) for one in slices]
+    of_key = dict(zip(keys, slices, strict=True))
+    fault_of = {key: quantity.fault(one.header, synthetic) for key, one in of_key.items()}
+    faults = [fault_of[key] for key in keys]
     sound = [one for one, fault in zip(slices, faults, strict=True) if fault is None]
     found = next((fault for fault in faults if fault is not None), None)
     if found is not None and (len(sound) < min_slices and 2 * len(sound) <= len(slices)):
@@ -53,7 +62,8 @@ def _of_main_plane(slices: list[CTSlice], min_slices: int) -> list[CTSlice]:
 
 def _by_plane(slices: Sequence[CTSlice]) -> list[list[CTSlice]]:
     """Group images by plane and size. Those that lack one of its attributes are one group."""
-    if _share_plane(slices):
+    of_key = {header.unparsed(one.header, _PLANE_TAGS): one for one in slices}
+    if _have_positions(slices) and _share_plane(list(of_key.values())):
         return [list(slices)]
     groups: list[list[CTSlice]] = []
     unplaced: list[CTSlice] = []
@@ -67,6 +77,14 @@ def _by_plane(slices: Sequence[CTSlice]) -> list[list[CTSlice]]:
         else:
             same.append(one)
     return groups + [unplaced] * bool(unplaced)
+
+
+def _have_positions(slices: Sequence[CTSlice]) -> bool:
+    try:
+        plane.positions(slices)
+    except InputRejected:
+        return False
+    return True
 
 
 def _share_plane(slices: Sequence[CTSlice]) -> bool:
@@ -97,6 +115,8 @@ def _of_main_type(slices: list[CTSlice], min_slices: int) -> list[CTSlice]:
 
     A screenshot may have a copy of the plane and the position of a slice.
     """
+    if len({header.unparsed(one.header, [_IMAGE_TYPE]) for one in slices}) <= 1:
+        return slices
     types = [tuple(header.terms(one.header, "ImageType")) for one in slices]
     counts = Counter(types)
     if len(counts) <= 1:
