@@ -292,9 +292,10 @@ def bare_explicit(ds):
 
 
 def without_syntax(ds):
+    """Preamble and File Meta Information, but no Transfer Syntax UID in it."""
     ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     whole = content(ds)
-    meta = pydicom.filereader.read_file_meta_info(io.BytesIO(whole))
+    meta = pydicom.dcmread(io.BytesIO(whole)).file_meta
     start = 144 + meta.FileMetaInformationGroupLength
     del meta.TransferSyntaxUID
     head = io.BytesIO()
@@ -393,7 +394,7 @@ def test_blanks_around_an_identity_are_no_part_of_it(scans, written):
 
 def test_a_linked_file_is_read_and_a_linked_folder_stops_the_stage(scans, tmp_path):
     folder = scans.add("../../elsewhere")
-    scans.raw.mkdir(parents=True)
+    scans.raw.mkdir(parents=True, exist_ok=True)
     for file in folder.iterdir():
         (scans.raw / file.name).symlink_to(file)
     scans.run()

@@ -33,10 +33,11 @@ def find_unusual_attributes(slices: Sequence[CTSlice]) -> list[str]:
     tissue: it is then no padding. Call this before :class:`syda.dicom.pixels.Planes` is read, which
     releases the pixels.
     """
-    found = {k for k in PIXEL_FORMAT if len({_number(one.header, k) for one in slices}) > 1}
+    formats = _formats(slices)
+    found = {k for k in PIXEL_FORMAT if len({_number(one, k) for one in formats}) > 1}
     sources = {id(one.source): one.source for one in slices}  # frames share one
     found |= {"PixelData"} if any(map(_is_too_long, sources.values())) else set()
-    found |= {"PixelPaddingValue"} if any(map(_pads_tissue, _with_other_format(slices))) else set()
+    found |= {"PixelPaddingValue"} if any(map(_pads_tissue, formats)) else set()
     return sorted(found)
 
 
@@ -49,7 +50,7 @@ def _number(dataset: Dataset, keyword: str) -> float | str:
         return text
 
 
-def _with_other_format(slices: Sequence[CTSlice]) -> list[Dataset]:
+def _formats(slices: Sequence[CTSlice]) -> list[Dataset]:
     """Return one header for each pixel format of the slices."""
     found = {header.unparsed(one.header, _FORMAT_TAGS): one.header for one in slices}
     return list(found.values())

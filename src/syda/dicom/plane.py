@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from syda.dicom import header
 from syda.dicom.reject import InputRejected, Reason
@@ -28,6 +29,11 @@ POSSIBLE_SPACING_MM = (0.01, 10.0)
 
 ORTHONORMAL_TOLERANCE = 1e-2
 """Largest deviation of direction cosines from unit length and from a right angle."""
+
+PLANE_TAGS = [
+    Tag(keyword) for keyword in ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient")
+]
+"""Attributes that the slices of a stack share."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,8 @@ def common_plane(slices: Sequence[CTSlice]) -> Plane:
         InputRejected: size, spacing or orientation is missing, impossible, or differs between
             slices.
     """
+    others = {header.unparsed(one.header, PLANE_TAGS): one for one in slices}
+    slices = [slices[0], *others.values()]  # each plane once, however many slices it has
     sizes = np.hstack([_same(slices, "Rows", 1, 0), _same(slices, "Columns", 1, 0)])
     share = min(SAME_PLANE_SHARE, SAME_PLACE_VOXELS / max(sizes.max(), 1))
     between_rows, between_columns = _same(slices, "PixelSpacing", 2, share)

@@ -18,9 +18,6 @@ from syda.dicom.plane import CTSlice
 from syda.dicom.reject import InputRejected, Irregularity
 
 _IMAGE_TYPE = Tag("ImageType")
-_PLANE_TAGS = [
-    Tag(keyword) for keyword in ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient")
-]
 
 
 def leave_out(slices: Sequence[CTSlice], min_slices: int, synthetic: bool) -> list[CTSlice]:
@@ -62,8 +59,7 @@ def _of_main_plane(slices: list[CTSlice], min_slices: int) -> list[CTSlice]:
 
 def _by_plane(slices: Sequence[CTSlice]) -> list[list[CTSlice]]:
     """Group images by plane and size. Those that lack one of its attributes are one group."""
-    of_key = {header.unparsed(one.header, _PLANE_TAGS): one for one in slices}
-    if _have_positions(slices) and _share_plane(list(of_key.values())):
+    if _share_plane(slices):
         return [list(slices)]
     groups: list[list[CTSlice]] = []
     unplaced: list[CTSlice] = []
@@ -77,14 +73,6 @@ def _by_plane(slices: Sequence[CTSlice]) -> list[list[CTSlice]]:
         else:
             same.append(one)
     return groups + [unplaced] * bool(unplaced)
-
-
-def _have_positions(slices: Sequence[CTSlice]) -> bool:
-    try:
-        plane.positions(slices)
-    except InputRejected:
-        return False
-    return True
 
 
 def _share_plane(slices: Sequence[CTSlice]) -> bool:
