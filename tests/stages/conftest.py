@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
@@ -86,4 +87,5 @@ class ConvertWorkspace:
 
 @pytest.fixture
 def scans(workspace, tmp_path, ramp, as_slices, save_slices) -> ConvertWorkspace:
-    return ConvertWorkspace(tmp_path, ramp, as_slices, save_slices, workspace)
+    with_air = Volume(ramp.hu - np.int16(1072), ramp.affine)  # -1000 to about -620 HU
+    return ConvertWorkspace(tmp_path, with_air, as_slices, save_slices, workspace)

@@ -7,7 +7,7 @@ import pytest
 
 import changed_params
 from syda import disclosure_control
-from syda.errors import CorruptData
+from syda.errors import CheckFailed, CorruptData
 from syda.params import load
 from syda.properties.measured import measure_properties
 from syda.records import reader
@@ -167,3 +167,11 @@ def test_gzip_holds_the_same_records_and_the_same_bytes_each_time(root):
     assert {data[:2] for name, data in first.items() if name != "index.json"} == {b"\x1f\x8b"}
     pack.run(root)
     assert first == {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_an_empty_split_says_that_all_cases_have_one_patient(root):
+    for i in range(8):
+        add(root, i, patient="p-anonymous")
+    with pytest.raises(CheckFailed, match="split is empty, because all 8 cases have one patient"):
+        pack.run(root)
+    assert not (root / "data" / "records").exists()

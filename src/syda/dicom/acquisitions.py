@@ -2,45 +2,26 @@
 
 Copies (same position, same pixels) are dropped. If a position then has several images, the series
 holds several acquisitions, phases or reconstructions, and the first tag that distinguishes them
-separates them. Each becomes a case, as in dcm2niix. All cases of a patient are in the same split.
-If no tag distinguishes them, the series is rejected.
+separates them. A tag also separates stacks that lie between each other, because the table moved by
+a part of a step between the phases. Each becomes a case, as in dcm2niix. All cases of a patient are
+in the same split. If no tag distinguishes images at one position, the series is rejected.
 
-A series without repeated positions is one acquisition. A step-and-shoot scan has an
-AcquisitionNumber for each table position and is one volume.
+Stacks that follow each other are one acquisition: a step-and-shoot scan has an AcquisitionNumber
+for each table position and is one volume. A kernel or a tube voltage that changes divides any.
 
 Source: DICOM PS3.3 C.7.6.1 (Acquisition Number, Date, Time), C.8.15.3.2 (the same of frames).
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from syda.dicom import header, pixels, plane
+from syda.dicom import grouping, header, pixels, plane
+from syda.dicom.grouping import SAME_POSITION_MM, Heights
 from syda.dicom.plane import CTSlice
 from syda.dicom.reject import InputRejected, Irregularity, Reason
-
-Heights = NDArray[np.float64]
-"""Positions along the slice normal, ``[slice]`` mm."""
-
-SAME_POSITION_MM = 0.05
-"""Slices closer than this along the normal have the same position. No CT has thinner slices."""
-
-DISTINGUISHING_TAGS = (
-    "AcquisitionNumber",
-    "TemporalPositionIdentifier",
-    "AcquisitionDateTime",
-    "AcquisitionTime",
-    "ContentTime",
-    "ConvolutionKernel",
-)
-"""Tags with one value for each acquisition, the most specific first."""
-
-TIME_TAGS = ("AcquisitionDateTime", "AcquisitionTime", "ContentTime")
-"""Tags that may also increase from slice to slice. Then a repeated position starts the next pass,
-and passes of equal length are acquisitions."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +33,23 @@ class Acquisition:
         name: name among the acquisitions of the series, empty for the only one. It does not depend
             on the others. It is text from the header, for the keyed hash of a case id alone.
         copies: number of dropped copies.
+        left_out: number of images of the series that are no slices (:mod:`syda.dicom.strays`).
     """
 
     slices: list[CTSlice]
     name: str
     copies: int
+    left_out: int = 0
 
     @property
     def irregularities(self) -> frozenset[Irregularity]:
         """What the separation corrected."""
-        found = {Irregularity.COPIES_DROPPED} if self.copies else set()
-        return frozenset(found | ({Irregularity.SEVERAL_ACQUISITIONS} if self.name else set()))
+        found = {
+            Irregularity.COPIES_DROPPED: bool(self.copies),
+            Irregularity.SEVERAL_ACQUISITIONS: bool(self.name),
+            Irregularity.IMAGES_LEFT_OUT: bool(self.left_out),
+        }
+        return frozenset(one for one, is_there in found.items() if is_there)
 
 
 def separate(slices: Sequence[CTSlice], min_slices: int) -> list[Acquisition]:
@@ -80,19 +67,74 @@ def separate(slices: Sequence[CTSlice], min_slices: int) -> list[Acquisition]:
         raise InputRejected(Reason.TOO_FEW_SLICES, f"{len(slices)} of at least {min_slices}")
     normal = plane.common_plane(slices).normal
     heights = plane.positions(slices) @ normal
-    single = _without_copies(slices, heights)
-    if single is not None:
-        return [Acquisition(single, "", len(slices) - len(single))]
-    for groups in _groupings(slices, heights):
-        found = []
-        for name, group in sorted(groups.items()):
-            unique = _without_copies([slices[i] for i in group], heights[group])
-            if unique is not None:
-                found.append(Acquisition(unique, name, len(group) - len(unique)))
-        if len(found) == len(groups) and max(len(one.slices) for one in found) >= min_slices:
-            return found
-    positions = len(_by_position(heights))
-    raise InputRejected(Reason.DUPLICATE_SLICES, f"{len(slices)} slices at {positions} positions")
+    found = _resolve(_Images(slices, heights), np.arange(len(slices)), "", min_slices)
+    if found is None:
+        positions = len(_by_position(heights))
+        raise InputRejected(
+            Reason.DUPLICATE_SLICES, f"{len(slices)} slices at {positions} positions"
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class _Images:
+    """All images of a series, with their positions along the normal."""
+
+    slices: Sequence[CTSlice]
+    heights: Heights
+
+
+def _resolve(
+    images: _Images, members: NDArray[np.intp], name: str, min_slices: int
+) -> list[Acquisition] | None:
+    """Separate some images of a series, or return None if no tag does.
+
+    Args:
+        images: the series.
+        members: indices of the images to separate.
+        name: name of these images among those of the series.
+        min_slices: a tag separates acquisitions only if the longest has this many slices.
+    """
+    unique = _without_copies(images, members)
+    kept = members if unique is None else unique
+    slices, heights = [images.slices[i] for i in kept], images.heights[kept]
+    for groups in grouping.ways_to_separate(slices, heights, repeated=unique is None):
+        found = _resolve_each(images, kept, groups, name, min_slices)
+        if found and (unique is not None or _longest(found) >= min_slices):
+            return _with_copies(found, len(members) - len(kept))
+    if unique is None:
+        return None
+    for groups in grouping.ways_to_divide(slices):
+        found = _resolve_each(images, kept, groups, name, min_slices)
+        if found:
+            return _with_copies(found, len(members) - len(kept))
+    return [Acquisition(slices, name, len(members) - len(kept))]
+
+
+def _longest(found: Sequence[Acquisition]) -> int:
+    return max(len(one.slices) for one in found)
+
+
+def _with_copies(found: list[Acquisition], copies: int) -> list[Acquisition]:
+    """Count copies that were dropped before the separation with the first acquisition."""
+    first, *others = found
+    return [replace(first, copies=first.copies + copies), *others]
+
+
+def _resolve_each(
+    images: _Images,
+    members: NDArray[np.intp],
+    groups: Mapping[str, Sequence[int]],
+    name: str,
+    min_slices: int,
+) -> list[Acquisition] | None:
+    found = []
+    for value, group in sorted(groups.items()):
+        parts = _resolve(images, members[group], f"{name}/{value}" if name else value, min_slices)
+        if parts is None:
+            return None
+        found += parts
+    return found
 
 
 def _by_position(heights: Heights) -> list[NDArray[np.intp]]:
@@ -102,48 +144,28 @@ def _by_position(heights: Heights) -> list[NDArray[np.intp]]:
     return np.split(along, ends)
 
 
-def _without_copies(slices: Sequence[CTSlice], heights: Heights) -> list[CTSlice] | None:
-    """Return one slice for each position, or None if a position has different images."""
+def _without_copies(images: _Images, members: NDArray[np.intp]) -> NDArray[np.intp] | None:
+    """Return the index of one slice for each position, or None if a position has other images.
+
+    The copies of a series, exported twice with other headers, have one header among them.
+    """
     unique = []
-    for indices in _by_position(heights):
-        first, *others = sorted(
-            (slices[i] for i in indices), key=lambda s: header.text(s.header, "SOPInstanceUID")
-        )
-        if not all(_is_copy(first, other) for other in others):
-            return None
-        unique.append(first)
-    return unique
+    for indices in _by_position(images.heights[members]):
+        same = [int(members[i]) for i in indices]
+        if len(same) > 1:
+            same.sort(key=lambda i: _header_key(images.slices[i]))
+            first, *others = (images.slices[i] for i in same)
+            if not all(_is_copy(first, other) for other in others):
+                return None
+        unique.append(same[0])
+    return np.array(unique)
+
+
+def _header_key(one: CTSlice) -> tuple[str, ...]:
+    keywords = (*grouping.DISTINGUISHING_TAGS, "SOPInstanceUID")
+    return tuple(header.text(one.header, keyword) for keyword in keywords)
 
 
 def _is_copy(one: CTSlice, other: CTSlice) -> bool:
     first, second = plane.positions([one, other])
     return bool(np.abs(first - second).max() < SAME_POSITION_MM) and pixels.same_pixels(one, other)
-
-
-def _groupings(slices: Sequence[CTSlice], heights: Heights) -> Iterator[dict[str, list[int]]]:
-    """Yield ways to separate slices: name of a group to the indices of its slices."""
-    values = {
-        keyword: [header.text(one.header, keyword) for one in slices]
-        for keyword in DISTINGUISHING_TAGS
-    }
-    for keyword, texts in values.items():
-        groups: dict[str, list[int]] = defaultdict(list)
-        for index, value in enumerate(texts):
-            groups[f"{keyword}={value}"].append(index)
-        if all(texts) and len(groups) > 1:
-            yield groups
-    for keyword in TIME_TAGS:
-        passes = _passes(values[keyword], heights)
-        groups = {f"{keyword}={values[keyword][group[0]]}": group for group in passes}
-        if all(values[keyword]) and len(groups) == len(passes) and len(set(map(len, passes))) == 1:
-            yield groups
-
-
-def _passes(times: list[str], heights: Heights) -> list[list[int]]:
-    """Return the slices in order of time, divided where a position repeats."""
-    passes: list[list[int]] = []
-    for index in sorted(range(len(times)), key=lambda i: (times[i], heights[i])):
-        if not passes or np.abs(heights[passes[-1]] - heights[index]).min() < SAME_POSITION_MM:
-            passes.append([])
-        passes[-1].append(index)
-    return passes

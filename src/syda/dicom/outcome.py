@@ -24,6 +24,7 @@ class Outcome:
         unusual: keywords from :func:`syda.dicom.consistency.find_unusual_attributes`.
         reason: why it was not converted.
         detail: numbers, DICOM keywords or the type of an error.
+        left_out: images of the series that belong to no acquisition. The first one has the number.
         facts: what the rules of the cohort know about it. They are in no report.
     """
 
@@ -35,6 +36,7 @@ class Outcome:
     unusual: Sequence[str] = ()
     reason: Reason | None = None
     detail: str = ""
+    left_out: int = 0
     facts: CohortFacts | None = None
 
     @classmethod
@@ -88,6 +90,7 @@ def report(outcomes: Sequence[Outcome], ignored: Counter[Reason]) -> dict[str, A
         "reasons": dict(Counter(o.reason for o in faults)),
         "excluded": disclosure_control.count_series([(o.patient, str(o.reason)) for o in excluded]),
         "files_ignored": dict(ignored),
+        "images_left_out": sum(o.left_out for o in outcomes),
         "clamped_share_max": round(max((c.clamped_share for c in cases), default=0.0), 6),
         "irregularities": dict(Counter(i for case in cases for i in case.irregularities)),
         "unusual": dict(Counter(keyword for case in cases for keyword in case.unusual)),

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pydicom
 
-from syda.dicom import header, intake, pixels, regrid, series, stack
+from syda.dicom import (
+    acquisitions,
+    header,
+    intake,
+    pixels,
+    quantity,
+    regrid,
+    series,
+    stack,
+    strays,
+)
 from syda.dicom.reject import InputRejected, Reason, reject_on_error
 from syda.errors import CheckFailed, CorruptData, UsageError
 from syda.types import Volume
@@ -38,9 +48,15 @@ def read_series(folder: Path, number: int | None, hu_min: int, hu_max: int) -> V
     _, files = choose_series(groups, ignored, number)
     try:
         with warnings.catch_warnings(action="ignore"), reject_on_error(Reason.DAMAGED):
-            found = stack.arrange(series.read_slices(files), _MIN_SLICES, False)
+            slices = strays.leave_out(series.read_slices(files), _MIN_SLICES, synthetic=True)
+            first, *others = acquisitions.separate(slices, _MIN_SLICES)
+            if others or first.copies:
+                raise InputRejected(Reason.DUPLICATE_SLICES, "several acquisitions, or copies")
+            found = stack.arrange(first.slices, _MIN_SLICES, False)
             planes = pixels.Planes(found.slices, hu_min, hu_max)
-            return geometry.to_ras(*regrid.to_grid(planes, found))
+            hu, affine = regrid.to_grid(planes, found)
+            quantity.check_voxels(planes.has_air, planes.std_hu)
+            return geometry.to_ras(hu, affine)
     except InputRejected as error:
         raise CorruptData(
             f"the series cannot be converted: {error}: repair the files or choose another series"

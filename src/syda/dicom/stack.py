@@ -2,7 +2,11 @@
 
 The regular gap is the lower quartile of all gaps. A finely scanned part is then not blurred to the
 coarser rest, and one short gap does not multiply the slices. In a gap of at least two regular gaps
-slices are missing. Smaller differences mean an irregular spacing.
+slices are missing, unless the slice distance changes once for all. Smaller differences mean an
+irregular spacing.
+
+Some scanners write positions with few decimals. Positions that are the rounded ones of a regular
+stack are taken for regular, and the step is that of the line through all of them.
 
 Source: DICOM PS3.3 C.7.6.2.1.1 (image position and orientation), C.8.2.1 (CT image: slices of a
 tilted gantry lie at an angle to the line that joins their positions).
@@ -23,14 +27,24 @@ POSITION_TOLERANCE_SHARE = 0.02
 """Largest distance of a slice from the regular grid, in mm and as a share of the step. Positions
 rounded to two decimals are within it."""
 
-DRIFT_TOLERANCE_MM = 0.05
-"""Largest distance of the last slice from the normal of the first. More is a gantry tilt."""
+COARSEST_DECIMALS = (1.0, 0.1, 0.01)
+"""Units to which positions may have been rounded, mm. Finer ones are within the tolerance."""
+
+ROUNDING_SHARE = 0.6
+"""Largest distance from a regular grid that rounding explains, as a share of its unit. It is
+half the unit, and a little because the grid is fitted to rounded positions."""
+
+UPRIGHT_VOXELS = 0.1
+"""Largest drift along the whole stack, in voxels, of an upright gantry. A couch may sag so far."""
 
 MAX_TILT_DEGREES = 35.0
 """Gantries tilt by at most 30 degrees. A larger tilt is a contradiction in the header."""
 
 REGULAR_QUANTILE = 0.25
 """Quantile of the gaps that is the regular gap."""
+
+FEWEST_GAPS_OF_A_PART = 2
+"""A slice distance that changes once has this many gaps on each side. Fewer are missing slices."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +101,19 @@ def arrange(slices: Sequence[CTSlice], min_slices: int, fill_one_missing_slice: 
     along = np.argsort(positions @ shared.normal, kind="stable")
     offsets = positions[along] - positions[along[0]]
     heights = offsets @ shared.normal
-    step, spacing = _step(heights, fill_one_missing_slice)
+    rounded = _step_of_rounded(positions[along], heights, shared.normal)
+    if rounded is None:
+        step, spacing = _step(heights, fill_one_missing_slice)
+        grid_positions = _grid_positions(heights, step)
+    else:
+        step, spacing = rounded, frozenset()
+        grid_positions = np.arange(len(heights), dtype=np.float64)
     shear = _shear(offsets, heights, shared)
     return Stack(
         slices=[slices[i] for i in along],
         plane=shared,
         origin=positions[along[0]],
-        grid_positions=_grid_positions(heights, step),
+        grid_positions=grid_positions,
         step=step,
         shear=shear,
         irregularities=spacing | ({Irregularity.GANTRY_TILT} if any(shear) else frozenset()),
@@ -112,6 +132,7 @@ def _step(
     if _lie_on_grid(heights, step):
         return step, frozenset()
     regular = float(np.quantile(gaps, REGULAR_QUANTILE, method="lower"))
+    _check_for_parts(gaps)
     wide = gaps[gaps >= 2 * regular - _tolerance(regular)]
     missing = int(np.rint(wide / regular - 1).sum())
     if missing > 1 or (missing == 1 and not fill_one_missing_slice):
@@ -126,15 +147,65 @@ def _step(
     return step, frozenset(found)
 
 
+def _check_for_parts(gaps: NDArray[np.float64]) -> None:
+    """Check that the slice distance does not change once to at least twice its value."""
+    few = FEWEST_GAPS_OF_A_PART
+    for end in range(few, len(gaps) - few + 1):
+        parts = gaps[:end], gaps[end:]
+        if all(np.ptp(part) <= _tolerance(float(part.min())) for part in parts):
+            one, other = sorted(float(part.mean()) for part in parts)
+            if other >= 2 * one - _tolerance(one):
+                raise InputRejected(
+                    Reason.CHANGING_SLICE_DISTANCE, f"{one:.2f} mm and {other:.2f} mm"
+                )
+
+
+def _step_of_rounded(
+    positions: NDArray[np.float64], heights: NDArray[np.float64], normal: NDArray[np.float64]
+) -> float | None:
+    """Return the step of a stack whose positions are rounded, or None.
+
+    Args:
+        positions: ``[slice, 3]`` LPS mm, in order.
+        heights: the same along the normal, from the first.
+        normal: unit vector.
+
+    Returns:
+        mm. None for a stack that is regular as it is, and for one that rounding does not explain.
+    """
+    count = len(heights)
+    if np.diff(heights).min() < POSITION_TOLERANCE_MM:
+        return None
+    if _lie_on_grid(heights, float(heights[-1] / (count - 1))):
+        return None
+    units = np.array([_rounding_unit(values) for values in positions.T])
+    tolerance = ROUNDING_SHARE * float(np.abs(normal) @ units)
+    step, start = np.polyfit(np.arange(count), heights, 1)
+    off_line = np.abs(heights - start - step * np.arange(count)).max()
+    return float(step) if off_line <= tolerance < step / 2 else None
+
+
+def _rounding_unit(values: NDArray[np.float64]) -> float:
+    """Return the largest of :data:`COARSEST_DECIMALS` that all values are multiples of, or 0."""
+    for unit in COARSEST_DECIMALS:
+        if np.abs(values / unit - np.rint(values / unit)).max() < 1e-6:
+            return unit
+    return 0.0
+
+
 def _shear(
     offsets: NDArray[np.float64], heights: NDArray[np.float64], shared: Plane
 ) -> tuple[float, float]:
     """Return the drift along row and column for each mm of height. Check that it is constant."""
+    voxel = min(shared.spacing)
+    tolerance = max(POSITION_TOLERANCE_MM, plane.SAME_PLACE_VOXELS * voxel)
     drift = offsets[-1] - heights[-1] * shared.normal
-    upright = float(np.linalg.norm(drift)) <= DRIFT_TOLERANCE_MM
-    shear = np.zeros(3) if upright else drift / heights[-1]
+    if _is_upright(offsets - np.outer(heights, shared.normal), heights, voxel):
+        shear = np.zeros(3)
+    else:
+        shear = drift / heights[-1]
     off_line = np.linalg.norm(offsets - np.outer(heights, shared.normal + shear), axis=1).max()
-    if off_line > POSITION_TOLERANCE_MM:
+    if off_line > tolerance:
         raise InputRejected(
             Reason.MIXED_GEOMETRY, f"positions up to {off_line:.2f} mm off a straight line"
         )
@@ -142,6 +213,20 @@ def _shear(
     if angle > MAX_TILT_DEGREES:
         raise InputRejected(Reason.GANTRY_TILT, f"{angle:.1f} degrees")
     return float(shear @ shared.row), float(shear @ shared.column)
+
+
+def _is_upright(beside: NDArray[np.float64], heights: NDArray[np.float64], voxel: float) -> bool:
+    """Return whether the line through all positions is that of an upright gantry.
+
+    Args:
+        beside: ``[slice, 3]`` mm from the normal of the first slice.
+        heights: mm along it.
+        voxel: pixel spacing, mm.
+    """
+    if np.linalg.norm(beside[-1]) <= POSITION_TOLERANCE_MM:
+        return True
+    fitted = np.polyfit(heights, beside, 1)[0] * heights[-1]
+    return float(np.linalg.norm(fitted)) <= UPRIGHT_VOXELS * voxel
 
 
 def _tolerance(step: float) -> float:
