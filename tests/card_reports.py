@@ -297,6 +297,7 @@ def prepare(root):
     (root / paths.SIGNOFFS).write_text("signoffs: []\n")
     shutil.copy(REPOSITORY / paths.POLICY, root / paths.POLICY)
     (root / paths.RELEASES).mkdir()
+    (root / paths.SOURCES).mkdir(parents=True)
     fill(root)
     return root
 

@@ -82,7 +82,8 @@ def test_a_release_is_one_file_and_the_next_commands_are_printed(released, made)
     weights = content["measured"]["1.weights_digest"]
     assert weights == train["writes"]["data/weights"]["sha256"]
     unsigned = {path.as_posix() for path in INPUTS} - {"model_card/signoffs.yaml"}
-    assert content["inputs"].keys() == unsigned - {paths.RELEASES.as_posix()}
+    folders = {paths.RELEASES.as_posix(), paths.SOURCES.as_posix()}
+    assert content["inputs"].keys() == unsigned - folders
     assert releases.faults(root, FILE) == []
     assert f"0.1.json: written for commit {head[:12]}, {content['date']}; next" in lines[0]
     assert any("gto register syda --version v" in line for line in lines)

@@ -314,6 +314,7 @@ def test_no_trace_up_to_the_card(root, workspace):
     data_half(root)
     (root / "model_card").mkdir()
     (root / paths.RELEASES).mkdir()
+    (root / paths.SOURCES).mkdir()
     written = (paths.DECLARED, paths.SIGNOFFS, paths.POLICY)
     for name in (*written, paths.LOCK, paths.PROJECT):
         (root / name).write_bytes((REPOSITORY / name).read_bytes())

@@ -41,6 +41,8 @@ def _data_version(inputs: CardInputs) -> CardSection:
             "Patients with contrast agent in header or voxels", "not_intended", "contrast"
         ),
     }
+    if inputs.source is not None:
+        facts |= inputs.source.origin()
     for name, label in (
         ("pixel_spacing_mm", "Pixel size"),
         ("slice_spacing_mm", "Slice distance"),
@@ -108,21 +110,13 @@ def _selection(inputs: CardInputs) -> CardSection:
     convert, manifest, declared = (
         inputs.reports["convert"], inputs.manifests["convert"], inputs.declared,
     )  # fmt: skip
-    contrast = "Contrast agent and stones"
     facts = {
         "annotation": declared.fact("annotation_protocol", "Annotation"),
         "annotation_original": declared.fact(
             "historical/annotation", "Annotation of the original (historical)"
         ),
         "selection": declared.fact("selection_protocol", "Selection"),
-        "contrast_and_stones": declared.fact("contrast_and_stones_if_artificial", contrast)
-        if inputs.artificial
-        else absent(
-            contrast,
-            RADIOLOGIST,
-            "who looked for them, how, and with what error; the pipeline knows contrast agent from "
-            "headers alone, and stones from the list of cases that a reader excludes",
-        ),
+        **_findings(inputs, "Contrast agent and stones"),
         **_rules(manifest),
         "excluded": convert.fact("Series that these rules excluded", "excluded", "total"),
         "max_clamped": manifest.fact(
@@ -142,6 +136,23 @@ def _selection(inputs: CardInputs) -> CardSection:
         "ignored": _reasons(convert, "files_ignored", "files"),
     }
     return CardSection("2.2", TITLES["2.2"], facts, tables)
+
+
+def _findings(inputs: CardInputs, label: str) -> dict[str, Fact]:
+    """What is known of contrast agent and stones."""
+    if inputs.source is not None:
+        return inputs.source.findings(label)
+    fact = (
+        inputs.declared.fact("contrast_and_stones_if_artificial", label)
+        if inputs.artificial
+        else absent(
+            label,
+            RADIOLOGIST,
+            "who looked for them, how, and with what error; the pipeline knows contrast agent from "
+            "headers alone, and stones from the list of cases that a reader excludes",
+        )
+    )
+    return {"contrast_and_stones": fact}
 
 
 def _rules(manifest: Document) -> dict[str, Fact]:

@@ -112,7 +112,8 @@ def _consent(inputs: CardInputs) -> CardSection:
         fact = inputs.declared.fact_or_absent(
             "consent", "Consent", DATA, "basis, reference number and scope for this data version"
         )
-    return CardSection("9", TITLES["9"], {"consent": fact})
+    by_source = {} if inputs.source is None else inputs.source.consent()
+    return CardSection("9", TITLES["9"], {"consent": fact} | by_source)
 
 
 def _legal(inputs: CardInputs) -> CardSection:
@@ -139,4 +140,9 @@ def _legal(inputs: CardInputs) -> CardSection:
             "whether and how the law asks for it (in the EU: AI Act, Article 50(2))",
         ),
     }
+    if inputs.source is not None:
+        terms = inputs.source.terms()
+        if declared.content.data_license is not None:
+            del terms["data_license"]
+        facts |= terms
     return CardSection("10", TITLES["10"], facts)

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from syda import paths
-from syda.card import declared, documents, policy, releases
+from syda.card import declared, documents, policy, releases, source
 from syda.card.declared import Declarations
 from syda.card.documents import Document, Picture
 from syda.card.facts import SCHEMA, Fact
 from syda.card.policy import Policy
 from syda.card.releases import Release
+from syda.card.source import FetchedSource
 from syda.errors import CheckFailed
 from syda.runtime.digest import sha256_of_file
 
@@ -59,6 +60,7 @@ INPUTS = (
     paths.LOCK,
     paths.PROJECT,
     paths.RELEASES,
+    paths.SOURCES,
 )
 """All inputs of the stage."""
 
@@ -77,7 +79,8 @@ class CardInputs:
         policy: required fields and goals.
         earlier: releases with a lower report version, in order.
         released: record of the release of this report version, if there is one.
-        written: sha256 of declared.yaml and policy.yaml, by path.
+        written: sha256 of declared.yaml, policy.yaml and the files of the source, by path.
+        source: that the data version was fetched from, if it was.
     """
 
     reports: Mapping[str, Document]
@@ -90,6 +93,7 @@ class CardInputs:
     earlier: Sequence[Release] = ()
     released: Document | None = None
     written: Mapping[str, str] = field(default_factory=dict)
+    source: FetchedSource | None = None
 
     @property
     def version(self) -> str:
@@ -141,14 +145,19 @@ def read(root: Path) -> CardInputs:
 
     Raises:
         CheckFailed: a release was altered.
-        CorruptData: a report is unreadable or holds NaN.
-        UsageError: declared.yaml or policy.yaml is wrong.
+        CorruptData: a report is unreadable or holds NaN, or the list of the source is malformed.
+        UsageError: declared.yaml or policy.yaml is wrong, or the list of the source is missing.
     """
     texts = declared.read(root, paths.DECLARED)
     found = releases.read(root, paths.RELEASES)
     version = texts.content.report_version
+    reports = {name: documents.read(root, path) for name, path in REPORTS.items()}
+    fetched = source.read(root, str(reports["convert"].value("version")))
+    written = {
+        path.as_posix(): sha256_of_file(root / path) for path in (paths.DECLARED, paths.POLICY)
+    }
     return CardInputs(
-        {name: documents.read(root, path) for name, path in REPORTS.items()},
+        reports,
         {name: documents.read(root, path) for name, path in MANIFESTS.items()},
         [Picture(path.as_posix(), (root / path).read_bytes()) for path in PICTURES],
         texts,
@@ -157,7 +166,8 @@ def read(root: Path) -> CardInputs:
         policy.read(root, paths.POLICY, SCHEMA),
         releases.before(found, version),
         next((one.record for one in found if one.version == version), None),
-        {path.as_posix(): sha256_of_file(root / path) for path in (paths.DECLARED, paths.POLICY)},
+        {**written, **(fetched.files if fetched else {})},
+        fetched,
     )
 
 
