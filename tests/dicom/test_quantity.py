@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 
-from syda.dicom import quantity
+from syda.dicom import enhancement, quantity
 from syda.dicom.reject import InputRejected, Reason
+from syda.types import Volume
 
 
 @pytest.fixture
@@ -91,9 +93,37 @@ def test_a_synthetic_image_is_accepted_where_all_are_artificial(ds, value):
     assert quantity.fault(ds, synthetic=False) is None
 
 
-def test_a_volume_needs_air_and_contrast():
-    quantity.check_voxels(True, 400)
+BODY = np.repeat([-1000, -90, 40, 700], [40, 20, 30, 10]).reshape(4, 5, 5)
+
+
+@pytest.mark.parametrize("hu", [BODY, np.where(BODY > 0, 1000, BODY)])
+def test_a_body_has_air_and_soft_tissue(hu):
+    quantity.check_voxels(True, hu)
     with pytest.raises(InputRejected, match="not_hu: no voxel below -300 HU"):
-        quantity.check_voxels(False, 400)
-    with pytest.raises(InputRejected, match=r"not_hu: standard deviation 12\.3 HU"):
-        quantity.check_voxels(True, 12.34)
+        quantity.check_voxels(False, hu)
+
+
+@pytest.mark.parametrize(
+    ("hu", "share"),
+    [
+        (BODY - 1000, "0.00"),  # the intercept twice: bone is left
+        (np.repeat([-1000, -90, 300], [40, 15, 45]).reshape(4, 5, 5), "0.25"),
+        (np.full_like(BODY, -1000), "0.00"),
+    ],
+)
+def test_what_has_little_soft_tissue_is_no_hu(hu, share):
+    with pytest.raises(InputRejected, match=f"not_hu: {share} of the tissue is soft"):
+        quantity.check_voxels(True, hu)
+
+
+def noise(hu):
+    values = np.random.default_rng(0).normal(0, hu, (40, 40, 40)).astype(np.int16)
+    volume = Volume(values, np.diag([0.7, 0.7, 0.7, 1]))
+    return volume, enhancement.averaged(volume)[0], 1.5
+
+
+def test_noise_alone_is_constant_when_it_is_resampled():
+    """The stage validate takes a volume that varies by less than 50 HU for constant."""
+    quantity.check_contrast(*noise(250))
+    with pytest.raises(InputRejected, match=r"not_hu: standard deviation 30\.9 HU"):
+        quantity.check_contrast(*noise(120))

@@ -55,8 +55,8 @@ def damage(content, damages):
 
 @pytest.fixture
 def ramp(ramp):
-    """The ramp from air upwards."""
-    return Volume(ramp.hu - np.int16(1072), ramp.affine)
+    """The ramp from air to fat and muscle."""
+    return Volume(ramp.hu - np.int16(472), ramp.affine)
 
 
 @pytest.fixture

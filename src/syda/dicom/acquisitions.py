@@ -19,9 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from syda.dicom import grouping, header, pixels, plane
-from syda.dicom.grouping import SAME_POSITION_MM, Heights
+from syda.dicom.grouping import Heights
 from syda.dicom.plane import CTSlice
 from syda.dicom.reject import InputRejected, Irregularity, Reason
+
+SAME_POSITION_VOXELS = 0.02
+"""Images closer than this, in voxels of the plane, have the same position. Decimal rounding moves
+them so far."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ def separate(slices: Sequence[CTSlice], min_slices: int) -> list[Acquisition]:
 
     Args:
         slices: slices of one series.
-        min_slices: a tag separates acquisitions only if the longest has this many slices.
+        min_slices: a tag separates acquisitions only if the longest has this many slices, unless
+            their slices alternate.
 
     Raises:
         InputRejected: too few slices, no common plane, or several images at one position that no
@@ -65,11 +70,12 @@ def separate(slices: Sequence[CTSlice], min_slices: int) -> list[Acquisition]:
     """
     if len(slices) < min_slices:
         raise InputRejected(Reason.TOO_FEW_SLICES, f"{len(slices)} of at least {min_slices}")
-    normal = plane.common_plane(slices).normal
-    heights = plane.positions(slices) @ normal
-    found = _resolve(_Images(slices, heights), np.arange(len(slices)), "", min_slices)
+    shared = plane.common_plane(slices)
+    heights = plane.positions(slices) @ shared.normal
+    images = _Images(slices, heights, SAME_POSITION_VOXELS * min(shared.spacing), min_slices)
+    found = images.resolve(np.arange(len(slices)), "")
     if found is None:
-        positions = len(_by_position(heights))
+        positions = len(images.by_position(np.arange(len(slices))))
         raise InputRejected(
             Reason.DUPLICATE_SLICES, f"{len(slices)} slices at {positions} positions"
         )
@@ -78,41 +84,87 @@ def separate(slices: Sequence[CTSlice], min_slices: int) -> list[Acquisition]:
 
 @dataclass(frozen=True)
 class _Images:
-    """All images of a series, with their positions along the normal."""
+    """The images of a series, to which the methods refer by index.
+
+    Attributes:
+        slices: in any order.
+        heights: their positions along the normal.
+        tolerance: distance of heights that are the same position, mm.
+        min_slices: as for :func:`separate`.
+    """
 
     slices: Sequence[CTSlice]
     heights: Heights
+    tolerance: float
+    min_slices: int
 
+    def resolve(self, members: NDArray[np.intp], name: str) -> list[Acquisition] | None:
+        """Separate some images, or return None if no tag does.
 
-def _resolve(
-    images: _Images, members: NDArray[np.intp], name: str, min_slices: int
-) -> list[Acquisition] | None:
-    """Separate some images of a series, or return None if no tag does.
+        Args:
+            members: indices of the images to separate.
+            name: name of these images among those of the series.
+        """
+        unique = self.without_copies(members)
+        remaining = members if unique is None else unique
+        slices, heights = [self.slices[i] for i in remaining], self.heights[remaining]
+        copies = len(members) - len(remaining)
+        short = None
+        for groups in grouping.ways_to_separate(
+            slices, heights, self.tolerance, repeated=unique is None
+        ):
+            found = self.resolve_each(remaining, groups, name)
+            if found and max(len(one.slices) for one in found) >= self.min_slices:
+                return _with_copies(found, copies)
+            short = short or found
+        if unique is None:
+            return None
+        if short:
+            return _with_copies(short, copies)
+        for groups in grouping.ways_to_divide(slices):
+            found = self.resolve_each(remaining, groups, name)
+            if found:
+                return _with_copies(found, copies)
+        return [Acquisition(slices, name, copies)]
 
-    Args:
-        images: the series.
-        members: indices of the images to separate.
-        name: name of these images among those of the series.
-        min_slices: a tag separates acquisitions only if the longest has this many slices.
-    """
-    unique = _without_copies(images, members)
-    kept = members if unique is None else unique
-    slices, heights = [images.slices[i] for i in kept], images.heights[kept]
-    for groups in grouping.ways_to_separate(slices, heights, repeated=unique is None):
-        found = _resolve_each(images, kept, groups, name, min_slices)
-        if found and (unique is not None or _longest(found) >= min_slices):
-            return _with_copies(found, len(members) - len(kept))
-    if unique is None:
-        return None
-    for groups in grouping.ways_to_divide(slices):
-        found = _resolve_each(images, kept, groups, name, min_slices)
-        if found:
-            return _with_copies(found, len(members) - len(kept))
-    return [Acquisition(slices, name, len(members) - len(kept))]
+    def resolve_each(
+        self, members: NDArray[np.intp], groups: Mapping[str, Sequence[int]], name: str
+    ) -> list[Acquisition] | None:
+        """Separate each group of some images, or return None if no tag separates one of them."""
+        found = []
+        for value, group in sorted(groups.items()):
+            parts = self.resolve(members[group], f"{name}/{value}" if name else value)
+            if parts is None:
+                return None
+            found += parts
+        return found
 
+    def by_position(self, members: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+        """Return the indices of the images at each position."""
+        along = members[np.argsort(self.heights[members], kind="stable")]
+        ends = np.flatnonzero(np.diff(self.heights[along]) >= self.tolerance) + 1
+        return np.split(along, ends)
 
-def _longest(found: Sequence[Acquisition]) -> int:
-    return max(len(one.slices) for one in found)
+    def without_copies(self, members: NDArray[np.intp]) -> NDArray[np.intp] | None:
+        """Return the index of an image for each position, or None if a position has other images.
+
+        The copies of a series, exported twice with other headers, have one header among them.
+        """
+        unique = []
+        for same in self.by_position(members):
+            first, *others = same
+            if others:
+                first, *others = sorted(same, key=lambda i: _header_key(self.slices[i]))
+            if not all(self.is_copy(self.slices[first], self.slices[i]) for i in others):
+                return None
+            unique.append(first)
+        return np.array(unique)
+
+    def is_copy(self, one: CTSlice, other: CTSlice) -> bool:
+        """Return whether an image is another one again."""
+        first, second = plane.positions([one, other])
+        near = np.abs(first - second).max() < self.tolerance
+        return bool(near) and pixels.same_pixels(one, other)
 
 
 def _with_copies(found: list[Acquisition], copies: int) -> list[Acquisition]:
@@ -121,51 +173,6 @@ def _with_copies(found: list[Acquisition], copies: int) -> list[Acquisition]:
     return [replace(first, copies=first.copies + copies), *others]
 
 
-def _resolve_each(
-    images: _Images,
-    members: NDArray[np.intp],
-    groups: Mapping[str, Sequence[int]],
-    name: str,
-    min_slices: int,
-) -> list[Acquisition] | None:
-    found = []
-    for value, group in sorted(groups.items()):
-        parts = _resolve(images, members[group], f"{name}/{value}" if name else value, min_slices)
-        if parts is None:
-            return None
-        found += parts
-    return found
-
-
-def _by_position(heights: Heights) -> list[NDArray[np.intp]]:
-    """Return the indices of the slices at each position."""
-    along = np.argsort(heights, kind="stable")
-    ends = np.flatnonzero(np.diff(heights[along]) >= SAME_POSITION_MM) + 1
-    return np.split(along, ends)
-
-
-def _without_copies(images: _Images, members: NDArray[np.intp]) -> NDArray[np.intp] | None:
-    """Return the index of one slice for each position, or None if a position has other images.
-
-    The copies of a series, exported twice with other headers, have one header among them.
-    """
-    unique = []
-    for indices in _by_position(images.heights[members]):
-        same = [int(members[i]) for i in indices]
-        if len(same) > 1:
-            same.sort(key=lambda i: _header_key(images.slices[i]))
-            first, *others = (images.slices[i] for i in same)
-            if not all(_is_copy(first, other) for other in others):
-                return None
-        unique.append(same[0])
-    return np.array(unique)
-
-
 def _header_key(one: CTSlice) -> tuple[str, ...]:
     keywords = (*grouping.DISTINGUISHING_TAGS, "SOPInstanceUID")
     return tuple(header.text(one.header, keyword) for keyword in keywords)
-
-
-def _is_copy(one: CTSlice, other: CTSlice) -> bool:
-    first, second = plane.positions([one, other])
-    return bool(np.abs(first - second).max() < SAME_POSITION_MM) and pixels.same_pixels(one, other)

@@ -34,6 +34,9 @@ _OPENERS: dict[bytes, Callable[[Path], Any]] = {
     b"\xfd7zXZ\x00": lzma.open,
 }
 
+_UNSUPPORTED = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd", b"\x1f\x9d")
+"""First bytes of 7z, RAR, zstd and compress."""
+
 
 @dataclass(frozen=True)
 class _Member:
@@ -53,7 +56,7 @@ class _Member:
 
 
 def is_archive(path: Path) -> bool:
-    """Return whether a file is a zip, a tar, compressed or not, or a compressed DICOM file."""
+    """Return whether a file is an archive, or a compressed DICOM file."""
     return _kind(path) is not None
 
 
@@ -71,10 +74,13 @@ def unpack(archive: Path, folder: Path, params: ArchiveParams) -> None:
         params: limits of an archive.
 
     Raises:
-        InputRejected: the archive is unreadable, dangerous or too large.
+        InputRejected: the archive is unreadable, dangerous, too large or of an unsupported kind.
     """
     folder.mkdir(parents=True)
-    members = _MEMBERS[_kind(archive) or "tar"]
+    kind = _kind(archive) or "tar"
+    if kind == "unsupported":
+        raise InputRejected(Reason.ARCHIVE_UNREADABLE, "7z, RAR, zstd or compress: use zip or tar")
+    members = _MEMBERS[kind]
     remaining = params.max_unpacked_bytes(archive)
     for number, member in enumerate(members(archive, params), start=1):
         if number > params.max_members:
@@ -89,13 +95,15 @@ def unpack(archive: Path, folder: Path, params: ArchiveParams) -> None:
                     stream.write(chunk)
 
 
-def _kind(path: Path) -> Literal["zip", "tar", "packed"] | None:
+def _kind(path: Path) -> Literal["zip", "tar", "packed", "unsupported"] | None:
     with path.open("rb") as stream:
         head = stream.read(_BLOCK)
     if head[128:132] == b"DICM":  # the preamble may hold any bytes (PS3.10 7.1)
         return None
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "zip"
+    if head.startswith(_UNSUPPORTED):
+        return "unsupported"
     opener = _opener(head)
     if opener:
         try:

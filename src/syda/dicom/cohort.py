@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from syda import paths
-from syda.dicom import conversion, identity, same_scan, selection
+from syda.dicom import conversion, copies, identity, same_scan, selection
 from syda.dicom.config import Acceptance, ConvertParams, SelectParams
 from syda.dicom.outcome import Outcome
 from syda.dicom.reject import Reason
@@ -145,14 +145,15 @@ def outcomes_of(result: CachedResult) -> list[Outcome]:
 def choose_of_scans(
     results: Sequence[CachedResult], folder: Path, params: SelectParams
 ) -> list[list[Outcome]]:
-    """Return the outcomes of each series after the choice among several series of one scan.
+    """Return the outcomes of each series, with one series of a scan and without copies.
 
     The files of a case that is not taken are removed.
     """
     several = [outcomes_of(result) for result in results]
     chosen = same_scan.choose([one for outcomes in several for one in outcomes], params)
+    chosen = copies.exclude(chosen)
     for one in chosen:
-        if one.reason is Reason.SAME_SCAN:
+        if one.reason in (Reason.SAME_VOXELS, Reason.SAME_SCAN):
             remove_case(folder, one.label)
     rest = iter(chosen)
     return [[next(rest) for _ in outcomes] for outcomes in several]
@@ -196,10 +197,12 @@ def check_rejected_share(
     del excluded["total"]
     if not converted and not faults and not excluded:
         found = report["files_ignored"]
-        instead = f"{sum(found.values())} other files ({listed(found)})" if found else "no file"
-        raise CheckFailed(
-            f"no CT series in {raw}, but {instead}: put DICOM CT slices there, in any folders"
-        )
+        if found:
+            raise CheckFailed(
+                f"no CT series in {raw}, but {sum(found.values())} other files ({listed(found)}): "
+                "only images of CT Image Storage and Enhanced CT Image Storage are converted"
+            )
+        raise CheckFailed(f"no CT series in {raw}: put DICOM CT slices there, in any folders")
     if not converted:
         raise CheckFailed(
             f"no series of {raw} could be converted ({listed({**faults, **excluded})}){hint}: "

@@ -11,6 +11,7 @@ from syda.dicom import (
     acquisitions,
     attributes,
     consistency,
+    copies,
     cross_section,
     enhancement,
     facts,
@@ -112,21 +113,24 @@ def _convert(
             selection.check(cohort_facts, params.select)
             unusual = consistency.find_unusual_attributes(found.slices)
             planes = pixels.Planes(found.slices, ct.hu_min, ct.hu_max)
-            hu, affine = regrid.to_grid(planes, found)
-            _check(planes, params.max_clamped_share)
-            volume = geometry.to_ras(hu, affine)
+            volume = geometry.to_ras(*regrid.to_grid(planes, found))
+            grid, spacing = enhancement.averaged(volume)
+            quantity.check_voxels(planes.has_air, grid)
+            if planes.fault_share > params.max_clamped_share:
+                raise InputRejected(Reason.OUT_OF_RANGE, f"{planes.fault_share:.4f} of the voxels")
             selection.check_size(volume, ct.spacing_mm, accepted.max_side)
+            quantity.check_contrast(volume, grid, ct.spacing_mm)
             described = attributes.describe(
                 [one.header for one in found.slices], found.step, found.length
             )
     except InputRejected as error:
         return _labelled(error, label, cohort_facts)
     case, patient = cohort_facts.case, cohort_facts.patient
-    grid, spacing = enhancement.averaged(volume)
     cohort_facts = replace(
         cohort_facts,
         enhanced_share=enhancement.enhanced_share(grid, spacing),
         cross_section_mm2=cross_section.cross_section_mm2(grid, spacing),
+        fingerprint=copies.fingerprint(grid, spacing),
     )
     clamped_share = planes.clamped_share
     noisy = {Irregularity.NOISY_AIR} if clamped_share > params.max_clamped_share else set()
@@ -156,13 +160,6 @@ def _convert(
 
 def _name(uid: str, acquisition: Acquisition) -> str:
     return f"{uid}/{acquisition.name}" if acquisition.name else uid
-
-
-def _check(planes: pixels.Planes, max_clamped_share: float) -> None:
-    """Check the voxels of a volume, when all of its planes are read."""
-    if planes.fault_share > max_clamped_share:
-        raise InputRejected(Reason.OUT_OF_RANGE, f"{planes.fault_share:.4f} of the voxels")
-    quantity.check_voxels(planes.has_air, planes.std_hu)
 
 
 @contextmanager

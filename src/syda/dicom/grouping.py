@@ -16,9 +16,6 @@ from syda.dicom.plane import CTSlice
 Heights = NDArray[np.float64]
 """Positions along the slice normal, ``[slice]`` mm."""
 
-SAME_POSITION_MM = 0.05
-"""Slices closer than this along the normal have the same position. No CT has thinner slices."""
-
 DISTINGUISHING_TAGS = (
     "AcquisitionNumber",
     "TemporalPositionIdentifier",
@@ -40,55 +37,62 @@ DISTINGUISHING_TAGS = (
 DIVIDING_TAGS = ("ConvolutionKernel", "KVP")
 """Tags whose values decide how HU look. A case has one value of each."""
 
-TIME_TAGS = ("AcquisitionDateTime", "AcquisitionTime", "ContentTime")
-"""Tags that may also increase from slice to slice. Then a repeated position starts the next pass,
-and passes of equal length are acquisitions."""
+ORDERING_TAGS = ("AcquisitionDateTime", "AcquisitionTime", "ContentTime", "InstanceNumber")
+"""Tags that may also increase from slice to slice. Then the table starts the next pass."""
 
+_DIGITS = 12
+"""Most digits of an Instance Number (PS3.5 6.2, VR IS)."""
 
 FEWEST_SLICES = 3
 """Fewer slices show no slice distance."""
 
 REGULAR_SHARE = 0.75
-"""Share of the gaps of a stack that are near their median. One slice may be missing."""
+"""Share of the gaps of a stack that are near their median. Some slices may be missing."""
 
 NEAR_STEP = 0.25
-"""Largest deviation of a gap from the slice distance, as a share of it, on the way of a table."""
+"""Largest deviation of a gap from the slice distance, as a share of it."""
+
+BETWEEN_STEP = 0.75
+"""Slices of two acquisitions are nearer to each other than this share of their slice distance.
+Slices of one regular stack are not."""
 
 MOST_STEPS = 3
 """Most slice distances that a table moves between two slices of one pass."""
 
 
 def ways_to_separate(
-    slices: Sequence[CTSlice], heights: Heights, repeated: bool
+    slices: Sequence[CTSlice], heights: Heights, tolerance: float, *, repeated: bool
 ) -> Iterator[dict[str, list[int]]]:
     """Yield ways to separate slices: name of a group to the indices of its slices.
 
     Args:
         slices: slices in any order.
         heights: their positions along the normal.
+        tolerance: distance of heights that are the same position, mm.
         repeated: whether positions have several images. If not, only groups that lie between each
             other are separated.
     """
-    timed = {}
     for keyword in _that_differ(slices, DISTINGUISHING_TAGS):
         texts = [_value(one, keyword) for one in slices]
-        if len(set(texts)) == 1 or not all(texts):
-            continue
         groups = _by_value(keyword, texts)
-        if repeated or _interleave(list(groups.values()), heights):
+        separable = all(texts) if repeated else _interleave([*groups.values()], heights)
+        if len(groups) > 1 and separable:
             yield groups
-        if keyword in TIME_TAGS:
-            timed[keyword] = texts
-    for keyword, times in timed.items():
-        passes = _passes(times, heights) if repeated else _ways(times, heights)
-        groups = {f"{keyword}={times[group[0]]}": group for group in passes}
-        equal = len(groups) == len(passes) and len(set(map(len, passes))) == 1
-        if (equal and repeated) or (len(groups) == len(passes) and _interleave(passes, heights)):
+    for keyword in _that_differ(slices, ORDERING_TAGS):
+        texts = [_value(one, keyword) for one in slices]
+        if not all(texts):
+            continue
+        ranks = [one.zfill(_DIGITS) for one in texts] if keyword == "InstanceNumber" else texts
+        order = sorted(range(len(texts)), key=lambda i: (ranks[i], heights[i]))
+        passes = _passes(order, heights, tolerance, repeated=repeated)
+        groups = {f"{keyword}={texts[group[0]]}": group for group in passes}
+        equal = len(set(map(len, passes))) == 1
+        if len(groups) == len(passes) and (equal if repeated else _interleave(passes, heights)):
             yield groups
 
 
 def ways_to_divide(slices: Sequence[CTSlice]) -> Iterator[dict[str, list[int]]]:
-    """Yield the groups of each tag that divides. An empty value is any other, if there is one."""
+    """Yield the groups of each dividing tag with several values. Slices without one are a group."""
     for keyword in _that_differ(slices, DIVIDING_TAGS):
         texts = [_value(one, keyword) for one in slices]
         if len({*texts} - {""}) > 1:
@@ -117,47 +121,49 @@ def _value(one: CTSlice, keyword: str) -> str:
 
 
 def _interleave(groups: Sequence[Sequence[int]], heights: Heights) -> bool:
-    """Return whether groups of slices are stacks, and some lie at the same part of the patient."""
-    if len(groups) < 2 or min(map(len, groups)) < FEWEST_SLICES:
-        return False
-    stacks = sorted((np.sort(heights[list(group)]) for group in groups), key=lambda h: float(h[0]))
-    steps = [float(np.median(np.diff(one))) for one in stacks]
-    for one, step in zip(stacks, steps, strict=True):
-        near = np.abs(np.diff(one) - step) <= NEAR_STEP * step
-        if near.mean() < REGULAR_SHARE:
-            return False
-    top, top_step = float(stacks[0][-1]), steps[0]
-    for one, step in zip(stacks[1:], steps[1:], strict=True):
-        if min(top, float(one[-1])) - float(one[0]) >= min(step, top_step):
-            return True
-        if one[-1] > top:
-            top, top_step = float(one[-1]), step
-    return False
+    """Return whether most slices are in stacks that lie between those of other groups.
+
+    The slices of one regular stack do not, however a tag groups them: they are apart by its step.
+    """
+    labels = np.empty(len(heights), np.intp)
+    for number, group in enumerate(groups):
+        labels[list(group)] = number
+    along = np.argsort(heights, kind="stable")
+    gaps = np.where(np.diff(labels[along]) != 0, np.diff(heights[along]), np.inf)
+    nearest = np.empty_like(heights)
+    nearest[along] = np.minimum(np.append(gaps, np.inf), np.insert(gaps, 0, np.inf))
+    interleaved = 0
+    for group in groups:
+        step = _regular_step(np.sort(heights[list(group)]))
+        near = nearest[list(group)] <= BETWEEN_STEP * step
+        interleaved += len(group) if near.sum() >= FEWEST_SLICES else 0
+    return 2 * interleaved >= len(heights)
 
 
-def _passes(times: Sequence[str], heights: Heights) -> list[list[int]]:
-    """Return the slices in order of time, divided where a position repeats."""
+def _regular_step(heights: Heights) -> float:
+    """Return the slice distance of ascending heights, or 0 if they are no regular stack."""
+    if len(heights) < FEWEST_SLICES:
+        return 0.0
+    gaps = np.diff(heights)
+    step = float(np.median(gaps))
+    near = np.abs(gaps - step) <= NEAR_STEP * step
+    return step if near.mean() >= REGULAR_SHARE else 0.0
+
+
+def _passes(
+    order: Sequence[int], heights: Heights, tolerance: float, *, repeated: bool
+) -> list[list[int]]:
+    """Divide slices in their order where a position repeats, or the table leaves its way."""
+
+    def is_next(done: Heights, height: float) -> bool:
+        if repeated:
+            return bool(np.abs(done - height).min() >= tolerance)
+        steps = float((height - done[-1]) / (done[1] - done[0])) if len(done) > 1 else 1.0
+        return 1 <= round(steps) <= MOST_STEPS and abs(steps - round(steps)) <= NEAR_STEP
+
     passes: list[list[int]] = []
-    for index in _in_time(times, heights):
-        if not passes or np.abs(heights[passes[-1]] - heights[index]).min() < SAME_POSITION_MM:
+    for index in order:
+        if not passes or not is_next(heights[passes[-1]], float(heights[index])):
             passes.append([])
         passes[-1].append(index)
     return passes
-
-
-def _ways(times: Sequence[str], heights: Heights) -> list[list[int]]:
-    """Return the slices in order of time, divided where the table leaves its regular way."""
-    ways: list[list[int]] = []
-    for index in _in_time(times, heights):
-        way = heights[ways[-1]] if ways else np.empty(0)
-        if len(way) >= 2:
-            steps = float((heights[index] - way[-1]) / (way[1] - way[0]))
-            on_the_way = 1 <= round(steps) <= MOST_STEPS and abs(steps - round(steps)) <= NEAR_STEP
-        if not ways or (len(way) >= 2 and not on_the_way):
-            ways.append([])
-        ways[-1].append(index)
-    return ways
-
-
-def _in_time(times: Sequence[str], heights: Heights) -> list[int]:
-    return sorted(range(len(times)), key=lambda i: (times[i], heights[i]))

@@ -5,7 +5,7 @@ PS3.5 8.1.1 (High Bit).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,32 +14,20 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.utils import pixel_array
-from scipy.ndimage import uniform_filter
 
-from syda.dicom import header, padding
+from syda.dicom import air_noise, header, padding
 from syda.dicom.jpeg import is_lossless_frame
 from syda.dicom.plane import CTSlice
 from syda.dicom.quantity import AIR_BELOW_HU, rescale
 from syda.dicom.reject import InputRejected, Reason
 from syda.types import HU
+from syda.volume.body import TISSUE_ABOVE_HU
 
 AIR_HU = -1000
 """Value of voxels that the scanner did not measure."""
 
 NOT_MEASURED_BELOW_HU = -1500
-"""No attenuation gives such a value. It is padding outside the field of view, tagged or not."""
-
-AIR_HU_BELOW = -500
-"""Voxels below are air, gas or lung. Noise of air is judged by these around it."""
-
-AIR_NEIGHBOURHOOD = 5
-"""Side of the square around a voxel of noise, pixels."""
-
-AIR_NEIGHBOURS = 9
-"""Fewest voxels of air in that square. Fewer mean a dark streak inside the body."""
-
-AIR_OFFSET_HU = 40
-"""Noise of air has a mean of -1000 HU. A mean this far below the lower bound is something else."""
+"""No attenuation gives such a value. Outside the body it is padding, tagged or not."""
 
 DECODERS = {
     uid.JPEGLossless: "gdcm",
@@ -65,19 +53,19 @@ class Planes:
         hu_min: lower bound, HU.
         hu_max: upper bound, HU.
         clamped: number of measured voxels so far outside the bounds.
-        air_noise: those of ``clamped`` that are noise of air below the lower bound.
+        noise: those of ``clamped`` that are noise of air below the lower bound.
         measured: number of voxels so far that are no padding.
-        has_air: whether a measured voxel so far is below :data:`syda.dicom.quantity.AIR_BELOW_HU`.
+        has_air: whether a voxel so far is below :data:`syda.dicom.quantity.AIR_BELOW_HU`, and not
+            so far below that only padding is.
     """
 
     slices: Sequence[CTSlice]
     hu_min: int
     hu_max: int
     clamped: int = 0
-    air_noise: int = 0
+    noise: int = 0
     measured: int = 0
     has_air: bool = False
-    _moments: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
 
     def __iter__(self) -> Iterator[HU]:
         """Yield each slice as ``[column, row]`` int16, within the bounds.
@@ -95,8 +83,6 @@ class Planes:
                 self._bound(values, tagged)
             else:
                 self.has_air = self.has_air or bool(lowest < AIR_BELOW_HU)
-            flat = values.ravel()
-            self._moments += (flat.size, flat.sum(dtype=np.float64), np.dot(flat, flat))
             if one.header is one.source:
                 del one.header.PixelData
             yield np.rint(values, out=values).T.astype(np.int16)
@@ -104,26 +90,21 @@ class Planes:
     def _bound(self, values: NDArray[np.float32], tagged: NDArray[np.bool_] | None) -> None:
         """Set padding to air and clamp other values in place, and count both."""
         unmeasured = values < NOT_MEASURED_BELOW_HU
+        self.has_air = self.has_air or bool(((values < AIR_BELOW_HU) & ~unmeasured).any())
+        if tagged is not None:
+            unmeasured &= ~tagged
+        if unmeasured.any():
+            tissue = values > TISSUE_ABOVE_HU
+            unmeasured &= ~air_noise.between_tissue(tissue if tagged is None else tissue & ~tagged)
         if tagged is not None:
             unmeasured |= tagged
         below = (values < self.hu_min) & ~unmeasured
-        self.has_air = self.has_air or bool(((values < AIR_BELOW_HU) & ~unmeasured).any())
         self.clamped += int(below.sum()) + int(((values > self.hu_max) & ~unmeasured).sum())
-        if below.any():
-            self.air_noise += int((below & self._is_air(values, unmeasured)).sum())
         self.measured -= int(unmeasured.sum())
         values[unmeasured] = AIR_HU
+        if below.any():
+            self.noise += int((below & air_noise.is_noise(values, self.hu_min)).sum())
         np.clip(values, self.hu_min, self.hu_max, out=values)
-
-    def _is_air(
-        self, values: NDArray[np.float32], unmeasured: NDArray[np.bool_]
-    ) -> NDArray[np.bool_]:
-        """Return where the air around a voxel has the mean of air."""
-        air = (values < AIR_HU_BELOW) & ~unmeasured
-        share = uniform_filter(air.astype(np.float32), AIR_NEIGHBOURHOOD)
-        mean = uniform_filter(np.where(air, values, 0), AIR_NEIGHBOURHOOD)
-        enough = share * AIR_NEIGHBOURHOOD**2 > AIR_NEIGHBOURS - 0.5
-        return np.asarray(enough & (mean >= (self.hu_min - AIR_OFFSET_HU) * share))
 
     @property
     def clamped_share(self) -> float:
@@ -133,13 +114,7 @@ class Planes:
     @property
     def fault_share(self) -> float:
         """Share of measured voxels outside the bounds that are no noise of air."""
-        return (self.clamped - self.air_noise) / self.measured if self.measured else 0.0
-
-    @property
-    def std_hu(self) -> float:
-        """Standard deviation of all voxels so far, HU."""
-        count, total, squares = self._moments
-        return float(np.sqrt(max(0.0, squares / count - (total / count) ** 2))) if count else 0.0
+        return (self.clamped - self.noise) / self.measured if self.measured else 0.0
 
 
 def same_pixels(one: CTSlice, other: CTSlice) -> bool:

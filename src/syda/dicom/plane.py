@@ -14,7 +14,7 @@ from pydicom.tag import Tag
 from syda.dicom import header
 from syda.dicom.reject import InputRejected, Reason
 
-SAME_PLACE_VOXELS = 0.25
+SAME_PLANE_VOXELS = 0.25
 """Two slices have one plane if no voxel of them is farther apart than this, in voxels. It is
 below what an image can show, and above what couches and decimal rounding do."""
 
@@ -84,7 +84,7 @@ def common_plane(slices: Sequence[CTSlice]) -> Plane:
     others = {header.unparsed(one.header, PLANE_TAGS): one for one in slices}
     slices = [slices[0], *others.values()]  # each plane once, however many slices it has
     sizes = np.hstack([_same(slices, "Rows", 1, 0), _same(slices, "Columns", 1, 0)])
-    share = min(SAME_PLANE_SHARE, SAME_PLACE_VOXELS / max(sizes.max(), 1))
+    share = min(SAME_PLANE_SHARE, SAME_PLANE_VOXELS / max(sizes.max(), 1))
     between_rows, between_columns = _same(slices, "PixelSpacing", 2, share)
     low, high = POSSIBLE_SPACING_MM
     if not (low <= between_rows <= high and low <= between_columns <= high):

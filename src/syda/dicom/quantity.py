@@ -10,11 +10,16 @@ energy), C.8.16.2.1.4 (derived pixel contrast), C.7.6.3.1.2 (Photometric Interpr
 import re
 from collections.abc import Sequence
 
+import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from syda.dicom import header
+from syda.dicom.enhancement import Averaged
 from syda.dicom.reject import InputRejected, Reason
+from syda.types import Volume
+from syda.volume import resample
+from syda.volume.body import TISSUE_ABOVE_HU
 
 HU_RESCALE_TYPES = frozenset({"HU", "US", "HOUNSFIELD", "HOUNSFIELD_UNIT", "HOUNSFIELD_UNITS"})
 """Rescale types of CT in HU. US is unspecified: the voxels decide."""
@@ -25,9 +30,19 @@ MAX_GREY_BITS = 8
 AIR_BELOW_HU = -300
 """No tissue is below. A volume without such a voxel shows no air, lung or gas."""
 
+SOFT_TISSUE_HU = 200
+"""Fat, muscle and organs are within this distance of water."""
+
+MIN_SOFT_SHARE = 0.3
+"""Smallest share of the tissue that is soft. If the rescale intercept is applied twice, soft tissue
+becomes air, and bone is what is left."""
+
 MIN_STD_HU = 55.0
-"""Smallest standard deviation of a volume. It is above ``validate.min_std_hu``, because resampling
-averages noise, and that gate would stop the whole cohort."""
+"""Smallest standard deviation of a resampled volume. It is above ``validate.min_std_hu``, which
+would stop the whole cohort."""
+
+CLEAR_STD_HU = 2 * MIN_STD_HU
+"""A volume that varies so much does so when it is resampled."""
 
 MONOCHROME = frozenset({"MONOCHROME1", "MONOCHROME2"})
 
@@ -94,20 +109,40 @@ def fault(dataset: Dataset, synthetic: bool) -> InputRejected | None:
     return None
 
 
-def check_voxels(has_air: bool, std_hu: float) -> None:
-    """Check that a volume shows air, and that its voxels vary as those of a body do.
+def check_voxels(has_air: bool, grid: Averaged) -> None:
+    """Check that a volume shows air, and soft tissue.
 
     Args:
-        has_air: whether a measured voxel is below :data:`AIR_BELOW_HU`.
-        std_hu: standard deviation of all voxels.
+        has_air: whether a voxel is below :data:`AIR_BELOW_HU`.
+        grid: HU of :func:`syda.dicom.enhancement.averaged`.
 
     Raises:
         InputRejected: the values are no HU of a body.
     """
     if not has_air:
         raise InputRejected(Reason.NOT_HU, f"no voxel below {AIR_BELOW_HU} HU")
-    if std_hu < MIN_STD_HU:
-        raise InputRejected(Reason.NOT_HU, f"standard deviation {std_hu:.1f} HU")
+    tissue = int((grid > TISSUE_ABOVE_HU).sum())
+    soft_share = int((np.abs(grid) <= SOFT_TISSUE_HU).sum()) / max(tissue, 1)
+    if soft_share < MIN_SOFT_SHARE:
+        raise InputRejected(Reason.NOT_HU, f"{soft_share:.2f} of the tissue is soft")
+
+
+def check_contrast(volume: Volume, grid: Averaged, spacing_mm: float) -> None:
+    """Check that a volume is not constant when it is resampled.
+
+    Args:
+        volume: in HU.
+        grid: HU of :func:`syda.dicom.enhancement.averaged`.
+        spacing_mm: voxel size of resampled scans.
+
+    Raises:
+        InputRejected: it is, and the stage ``validate`` would stop for the whole cohort.
+    """
+    if grid.std() >= CLEAR_STD_HU:
+        return
+    std = float(resample.to_spacing(volume, spacing_mm).hu.std())
+    if std < MIN_STD_HU:
+        raise InputRejected(Reason.NOT_HU, f"standard deviation {std:.1f} HU")
 
 
 def rescale(dataset: Dataset) -> tuple[float, float]:

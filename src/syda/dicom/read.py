@@ -8,6 +8,7 @@ import pydicom
 
 from syda.dicom import (
     acquisitions,
+    enhancement,
     header,
     intake,
     pixels,
@@ -54,9 +55,9 @@ def read_series(folder: Path, number: int | None, hu_min: int, hu_max: int) -> V
                 raise InputRejected(Reason.DUPLICATE_SLICES, "several acquisitions, or copies")
             found = stack.arrange(first.slices, _MIN_SLICES, False)
             planes = pixels.Planes(found.slices, hu_min, hu_max)
-            hu, affine = regrid.to_grid(planes, found)
-            quantity.check_voxels(planes.has_air, planes.std_hu)
-            return geometry.to_ras(hu, affine)
+            volume = geometry.to_ras(*regrid.to_grid(planes, found))
+            quantity.check_voxels(planes.has_air, enhancement.averaged(volume)[0])
+            return volume
     except InputRejected as error:
         raise CorruptData(
             f"the series cannot be converted: {error}: repair the files or choose another series"

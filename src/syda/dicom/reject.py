@@ -69,6 +69,8 @@ class Reason(StrEnum):
     """Image Type says that the pixels were derived from other images."""
     SAME_SCAN = "same_scan"
     """Another series of the same scan, with another kernel or thickness, is taken."""
+    SAME_VOXELS = "same_voxels"
+    """A copy: another case has the same voxels. The detail says if it is of another patient."""
     SLICE_DISTANCE = "slice_distance"
     SCAN_LENGTH = "scan_length"
     TOO_LARGE = "too_large"
@@ -88,7 +90,7 @@ EXCLUSIONS = frozenset(
     {Reason.TOO_FEW_SLICES, Reason.OTHER_MODALITY, Reason.OTHER_BODY_PART, Reason.CONTRAST_AGENT}
     | {Reason.CONTRAST_DIFFERS, Reason.BURNED_IN_ANNOTATION, Reason.RECOGNIZABLE_FEATURES}
     | {Reason.REFORMAT, Reason.DERIVED, Reason.SAME_SCAN, Reason.SLICE_DISTANCE, Reason.SCAN_LENGTH}
-    | {Reason.TOO_LARGE}
+    | {Reason.SAME_VOXELS, Reason.TOO_LARGE}
     | {reason for reason in Reason if reason.startswith("reader_")}
 )
 """Reasons by which a rule excludes a sound series from the cohort. They are no faults."""

@@ -46,8 +46,8 @@ def series_uid(path: Path) -> str:
             raise
         raise InputRejected(Reason.NOT_DICOM, type(error).__name__) from error
     sop_class, modality = _sop_class(dataset), header.text(dataset, "Modality")
-    if not sop_class and not modality:
-        raise InputRejected(Reason.NOT_DICOM, "no SOPClassUID and no Modality")
+    if not dataset and not sop_class:
+        raise InputRejected(Reason.NOT_DICOM, "none of the attributes of an image")
     if not _is_ct(sop_class, modality):
         raise InputRejected(Reason.NOT_CT_IMAGE)
     if "LOCALIZER" in header.text(dataset, "ImageType"):

@@ -22,13 +22,12 @@ from syda.dicom import plane
 from syda.dicom.plane import CTSlice, Plane
 from syda.dicom.reject import InputRejected, Irregularity, Reason
 
-POSITION_TOLERANCE_MM = 0.05
-POSITION_TOLERANCE_SHARE = 0.02
-"""Largest distance of a slice from the regular grid, in mm and as a share of the step. Positions
-rounded to two decimals are within it."""
+TOLERANCE_STEPS, TOLERANCE_VOXELS, MOST_TOLERANCE_STEPS = 0.02, 0.05, 0.1
+"""Largest distance of a slice from the regular grid: a share of the step or of the pixel spacing,
+the larger one, but never more than the last share of the step."""
 
 COARSEST_DECIMALS = (1.0, 0.1, 0.01)
-"""Units to which positions may have been rounded, mm. Finer ones are within the tolerance."""
+"""Units to which positions may have been rounded, mm."""
 
 ROUNDING_SHARE = 0.6
 """Largest distance from a regular grid that rounding explains, as a share of its unit. It is
@@ -45,6 +44,9 @@ REGULAR_QUANTILE = 0.25
 
 FEWEST_GAPS_OF_A_PART = 2
 """A slice distance that changes once has this many gaps on each side. Fewer are missing slices."""
+
+GAPS_OF_A_PART = 0.25
+"""Largest deviation of these gaps from their mean, as a share of it."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +103,12 @@ def arrange(slices: Sequence[CTSlice], min_slices: int, fill_one_missing_slice: 
     along = np.argsort(positions @ shared.normal, kind="stable")
     offsets = positions[along] - positions[along[0]]
     heights = offsets @ shared.normal
-    rounded = _step_of_rounded(positions[along], heights, shared.normal)
+    _check_for_duplicates(np.diff(heights))
+    voxel = min(shared.spacing)
+    rounded = _step_of_rounded(positions[along], heights, shared.normal, voxel)
     if rounded is None:
-        step, spacing = _step(heights, fill_one_missing_slice)
-        grid_positions = _grid_positions(heights, step)
+        step, spacing = _step(heights, voxel, fill_one_missing_slice)
+        grid_positions = _grid_positions(heights, step, voxel)
     else:
         step, spacing = rounded, frozenset()
         grid_positions = np.arange(len(heights), dtype=np.float64)
@@ -120,20 +124,23 @@ def arrange(slices: Sequence[CTSlice], min_slices: int, fill_one_missing_slice: 
     )
 
 
+def _check_for_duplicates(gaps: NDArray[np.float64]) -> None:
+    repeated = int((gaps <= TOLERANCE_STEPS * gaps.mean()).sum())
+    if repeated:
+        raise InputRejected(Reason.DUPLICATE_SLICES, f"{repeated} positions with more than one")
+
+
 def _step(
-    heights: NDArray[np.float64], fill_one_missing_slice: bool
+    heights: NDArray[np.float64], voxel: float, fill_one_missing_slice: bool
 ) -> tuple[float, frozenset[Irregularity]]:
     """Return the slice distance of the grid in mm, and what is irregular about the heights."""
     gaps = np.diff(heights)
-    if gaps.min() < POSITION_TOLERANCE_MM:
-        repeated = int((gaps < POSITION_TOLERANCE_MM).sum())
-        raise InputRejected(Reason.DUPLICATE_SLICES, f"{repeated} positions with more than one")
     step = float(heights[-1] / len(gaps))
-    if _lie_on_grid(heights, step):
+    if _lie_on_grid(heights, step, voxel):
         return step, frozenset()
     regular = float(np.quantile(gaps, REGULAR_QUANTILE, method="lower"))
     _check_for_parts(gaps)
-    wide = gaps[gaps >= 2 * regular - _tolerance(regular)]
+    wide = gaps[gaps >= 2 * regular - _tolerance(regular, voxel)]
     missing = int(np.rint(wide / regular - 1).sum())
     if missing > 1 or (missing == 1 and not fill_one_missing_slice):
         raise InputRejected(
@@ -142,7 +149,7 @@ def _step(
         )
     step = float(heights[-1] / np.rint(heights[-1] / regular))
     found = {Irregularity.MISSING_SLICE_FILLED} if missing else set()
-    if not _lie_on_grid(heights, step):
+    if not _lie_on_grid(heights, step, voxel):
         found.add(Irregularity.IRREGULAR_SPACING)
     return step, frozenset(found)
 
@@ -152,16 +159,17 @@ def _check_for_parts(gaps: NDArray[np.float64]) -> None:
     few = FEWEST_GAPS_OF_A_PART
     for end in range(few, len(gaps) - few + 1):
         parts = gaps[:end], gaps[end:]
-        if all(np.ptp(part) <= _tolerance(float(part.min())) for part in parts):
-            one, other = sorted(float(part.mean()) for part in parts)
-            if other >= 2 * one - _tolerance(one):
-                raise InputRejected(
-                    Reason.CHANGING_SLICE_DISTANCE, f"{one:.2f} mm and {other:.2f} mm"
-                )
+        one, other = sorted(float(part.mean()) for part in parts)
+        even = all(np.abs(p - p.mean()).max() <= GAPS_OF_A_PART * p.mean() for p in parts)
+        if even and other >= (2 - MOST_TOLERANCE_STEPS) * one:
+            raise InputRejected(Reason.CHANGING_SLICE_DISTANCE, f"{one:.2f} mm and {other:.2f} mm")
 
 
 def _step_of_rounded(
-    positions: NDArray[np.float64], heights: NDArray[np.float64], normal: NDArray[np.float64]
+    positions: NDArray[np.float64],
+    heights: NDArray[np.float64],
+    normal: NDArray[np.float64],
+    voxel: float,
 ) -> float | None:
     """Return the step of a stack whose positions are rounded, or None.
 
@@ -169,14 +177,13 @@ def _step_of_rounded(
         positions: ``[slice, 3]`` LPS mm, in order.
         heights: the same along the normal, from the first.
         normal: unit vector.
+        voxel: pixel spacing, mm.
 
     Returns:
         mm. None for a stack that is regular as it is, and for one that rounding does not explain.
     """
     count = len(heights)
-    if np.diff(heights).min() < POSITION_TOLERANCE_MM:
-        return None
-    if _lie_on_grid(heights, float(heights[-1] / (count - 1))):
+    if _lie_on_grid(heights, float(heights[-1] / (count - 1)), voxel):
         return None
     units = np.array([_rounding_unit(values) for values in positions.T])
     tolerance = ROUNDING_SHARE * float(np.abs(normal) @ units)
@@ -198,14 +205,11 @@ def _shear(
 ) -> tuple[float, float]:
     """Return the drift along row and column for each mm of height. Check that it is constant."""
     voxel = min(shared.spacing)
-    tolerance = max(POSITION_TOLERANCE_MM, plane.SAME_PLACE_VOXELS * voxel)
-    drift = offsets[-1] - heights[-1] * shared.normal
-    if _is_upright(offsets - np.outer(heights, shared.normal), heights, voxel):
-        shear = np.zeros(3)
-    else:
-        shear = drift / heights[-1]
-    off_line = np.linalg.norm(offsets - np.outer(heights, shared.normal + shear), axis=1).max()
-    if off_line > tolerance:
+    aside = offsets - np.outer(heights, shared.normal)
+    drift = np.linalg.norm(np.polyfit(heights, aside, 1)[0] * heights[-1])
+    shear = aside[-1] / heights[-1] if drift > UPRIGHT_VOXELS * voxel else np.zeros(3)
+    off_line = np.linalg.norm(aside - np.outer(heights, shear), axis=1).max()
+    if off_line > plane.SAME_PLANE_VOXELS * voxel:
         raise InputRejected(
             Reason.MIXED_GEOMETRY, f"positions up to {off_line:.2f} mm off a straight line"
         )
@@ -215,30 +219,18 @@ def _shear(
     return float(shear @ shared.row), float(shear @ shared.column)
 
 
-def _is_upright(beside: NDArray[np.float64], heights: NDArray[np.float64], voxel: float) -> bool:
-    """Return whether the line through all positions is that of an upright gantry.
-
-    Args:
-        beside: ``[slice, 3]`` mm from the normal of the first slice.
-        heights: mm along it.
-        voxel: pixel spacing, mm.
-    """
-    if np.linalg.norm(beside[-1]) <= POSITION_TOLERANCE_MM:
-        return True
-    fitted = np.polyfit(heights, beside, 1)[0] * heights[-1]
-    return float(np.linalg.norm(fitted)) <= UPRIGHT_VOXELS * voxel
+def _tolerance(step: float, voxel: float) -> float:
+    tolerance = max(TOLERANCE_STEPS * step, TOLERANCE_VOXELS * voxel)
+    return min(tolerance, MOST_TOLERANCE_STEPS * step)
 
 
-def _tolerance(step: float) -> float:
-    return max(POSITION_TOLERANCE_MM, POSITION_TOLERANCE_SHARE * step)
-
-
-def _grid_positions(heights: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+def _grid_positions(heights: NDArray[np.float64], step: float, voxel: float) -> NDArray[np.float64]:
     """Return heights in steps, rounded to whole numbers within the tolerance."""
     whole = np.rint(heights / step)
-    return np.where(np.abs(heights - whole * step) <= _tolerance(step), whole, heights / step)
+    near = np.abs(heights - whole * step) <= _tolerance(step, voxel)
+    return np.where(near, whole, heights / step)
 
 
-def _lie_on_grid(heights: NDArray[np.float64], step: float) -> bool:
-    positions = _grid_positions(heights, step)
+def _lie_on_grid(heights: NDArray[np.float64], step: float, voxel: float) -> bool:
+    positions = _grid_positions(heights, step, voxel)
     return bool((positions == np.rint(positions)).all() and (np.diff(positions) > 0).all())

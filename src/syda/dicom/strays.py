@@ -15,7 +15,7 @@ from pydicom.tag import Tag
 
 from syda.dicom import header, plane, quantity, stack
 from syda.dicom.plane import CTSlice
-from syda.dicom.reject import InputRejected, Irregularity
+from syda.dicom.reject import InputRejected, Irregularity, Reason
 
 _IMAGE_TYPE = Tag("ImageType")
 
@@ -29,16 +29,20 @@ def leave_out(slices: Sequence[CTSlice], min_slices: int, synthetic: bool) -> li
         synthetic: whether synthetic images are accepted.
 
     Raises:
-        InputRejected: most images are no HU, lack an attribute, or differ in plane or size.
+        InputRejected: most images are no HU, lack an attribute, or differ in plane or size; or one
+            is synthetic, and synthetic images are not accepted.
     """
     keys = [header.unparsed(one.header, quantity.TAGS) for one in slices]
     of_key = dict(zip(keys, slices, strict=True))
     fault_of = {key: quantity.fault(one.header, synthetic) for key, one in of_key.items()}
     faults = [fault_of[key] for key in keys]
     sound = [one for one, fault in zip(slices, faults, strict=True) if fault is None]
-    found = next((fault for fault in faults if fault is not None), None)
-    if found is not None and (len(sound) < min_slices and 2 * len(sound) <= len(slices)):
-        raise found
+    found = [fault for fault in faults if fault is not None]
+    for fault in found:
+        if fault.reason is Reason.SYNTHETIC:
+            raise fault
+    if len(sound) < min_slices and 0 < len(found) >= len(sound):
+        raise found[0]
     return _of_main_type(_of_main_plane(sound, min_slices), min_slices)
 
 
@@ -106,13 +110,11 @@ def _of_main_type(slices: list[CTSlice], min_slices: int) -> list[CTSlice]:
     if len({header.unparsed(one.header, [_IMAGE_TYPE]) for one in slices}) <= 1:
         return slices
     types = [tuple(header.terms(one.header, "ImageType")) for one in slices]
-    counts = Counter(types)
-    if len(counts) <= 1:
+    ((main, count),) = Counter(types).most_common(1)
+    if not 0 < len(slices) - count < min_slices <= count or _is_stack(slices):
         return slices
-    ((main, count),) = counts.most_common(1)
     others = [one for one, kind in zip(slices, types, strict=True) if kind == main]
-    few = len(slices) - count < min_slices <= count
-    return others if few and _is_stack(others) and not _is_stack(slices) else slices
+    return others if _is_stack(others) else slices
 
 
 def _is_stack(slices: Sequence[CTSlice]) -> bool:
