@@ -93,14 +93,19 @@ def test_a_synthetic_image_is_accepted_where_all_are_artificial(ds, value):
     assert quantity.fault(ds, synthetic=False) is None
 
 
+def body(hu):
+    volume = Volume(hu.astype(np.int16), np.eye(4))
+    return volume, enhancement.averaged(volume)[0]
+
+
 BODY = np.repeat([-1000, -90, 40, 700], [40, 20, 30, 10]).reshape(4, 5, 5)
 
 
 @pytest.mark.parametrize("hu", [BODY, np.where(BODY > 0, 1000, BODY)])
 def test_a_body_has_air_and_soft_tissue(hu):
-    quantity.check_voxels(True, hu)
+    quantity.check_voxels(True, *body(hu))
     with pytest.raises(InputRejected, match="not_hu: no voxel below -300 HU"):
-        quantity.check_voxels(False, hu)
+        quantity.check_voxels(False, *body(hu))
 
 
 @pytest.mark.parametrize(
@@ -113,13 +118,20 @@ def test_a_body_has_air_and_soft_tissue(hu):
 )
 def test_what_has_little_soft_tissue_is_no_hu(hu, share):
     with pytest.raises(InputRejected, match=f"not_hu: {share} of the tissue is soft"):
-        quantity.check_voxels(True, hu)
+        quantity.check_voxels(True, *body(hu))
 
 
 def noise(hu):
     values = np.random.default_rng(0).normal(0, hu, (40, 40, 40)).astype(np.int16)
     volume = Volume(values, np.diag([0.7, 0.7, 0.7, 1]))
     return volume, enhancement.averaged(volume)[0], 1.5
+
+
+def test_noise_does_not_hide_soft_tissue():
+    hu = np.where(np.arange(60)[:, None, None] < 20, -1000, 40).repeat(60, 1).repeat(60, 2)
+    hu = hu + np.random.default_rng(0).normal(0, 600, hu.shape)
+    assert (np.abs(hu[20:]) <= 200).mean() < 0.3
+    quantity.check_voxels(True, *body(hu))
 
 
 def test_noise_alone_is_constant_when_it_is_resampled():

@@ -41,6 +41,19 @@ def test_jitter_of_two_hundredths_is_regular(scan):
     assert arrange(scan(points(EVEN + jitter))).irregularities == frozenset()
 
 
+@pytest.mark.parametrize("scale", [0.02, 0.3, 1.0])
+def test_tolerances_are_shares_of_step_and_pixel(scan, scale):
+    """Millimetres would take a gap of half a step for rounding where voxels are small."""
+    spacing = (2 * scale, 2 * scale)
+    regular, off = EVEN * scale, EVEN * scale + scale * np.array([0, 0, 1, 0, 0, 0])
+    positions = [(0, 0.3 * scale * (k % 2), z) for k, z in enumerate(regular)]
+    assert arrange(scan(positions, spacing=spacing)).irregularities == frozenset()
+    found = arrange(scan([(0, 0, z) for z in off], spacing=spacing))
+    assert found.irregularities == {Irregularity.IRREGULAR_SPACING}
+    with pytest.raises(InputRejected, match="duplicate_slices: 1 positions"):
+        arrange(scan([(0, 0, z) for z in [*regular, regular[2] + 0.02 * scale]], spacing=spacing))
+
+
 @pytest.mark.parametrize("lost", [[2], [1, 4], [2, 3]])
 def test_a_gap_with_room_for_a_slice_means_missing(scan, lost):
     slices = scan(points(np.delete(np.arange(9) * 2.0, lost)))

@@ -72,6 +72,39 @@ def test_times_that_increase_along_the_table_separate_phases(scans):
     check_exact(scans, scans.ramp, brighter(scans))
 
 
+@pytest.mark.parametrize("missing", [False, True])
+def test_what_one_phase_lacks_and_the_order_of_images_separate_phases(scans, missing):
+    first, second = scans.series(3), moved(scans.series(3, brighter(scans)), 2.5)
+    for number, ds in enumerate([*first, *second], start=7):
+        ds.InstanceNumber = 1 if missing else number
+    for ds in second:
+        ds.AcquisitionNumber = 2 if missing else None
+    scans.add("", [*first, *second])
+    scans.run()
+    check_exact(scans, scans.ramp, brighter(scans))
+
+
+@pytest.mark.parametrize("phases", [3, 4])
+def test_several_phases_and_a_slice_that_monitors_the_bolus(scans, phases):
+    slices = scans.series(3, brighter(scans, 7), AcquisitionNumber=9)[4:5]
+    for phase in range(phases):
+        brightened = scans.series(3, brighter(scans, 20 * phase), AcquisitionNumber=phase)
+        slices += moved(brightened, 5 * phase / phases)
+    scans.add("", slices)
+    scans.run()
+    check_exact(scans, *[brighter(scans, 20 * phase) for phase in range(phases)])
+    assert [entry["reason"] for entry in scans.excluded()] == ["too_few_slices"]
+
+
+def test_times_of_two_reconstruction_engines_separate_nothing(scans):
+    slices = scans.series(3, Volume(np.tile(body(0).hu, 3), np.diag([5.0, 5, 5, 1])))
+    for number, ds in enumerate(slices):  # one makes slices 0 to 8, the other the rest
+        ds.ContentTime = f"10000{number % 9 // 3}"
+    scans.add("", slices)
+    assert scans.run()["converted"] == 1
+    assert scans.noted("irregularities") == [[]]
+
+
 def test_a_gap_condemns_its_own_phase_alone(scans):
     second = moved(scans.series(3, brighter(scans), AcquisitionNumber=2), 2.5)
     scans.add("", [*scans.series(3, AcquisitionNumber=1), *second[:3], *second[4:]])
@@ -117,6 +150,20 @@ def test_table_positions_that_follow_each_other_are_one_volume(scans):
     check_exact(scans, scans.ramp)
 
 
+@pytest.mark.parametrize("tags", [{}, {"PatientID": "patient-2", "StudyInstanceUID": "1.9"}])
+def test_one_of_several_copies_of_a_scan_is_taken(scans, tags):
+    """The stage validate would stop for the whole cohort."""
+    scans.add("one", scans.series(3))
+    scans.add("two", scans.series(4, scans.ramp, **tags))
+    scans.add("three", scans.series(5))
+    for _ in range(2):  # the second run has earlier results
+        assert scans.run()["converted"] == 2
+        check_exact(scans, scans.ramp, scans.scan(5))
+        (entry,) = scans.excluded()
+        assert entry["reason"] == "same_voxels"
+        assert entry["detail"] == ("of another patient" if tags else "")
+
+
 # --- what is no HU
 
 
@@ -158,6 +205,28 @@ def test_synthetic_scans_are_set_aside_where_patients_are(scans):
         scans.run({"data.artificial": []})
 
 
+def test_a_series_with_one_synthetic_image_is_synthetic(scans):
+    (scans.root / ".syda").mkdir()
+    (scans.root / ".syda" / "key").write_text("5" * 64)
+    slices = scans.series(3, Volume(np.tile(body(0).hu, 3), np.diag([5.0, 5, 5, 1])))
+    slices[-1].SyntheticData = "YES"
+    scans.add("", slices)
+    with pytest.raises(CheckFailed, match="synthetic 1"):
+        scans.run({"data.artificial": []})
+
+
+def test_an_intercept_that_is_applied_twice_is_no_hu(scans):
+    """Without bone no tissue is left, and with bone it is not soft."""
+    scans.add("sound", scans.series(3, body(0)))
+    scans.add("dark", scans.series(4, body(0), RescaleIntercept=-2024))
+    bone = body(0)
+    bone.hu[28:36, 28:36] = 700
+    scans.add("bone", scans.series(5, bone, RescaleIntercept=-2024))
+    report = scans.run({"max_quarantine_share": 1.0})
+    assert report["reasons"] == {"not_hu": 2}
+    check_exact(scans, body(0))
+
+
 @pytest.mark.parametrize(("bits", "high"), [(12, 15), (13, 14), (12, 13)])
 @pytest.mark.parametrize("signed", [0, 1])
 def test_stored_values_in_upper_bits_are_shifted(scans, bits, high, signed):
@@ -188,7 +257,7 @@ def body(noise, seed=0):
 def test_noise_of_air_is_no_fault(scans, noise):
     volume = body(noise)
     scans.add("", scans.series(3, volume))
-    report = scans.run()
+    scans.run()
     (case,) = scans.cases()
     np.testing.assert_array_equal(
         scans.volume(case["case"]).hu[20:44, 20:44], volume.hu[20:44, 20:44]
@@ -197,9 +266,26 @@ def test_noise_of_air_is_no_fault(scans, noise):
     assert case["source"]["clamped_share"] > 0.1
 
 
+def test_noise_of_air_between_the_legs_and_in_the_bowel_is_no_fault(scans):
+    volume = body(40)
+    volume.hu[30:34, 16:48] -= 1040
+    volume.hu[20:26, 28:36] -= 1040
+    scans.add("", scans.series(3, volume))
+    scans.run()
+    assert scans.noted("irregularities") == [["noisy_air"]]
+
+
 @pytest.mark.parametrize(
     ("index", "hu"),
-    [(np.s_[24:40, 24:32], -1300), (np.s_[24:40:2, 24:40:2], -1200), (np.s_[24:40, 24:32], 5000)],
+    [
+        (np.s_[24:40, 24:32], -1300),
+        (np.s_[24:40:2, 24:40:2], -1200),
+        (np.s_[24:40, 24:32], -2000),  # not padding
+        (np.s_[24:40, 24:32], 5000),
+        (np.s_[16:48, 30:34], -1050),  # streaks to the skin
+        (np.s_[16:48, 30:32], -1100),
+        (np.s_[16:48, 30:34], -1700),
+    ],
 )
 def test_what_is_clamped_in_the_body_is_a_fault(scans, index, hu):
     volume = body(0)
@@ -207,6 +293,12 @@ def test_what_is_clamped_in_the_body_is_a_fault(scans, index, hu):
     scans.add("", scans.series(3, volume))
     with pytest.raises(CheckFailed, match="out_of_range 1"):
         scans.run()
+
+
+def test_padding_that_is_air_is_air(scans):
+    scans.add("", scans.series(3, body(0), PixelPaddingValue=24))  # -1000 HU
+    scans.run()
+    check_exact(scans, body(0))
 
 
 def test_padding_that_is_water_stays_water(scans):
@@ -247,11 +339,13 @@ def test_a_couch_that_sags_by_less_than_a_pixel_is_no_tilt(scans, shift):
     check_exact(scans, scans.ramp)
 
 
-def test_a_distance_that_changes_once_is_named(scans):
+@pytest.mark.parametrize("jitter", [0.0, 0.1])
+def test_a_distance_that_changes_once_is_named(scans, jitter):
     slices = scans.series()
     for k, ds in enumerate(slices):
         x, y, _ = ds.ImagePositionPatient
-        ds.ImagePositionPatient = [x, y, 5 * k if k < 4 else 10 * k - 20]
+        z = 5 * k if k < 4 else 10 * k - 20
+        ds.ImagePositionPatient = [x, y, z + jitter * (k % 3)]
     scans.add("", slices)
     with pytest.raises(CheckFailed, match="changing_slice_distance 1"):
         scans.run()

@@ -200,7 +200,7 @@ def check_rejected_share(
         if found:
             raise CheckFailed(
                 f"no CT series in {raw}, but {sum(found.values())} other files ({listed(found)}): "
-                "only images of CT Image Storage and Enhanced CT Image Storage are converted"
+                "docs/own-data.md explains each reason"
             )
         raise CheckFailed(f"no CT series in {raw}: put DICOM CT slices there, in any folders")
     if not converted:

@@ -115,7 +115,7 @@ def _convert(
             planes = pixels.Planes(found.slices, ct.hu_min, ct.hu_max)
             volume = geometry.to_ras(*regrid.to_grid(planes, found))
             grid, spacing = enhancement.averaged(volume)
-            quantity.check_voxels(planes.has_air, grid)
+            quantity.check_voxels(planes.has_air, volume, grid)
             if planes.fault_share > params.max_clamped_share:
                 raise InputRejected(Reason.OUT_OF_RANGE, f"{planes.fault_share:.4f} of the voxels")
             selection.check_size(volume, ct.spacing_mm, accepted.max_side)

@@ -37,6 +37,9 @@ MIN_SOFT_SHARE = 0.3
 """Smallest share of the tissue that is soft. If the rescale intercept is applied twice, soft tissue
 becomes air, and bone is what is left."""
 
+MIN_MEANS = 1000
+"""A volume with fewer means of voxels is so small that its voxels are looked at."""
+
 MIN_STD_HU = 55.0
 """Smallest standard deviation of a resampled volume. It is above ``validate.min_std_hu``, which
 would stop the whole cohort."""
@@ -109,20 +112,22 @@ def fault(dataset: Dataset, synthetic: bool) -> InputRejected | None:
     return None
 
 
-def check_voxels(has_air: bool, grid: Averaged) -> None:
+def check_voxels(has_air: bool, volume: Volume, grid: Averaged) -> None:
     """Check that a volume shows air, and soft tissue.
 
     Args:
         has_air: whether a voxel is below :data:`AIR_BELOW_HU`.
-        grid: HU of :func:`syda.dicom.enhancement.averaged`.
+        volume: in HU.
+        grid: its HU of :func:`syda.dicom.enhancement.averaged`.
 
     Raises:
         InputRejected: the values are no HU of a body.
     """
     if not has_air:
         raise InputRejected(Reason.NOT_HU, f"no voxel below {AIR_BELOW_HU} HU")
-    tissue = int((grid > TISSUE_ABOVE_HU).sum())
-    soft_share = int((np.abs(grid) <= SOFT_TISSUE_HU).sum()) / max(tissue, 1)
+    hu = grid if grid.size >= MIN_MEANS else volume.hu
+    tissue = int((hu > TISSUE_ABOVE_HU).sum())
+    soft_share = int((np.abs(hu) <= SOFT_TISSUE_HU).sum()) / max(tissue, 1)
     if soft_share < MIN_SOFT_SHARE:
         raise InputRejected(Reason.NOT_HU, f"{soft_share:.2f} of the tissue is soft")
 

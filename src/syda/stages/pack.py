@@ -1,6 +1,6 @@
 """Stage ``pack``: resampled scans to TFRecord shards, split by patient."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from syda import paths
@@ -40,6 +40,8 @@ def run(root: Path) -> None:
             index = writer.write(folder, tracked, config)
             _check_patients(index)
         write_json(root / paths.PACK_REPORT, PackReport(index, summaries).content())
+    for line in _warnings(index, summaries):
+        progress.log(f"pack: warning: {line}")
 
 
 def _check_patients(index: Sequence[IndexEntry]) -> None:
@@ -49,4 +51,17 @@ def _check_patients(index: Sequence[IndexEntry]) -> None:
         raise CheckFailed(
             f"pack: the {empty} split is empty, because all {len(index)} cases have one patient: "
             "if they are of several, give each a PatientID of its own in data/raw"
+        )
+
+
+def _warnings(index: Sequence[IndexEntry], summaries: Mapping[str, CaseSummary]) -> Iterator[str]:
+    """Yield a line if holdout cases are of body parts that no training case states."""
+    parts = {entry.case: summaries[entry.case].attributes.get("body_part") for entry in index}
+    trained = {parts[entry.case] for entry in index if entry.split == "train"}
+    holdout = [parts[entry.case] for entry in index if entry.split == "holdout"]
+    other = [str(part) for part in holdout if part is not None and part not in trained]
+    if other:
+        yield (
+            f"{len(other)} of {len(holdout)} holdout cases are of a body part that no training "
+            f"case states ({', '.join(sorted({*other}))}): metrics against them show that, too"
         )
