@@ -7,6 +7,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813  (its manual's name for it)
 
 from syda.dicom import synthetic
+from syda.dicom.config import Acceptance
 from syda.dicom.conversion import convert
 from syda.dicom.description import BODY_PARTS
 from syda.dicom.writer import write_series
@@ -153,7 +154,7 @@ def test_each_body_part_makes_a_valid_ct_image(volume, tmp_path, part, dicom3too
 def test_this_repository_converts_it_back_exactly(series, volume, tmp_path, convert_params):
     strict = {"max_clamped_share": 0.0, "select.body_parts": ["ABDOMEN"]}
     params = convert_params(strict | {"select.contrast": "without"})
-    (outcome,) = convert("uid", series, tmp_path, b"key", *params)
+    (outcome,) = convert("uid", series, tmp_path, b"key", *params, Acceptance(synthetic=True))
     assert outcome.reason is None
     assert outcome.irregularities == []
     (path,) = nifti.case_files(tmp_path)

@@ -54,11 +54,11 @@ def test_a_second_run_computes_nothing_and_writes_the_same(scans, run):
     for number, slices in enumerate(parts):
         scans.add(f"{number}", slices)
     first, computed, line = run()
-    assert (computed, line) == (4, "convert: 0 cases reused, 2 new, 1 rejected")
-    assert scans.report()["irregularities"] == {"irregular_spacing": 1}
-    assert scans.report()["unusual"] == {"PixelPaddingValue": 1}
+    assert (computed, line) == (4, "convert: 0 cases reused, 2 new, 1 rejected, 1 excluded")
+    assert scans.report()["irregularities"] == {"irregular_spacing": "not told"}
+    assert scans.report()["unusual"] == {"PixelPaddingValue": "not told"}
     assert len(scans.excluded()) == 1
-    assert run() == (first, 0, "convert: 2 cases reused, 0 new, 1 rejected")
+    assert run() == (first, 0, "convert: 2 cases reused, 0 new, 1 rejected, 1 excluded")
 
     shutil.rmtree(scans.root / ".work" / "cases")
     assert run()[:2] == (first, 4)

@@ -24,6 +24,7 @@ def trunk(hu, width=300):
 
 
 def add(scans, number, volume, **tags):
+    volume = Volume(volume.hu + np.int16(number), volume.affine)  # no two series are copies
     series = scans.series(number, volume, PatientID=f"p{number}", **tags)
     return scans.add(f"{number}", series)
 
@@ -70,7 +71,7 @@ def test_pixels_that_may_show_who_it_is_are_refused(scans):
 def test_one_series_of_a_scan_is_taken_and_the_rule_changes_without_conversion(scans):
     tags = {"PatientID": "p", "FrameOfReferenceUID": "1.5", "AcquisitionNumber": 2}
     for number, kernel in enumerate(("B70f", "B30f"), start=1):
-        series = scans.series(number, trunk(45), ConvolutionKernel=kernel, **tags)
+        series = scans.series(number, trunk(45 + number), ConvolutionKernel=kernel, **tags)
         scans.add(f"{number}", series)
     assert scans.run()["converted"] == 1
     (case,) = scans.cases()

@@ -44,6 +44,7 @@ class CohortFacts:
         times_s: Acquisition Time of the first and the last slice, seconds of the day, ascending.
         enhanced_share: by :func:`syda.dicom.enhancement.enhanced_share`.
         cross_section_mm2: by :func:`syda.dicom.cross_section.cross_section_mm2`.
+        fingerprint: by :func:`syda.dicom.copies.fingerprint`.
     """
 
     case: str
@@ -66,6 +67,7 @@ class CohortFacts:
     times_s: Sequence[float] = ()
     enhanced_share: float | None = None
     cross_section_mm2: float | None = None
+    fingerprint: str = ""
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "CohortFacts":
