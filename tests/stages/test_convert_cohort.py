@@ -41,6 +41,7 @@ def test_the_report_counts_what_the_cohort_is(scans, capsys):
     assert report["contrast_differs"] == 6
     assert report["not_intended"] == {"region": 6, "contrast": 6, "patients": 12}
     assert report["recognizable_features"] == {"not stated": 18}
+    assert report["synthetic_data"] == {"not stated": 18}
     said = capsys.readouterr().err
     assert "warning: 6 of 18 cases are not of the abdomen" in said
     assert "warning: 6 of 18 cases show or state contrast agent" in said

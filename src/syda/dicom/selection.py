@@ -79,7 +79,7 @@ def _check_header(facts: CohortFacts, params: SelectParams) -> None:
         raise InputRejected(Reason.CONTRAST_AGENT)
     if params.derived == "without" and facts.derived:
         raise InputRejected(Reason.DERIVED)
-    if params.reformats == "without" and facts.says_reformat:
+    if params.reformats == "without" and facts.named_reformat:
         raise InputRejected(Reason.REFORMAT)
 
 
