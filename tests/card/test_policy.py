@@ -9,6 +9,7 @@ from syda import paths
 from syda.card import policy
 from syda.card.facts import SCHEMA
 from syda.errors import UsageError
+from syda.metrics import utility
 
 REPOSITORY = Path(__file__).parents[2]
 FILE = Path("policy.yaml")
@@ -119,3 +120,7 @@ def test_every_goal_of_the_shipped_policy_answers_a_question():
         shipped.question(part, name) for part in policy.PARTS for name in shipped.goals(part)
     }
     assert answered == set(policy.QUESTIONS)
+
+
+def test_the_learned_properties_are_those_of_the_evaluation():
+    assert policy.LEARNED == utility.PROPERTIES

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from syda.card.declared import Strict, checked
 from syda.card.facts import CLINICAL, OWNER, ROLES, CardSection, Fact, absent
 from syda.errors import UsageError
-from syda.metrics import registry, utility
+from syda.metrics import registry
 from syda.metrics.privacy_results import TESTS
 from syda.properties.schema import MEASURED
 
@@ -38,6 +38,9 @@ QUESTIONS: dict[Question, str] = {
 }
 """The questions of page 1, which group the goals."""
 
+LEARNED = ("fat_share", "body_width_mm", "sex")
+"""Properties that the evaluation's regressors learn."""
+
 _OF_PART: dict[Part, Question] = {
     "properties": "follows request", "utility": "utility", "privacy": "privacy",
 }  # fmt: skip
@@ -56,7 +59,7 @@ def goal_keys(part: Part) -> list[str]:
     """
     if part == "metrics":
         return sorted(spec.key for spec in registry.specs())
-    return sorted({"properties": MEASURED, "utility": utility.PROPERTIES, "privacy": TESTS}[part])
+    return sorted({"properties": MEASURED, "utility": LEARNED, "privacy": TESTS}[part])
 
 
 Rule = Literal[
