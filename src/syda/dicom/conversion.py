@@ -69,13 +69,13 @@ def convert(
         with _reading():
             slices = series.read_slices(files)
             patient_id = series.patient_id(slices)
-            kept = strays.leave_out(slices, params.select.min_slices, accepted.synthetic)
-            left_out = len(slices) - len(kept)
-            if 0 < len(kept) < params.select.min_slices:
-                few = facts.of_header(kept, key, patient_id, uid, separated=bool(left_out))
+            remaining = strays.leave_out(slices, params.select.min_slices, accepted.synthetic)
+            left_out = len(slices) - len(remaining)
+            if 0 < len(remaining) < params.select.min_slices:
+                few = facts.of_header(remaining, key, patient_id, uid, separated=bool(left_out))
             found = [
                 replace(one, left_out=left_out)
-                for one in acquisitions.separate(kept, params.select.min_slices)
+                for one in acquisitions.separate(remaining, params.select.min_slices)
             ]
             facts_of = [_facts(uid, one, key, patient_id) for one in found]
     except InputRejected as error:

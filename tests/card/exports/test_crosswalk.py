@@ -36,9 +36,9 @@ def row(**item):
 def test_an_item_leads_to_sections_and_fields():
     fields = ("1.author", "2.1.sex", "2.1.consent", "D.1.figures")
     assert row(fields=fields) == (
-        r"| 1 | what \| it is | [1](model_card.md#s1), [2.1](model_card.md#s2-1), "
-        "[D.1](evidence.md#sd-1) | `1.author` *absent*, `2.1.sex`, `2.1.consent` *unconfirmed*, "
-        "`D.1.figures` |"
+        r"| 1 | what \| it is | [1](../model_card/model_card.md#s1), "
+        "[2.1](../model_card/model_card.md#s2-1), [D.1](../model_card/evidence.md#sd-1) | "
+        "`1.author` *absent*, `2.1.sex`, `2.1.consent` *unconfirmed*, `D.1.figures` |"
     )
 
 
