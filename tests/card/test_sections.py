@@ -208,6 +208,16 @@ def test_artificial_is_not_proven_where_a_slice_lacks_the_mark(root, marked):
     assert "Patients are artificial: declared, not proven." in page
 
 
+def test_the_first_lines_say_that_a_cohort_is_not_the_intended_one(root, clean):
+    _, page, _ = clean
+    first = " ".join(page.split("\n")[:10])
+    assert "**This is not the intended cohort.** Patients of another body part: 6." in first
+    intended = {"region": 0, "contrast": 0, "patients": 0}
+    fill(root, lambda contents: contents[paths.CONVERT_REPORT].update(not_intended=intended))
+    page, _ = run(root)
+    assert "not the intended cohort" not in page
+
+
 def test_artificial_is_proven_by_the_digest_of_the_phantoms_and_the_marks(root, clean):
     _, _, document = clean
     fact = document["sections"]["2.1"]["facts"]["artificial"]
