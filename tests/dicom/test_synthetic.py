@@ -33,7 +33,7 @@ def describe(**changes):
 def volume():
     """21 x 18 x 16 voxels of 1.5 mm round the origin, to both ends of the storage."""
     rng = np.random.default_rng(0)
-    hu = rng.integers(-1000, 1000, (21, 18, 16), dtype=np.int16, endpoint=True)
+    hu = rng.integers(-1000, 500, (21, 18, 16), dtype=np.int16, endpoint=True)
     hu[0, 0, 0], hu[20, 17, 15] = -1024, 3071
     affine = np.diag([1.5, 1.5, 1.5, 1.0])
     affine[:3, 3] = -15.0, -12.75, -11.25
