@@ -110,9 +110,7 @@ def test_exports_are_series_that_convert_takes_back_exactly(
     accepted = Acceptance(synthetic=True)
     for path in series:
         files = sorted(path.iterdir())
-        (outcome,) = conversion.convert(
-            path.name, files, tmp_path, b"key", *params, Acceptance(synthetic=True)
-        )
+        (outcome,) = conversion.convert(path.name, files, tmp_path, b"key", *params, accepted)
         assert list(outcome.irregularities) == []
         found = nifti.read(tmp_path / f"{outcome.label}.nii.gz")
         exported = nifti.read(folder / "physical" / f"{path.name}.nii.gz")
