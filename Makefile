@@ -17,7 +17,7 @@ SCALE_gpu-128 := \
 	-S train.checkpoint_images=20000 -S train.log_images=2000 -S train.pictures=20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-exhaustive test-gpu test-all check check-git check-data verify release ci hooks report format \
+.PHONY: card-pdf help setup run test test-exhaustive test-gpu test-all check check-git check-data verify release ci hooks report format \
 	expectations bench ui
 
 help:  ## list the targets
@@ -79,6 +79,12 @@ verify: setup  ## hold dvc.lock, manifests, reports and card against the committ
 	@status=0; \
 	syda card verify || status=$$?; \
 	syda verify --allow-missing || status=$$?; exit $$status
+
+card-pdf: setup  ## print card and evidence to model_card/*.pdf (tagged), by headless Chromium
+	@command -v chromium >/dev/null || { echo "needs chromium (Debian: apt-get install chromium)"; exit 2; }
+	for page in model_card evidence data_version; do \
+	  chromium --headless --no-sandbox --disable-gpu --no-pdf-header-footer \
+	    --print-to-pdf=model_card/$$page.pdf model_card/$$page.html 2>/dev/null || exit 1; done
 
 release: setup  ## release the card: one file in model_card/releases; prints the git and gto commands
 	syda card release

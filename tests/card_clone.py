@@ -23,7 +23,10 @@ def make(root: Path) -> Path:
     """Fill a folder in two commits, code and run; no section is signed and nothing released."""
     root.mkdir()
     git(root, "init", "-q", "-b", "main")
-    inputs = ("reports", "model_card", "params.yaml", "pyproject.toml", "requirements.lock")
+    inputs = (
+        "data/sources", "reports", "model_card", "params.yaml", "pyproject.toml",
+        "requirements.lock",
+    )  # fmt: skip
     names = git(REPOSITORY, "ls-files", *inputs).splitlines()
     frozen = f"{paths.RELEASES.as_posix()}/"
     for name in names:

@@ -66,11 +66,16 @@ PARAMS = {
         "train": {
             "seed": 7, "stages": [{"side": 128, "images": 4096, "batch": 4}],
             "loss": "nonsaturating", "r1_weight": 0.375, "path_weight": 0.0,
+            "reconstruction": {"weight": 2.0, "kl_weight": 0.001},
+            "generator_lr": 0.003, "discriminator_lr": 0.001, "precision": "auto",
         },
     },
     "generate": {"generate": {"seed": 100, "count": 12, "truncation": 1.0, "export": 3}},
     "validate-synthetic": VALIDATE,
     "evaluate": {"evaluate": {"seed": 11, "pairs": 400, "shown": 6}, "ct": CT},
+    "gallery": {"gallery": {"real": 3}},
+    "phantom-v0": {"phantom": {"base_subjects": 64}},
+    "phantom-v1": {"phantom": {"base_subjects": 64}},
 }  # fmt: skip
 
 
@@ -89,10 +94,16 @@ READS = {
         "data/synthetic",
         "reports/validation/synthetic.json",
     ],
+    "gallery": ["data/records", "data/synthetic", "reports/validation/synthetic.json"],
+    "phantom-v0": [],
+    "phantom-v1": [],
 }
 
 
 WRITES = {
+    "gallery": ["reports/gallery.html"],
+    "phantom-v0": ["data/raw/v0"],
+    "phantom-v1": ["data/raw/v1"],
     "convert": ["data/nifti", "reports/convert.json"],
     "resample": ["data/resampled"],
     "validate-resampled": ["reports/validation/resampled.json"],
@@ -200,6 +211,7 @@ def reports():
                         "figure": "r2",
                         "synthetic": {"value": 0.7654321, "low": 0.61, "high": 0.92, "n": 20},
                         "real": {"value": 0.9754321},
+                        "difference": {"low": -0.31, "high": -0.11},
                         "resized_mean": {"value": -0.1234567},
                     },
                 },
@@ -212,7 +224,7 @@ def reports():
             "sampling": {"seed": 11, "pairs": 400, "bootstrap": 1000},
         },
         paths.CONVERT_REPORT: {
-            "version": "v0", "artificial": True, "converted": 64,
+            "version": "v0", "artificial": True, "converted": 64, "synthetic_data": {"YES": 64},
             "excluded": {"contrast_agent": 7, "reader_stone": 5, "total": 12},
             "set_aside": [{"id": "ab", "reason": "too_few_slices", "detail": "3"}],
             "reasons": {"too_few_slices": 1}, "files_ignored": {"not_dicom": 2},
@@ -271,7 +283,8 @@ def manifest(root, name):
         "stage": stage, "item": item or None, "params": PARAMS[name],
         "reads": {path: digest(root, path) for path in READS[name]},
         "writes": {path: digest(root, path) for path in WRITES[name]},
-        "code": {"sha256": "c0de" * 16, "files": {}}, "python": "3.11.7", "packages": packages,
+        "code": {"sha256": "c0de" * 16, "files": {"syda/training/muon.py": "ab" * 32}},
+        "python": "3.11.7", "packages": packages,
     }  # fmt: skip
     write_json(root / paths.manifest(stage, item or None), content)
 
@@ -297,10 +310,13 @@ def prepare(root):
     (root / paths.SIGNOFFS).write_text("signoffs: []\n")
     shutil.copy(REPOSITORY / paths.POLICY, root / paths.POLICY)
     (root / paths.RELEASES).mkdir()
+    (root / paths.SOURCES).mkdir(parents=True)
     fill(root)
     return root
 
 
 def run(root):
+    """Run the stage; return the card with its evidence in Markdown, and card.json."""
     card.run(root)
-    return (root / paths.CARD).read_text(), json.loads((root / paths.CARD_JSON).read_text())
+    page = "\n".join((root / path).read_text() for path in (paths.CARD, paths.EVIDENCE))
+    return page, json.loads((root / paths.CARD_JSON).read_text())

@@ -57,7 +57,10 @@ def test_no_dicom_in_the_folder(workspace):
     (root / "data/raw/v0").mkdir(parents=True)
     (root / "data/raw/v0/notes.txt").write_text("no DICOM")
     line = syda(root, "convert", code=1)
-    assert line == "no CT series in data/raw/v0: put DICOM CT slices there, in any folders"
+    assert line == (
+        "no CT series in data/raw/v0, but 1 other files (not_dicom 1): "
+        "docs/own-data.md explains each reason"
+    )
 
 
 def test_a_version_that_does_not_exist(workspace):

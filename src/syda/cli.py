@@ -385,12 +385,14 @@ def shadow(
 
 @app.command()
 def fetch(
+    *,
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="List in data/sources: c4kc-kits-noncontrast.")
-    ],
+        str | None,
+        typer.Argument(metavar="NAME", help="List in data/sources: c4kc-kits-noncontrast."),
+    ] = None,
     version: Annotated[
-        str, typer.Option("--version", metavar="V", help="Write data/raw/V, v2 for example.")
-    ],
+        str | None, typer.Option("--version", metavar="V", help="Write data/raw/V, v2 for example.")
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option("--limit", metavar="N", min=1, help="The first N patients; all by default."),
@@ -403,16 +405,33 @@ def fetch(
         int,
         typer.Option("--retry-count", metavar="N", min=0, help="Retries of a failed request."),
     ] = 5,
+    new: Annotated[
+        str | None,
+        typer.Option("--new", metavar="NAME", help="Write a new list from --query; fetch nothing."),
+    ] = None,
+    query: Annotated[
+        str | None,
+        typer.Option("--query", metavar="SQL", help="Condition on the index of the IDC."),
+    ] = None,
 ) -> None:
     """Download public scans as a data version; check each series before it is used.
 
-    An interrupted fetch continues when it is run again. A fault names the series.
+    An interrupted fetch continues when it is run again. A fault names the series. With --new and
+    --query it writes a list instead, from the index of the Imaging Data Commons (IDC).
     """
+    from syda.errors import UsageError
     from syda.open_data import fetch as tool
+    from syda.open_data import index_query
     from syda.open_data.bucket import PUBLIC_ENDPOINT
 
-    options = tool.FetchOptions(version, limit, endpoint or PUBLIC_ENDPOINT, retries)
-    for line in tool.run(Path.cwd(), name, options):
+    if name and version and not (new or query):
+        options = tool.FetchOptions(version, limit, endpoint or PUBLIC_ENDPOINT, retries)
+        lines = tool.run(Path.cwd(), name, options)
+    elif new and query and not (name or version):
+        lines = index_query.new(Path.cwd(), new, query)
+    else:
+        raise UsageError("fetch: give NAME and --version, or --new and --query")
+    for line in lines:
         typer.echo(line)
 
 

@@ -15,7 +15,7 @@ SPACING_MM = 1.5
 def syda(folder: Path, output: Path) -> None:
     """The stages' own code: DICOM, NIfTI, 1.5 mm NIfTI."""
     from syda.dicom import conversion
-    from syda.dicom.config import ConvertParams
+    from syda.dicom.config import Acceptance, ConvertParams
     from syda.params import load
     from syda.runtime.case_cache import CaseCache
     from syda.stages import resample
@@ -26,7 +26,9 @@ def syda(folder: Path, output: Path) -> None:
     between.mkdir()
     after.mkdir()
     section = params.section("convert", ConvertParams)
-    conversion.convert("bench", sorted(folder.iterdir()), between, b"key", section, params.ct)
+    files = sorted(folder.iterdir())
+    accepted = Acceptance(synthetic=True)
+    conversion.convert("bench", files, between, b"key", section, params.ct, accepted)
     (case,) = nifti.case_files(between)
     cache = CaseCache(output.with_suffix(".cache"), "bench")
     resample.resample_case(case, after, SPACING_MM, cache)

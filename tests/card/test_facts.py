@@ -9,11 +9,11 @@ def test_a_value_without_a_source_cannot_exist():
 
 
 def test_only_absent_values_have_an_owner_and_no_value():
-    with pytest.raises(ValueError, match="absent"):
+    with pytest.raises(ValueError, match="missing"):
         Fact("n", None, "measured", ("file#/n",))
-    with pytest.raises(ValueError, match="absent"):
+    with pytest.raises(ValueError, match="missing"):
         Fact("n", None, "absent")
-    with pytest.raises(ValueError, match="absent"):
+    with pytest.raises(ValueError, match="missing"):
         Fact("n", 3, "measured", ("file#/n",), owner="someone")
 
 

@@ -52,7 +52,7 @@ def test_the_json_schema_is_one_and_its_id_is_no_address():
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
-        (("schema",), "syda-card-1", "/schema: Input should be 'syda-card-3'"),
+        (("schema",), "syda-card-1", "/schema: Input should be 'syda-card-4'"),
         (("sections", "1", "facts", "n", "kind"), "guessed", "/sections/1/facts/n/kind: "),
         (("sections", "1", "facts", "n", "sources"), [], "have a source"),
         (("sections", "1", "facts", "n", "value"), None, "have an owner"),

@@ -9,18 +9,21 @@ from syda import paths
 from syda.card import policy
 from syda.card.facts import SCHEMA
 from syda.errors import UsageError
+from syda.metrics import utility
 
 REPOSITORY = Path(__file__).parents[2]
 FILE = Path("policy.yaml")
-GOAL = {"rule": "at most", "bound": 2, "reason": "because"}
+GOAL = {"rule": "at most", "bound": 2.0, "reason": "because"}
 CONTENT = {
     "structure": SCHEMA,
     "required": {},
+    "min_n": 12,
     "set_by": "development team",
     "set_when": "before",
     "confirmed_by": None,
     "metrics": {"kid": GOAL},
     "properties": {},
+    "utility": {},
     "privacy": {},
 }
 
@@ -65,8 +68,11 @@ def test_a_metric_without_a_goal_in_the_policy_has_that_of_its_spec(tmp_path):
         ({"privacy": {"kid": GOAL}}, r"privacy\.kid: no figure is called that"),
         ({"metrics": {"kid": GOAL | {"rule": "about"}}}, r"metrics\.kid\.rule: Input should be"),
         ({"metrics": {"kid": GOAL | {"reason": "TBD"}}}, r"metrics\.kid\.reason: 'TBD' is no"),
-        ({"metrics": {"kid": GOAL | {"bound": None}}}, r"a rule has a bound, and `chance` has"),
-        ({"metrics": {"kid": GOAL | {"rule": "chance"}}}, r"a rule has a bound, and `chance` has"),
+        ({"metrics": {"kid": GOAL | {"bound": None}}}, r"metrics\.kid\.bound: Input should be"),
+        ({"metrics": {"kid": GOAL | {"question": "x"}}}, r"metrics\.kid\.question: Input should"),
+        ({"metrics": {"kid": GOAL | {"possible": [1.0, 0.0]}}}, r"the lowest value comes first"),
+        ({"utility": {"kid": GOAL}}, r"utility\.kid: no figure is called that; known: body_width"),
+        ({"min_n": 0}, r"min_n: Input should be greater"),
         ({"metrics": {"kid": GOAL | {"verdict": "met"}}}, r"Extra inputs .*a goal has a rule"),
         ({"set_by": "nobody"}, r"set_by: 'nobody' is none of: project owner, "),
         ({"structure": "syda-card-1"}, r"structure: 'syda-card-1' is not that of card\.json"),
@@ -87,7 +93,7 @@ def test_the_longest_name_that_fits_counts(tmp_path):
 
 def test_a_goal_points_to_its_rule_and_bound(tmp_path):
     words = read(tmp_path).words("metrics", "kid")
-    assert (words.value, words.kind) == ("at most 2", "derived")
+    assert (words.value, words.kind) == ("at most 2", "setting")
     assert words.sources == (
         "policy.yaml#/metrics/kid/rule",
         "policy.yaml#/metrics/kid/bound",
@@ -99,3 +105,22 @@ def test_an_unconfirmed_goal_is_owed(tmp_path):
     assert (fact.kind, fact.owner) == ("absent", "project owner with the clinical lead")
     fact = read(tmp_path, confirmed_by="A Name, clinical lead").facts()["goals_confirmed_by"]
     assert (fact.kind, fact.value) == ("declared", "A Name, clinical lead")
+
+
+def test_a_goal_answers_one_question(tmp_path):
+    found = read(tmp_path, metrics={"kid": GOAL | {"question": "realism"}, "hu_w1": GOAL})
+    assert found.question("metrics", "kid") == "realism"
+    with_spec = found.with_defaults("d.json", {"z_share": {"goal": GOAL}})
+    assert with_spec.question("metrics", "z_share") == "variety"
+
+
+def test_every_goal_of_the_shipped_policy_answers_a_question():
+    shipped = policy.read(REPOSITORY, paths.POLICY, SCHEMA)
+    answered = {
+        shipped.question(part, name) for part in policy.PARTS for name in shipped.goals(part)
+    }
+    assert answered == set(policy.QUESTIONS)
+
+
+def test_the_learned_properties_are_those_of_the_evaluation():
+    assert policy.LEARNED == utility.PROPERTIES

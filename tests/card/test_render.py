@@ -1,7 +1,7 @@
 import pytest
 
-from syda.card.facts import Fact, absent
-from syda.card.render import Page, escape, plain
+from syda.card.facts import CardSection, Fact, absent
+from syda.card.render import Page, escape, fields_of, plain, unmarked
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ def test_one_rule_of_rounding(value, shown):
 
 
 def test_a_setting_is_shown_in_full():
-    fact = Fact("lr", 0.123456789, "measured", ("m.json#/params/lr",), exact=True)
+    fact = Fact("lr", 0.123456789, "setting", ("m.json#/params/lr",), exact=True)
     assert Page(4, "../").value(fact) == "0.123456789"
 
 
@@ -39,6 +39,32 @@ def test_text_is_no_markup(text, safe):
 def test_an_absent_value_says_who_owes_it_and_what():
     shown = Page(4, "../").value(absent("author", "project owner", "nobody is named yet"))
     assert shown == "**absent**, awaiting: project owner. Nobody is named yet."
+
+
+def test_a_text_about_other_data_says_so():
+    fact = Fact(
+        "limit", "coarse", "declared", ("d#/l",), owner="development team", declared_for="v0"
+    )
+    assert Page(4, "../").value(fact) == "coarse *(declared for v0, not confirmed for this data)*"
+
+
+@pytest.mark.parametrize("table", ["fields", "short"])
+def test_settings_and_findings_never_stand_in_one_list(table):
+    setting = Fact("lr", 0.1, "setting", ("m.json#/params/lr",))
+    finding = Fact("n", 3, "measured", ("m.json#/n",))
+    shown = getattr(Page(4, "../"), table)
+    with pytest.raises(ValueError, match="settings beside findings: lr, n"):
+        shown({"lr": setting, "n": finding})
+    assert shown({"lr": setting}).count("|") == shown({"n": finding}).count("|")
+
+
+def test_a_marked_page_leads_from_a_value_to_its_field():
+    one, two = (Fact(name, 3, "measured", (f"m.json#/{name}",)) for name in ("a", "b"))
+    sections = [CardSection("1", "General", {"a": one}, {"t": [{"row": "x", "b": two}]})]
+    page = Page(4, "../", fields_of(sections))
+    text = page.value(two)
+    assert page.names(text) == ["1.t.x.b"]
+    assert unmarked(text) == Page(4, "../").value(two) == "3"
 
 
 def test_the_basis_links_each_file_once():

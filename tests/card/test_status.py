@@ -21,11 +21,14 @@ def test_a_section_with_its_parts_is_as_complete_as_all_of_them():
     assert [found[number].state for number in found] == [
         "complete", "partial", "awaiting", "complete",
     ]  # fmt: skip
-    assert found["2"].words == "partial: 1 of 2 values absent, awaiting: project owner"
-    assert found["7"].words == "awaiting: project owner, legal counsel"
+    assert found["2"].words == "1 of 2 values missing"
+    assert found["7"].words == "2 of 2 values missing"
+    assert found["7"].owners == ["project owner", "legal counsel"]
 
 
-def test_debts_are_listed_by_who_owes_them():
-    sections = [CardSection("1", "", {"a": OWED}), CardSection("2", "", {"a": OTHER, "b": OWED})]
-    found = [(debt.owner, debt.section) for debt in status.missing_items(sections)]
-    assert found == [("legal counsel", "2"), ("project owner", "1"), ("project owner", "2")]
+def test_a_text_that_nobody_confirmed_for_this_data_is_missing():
+    text = Fact(
+        "risk", "a text", "declared", ("d#/r",), owner="development team", declared_for="v0"
+    )
+    (found,) = status.of_sections([CardSection("8", "Ethics", {"a": HERE, "b": text})])
+    assert (found.state, found.missing) == ("partial", (text,))

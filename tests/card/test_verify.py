@@ -42,41 +42,39 @@ def test_an_unchanged_card_has_no_difference(made):
     ("path", "old", "new", "found"),
     [
         (paths.DATA_PAGE, "| F | 33 |", "| F | 34 |",
-         "2.1.sex.f.patients: '34' stands there, '33' is right"),
+         "2.1.sex.f.patients: '| F | 34 |' stands there, '| F | 33 |' is right"),
         (paths.CARD, "| Size of the weights | 1000", "| Size of the weights | 1001",
-         "1.weights_bytes: '1001' stands there, '1000' is right"),
+         "1.weights_bytes: "),
         (paths.CARD, "patients, held out | 0.4123", "patients, held out | 0.4124",
-         "5.checklist.v0_holdout.ms_ssim: '0.4124' stands there, '0.4123' is right"),
-        (paths.CARD, "volume of 16 x", "volume of 17 x",
-         "4.1.size: '17' stands there, '16' is right"),
-        (paths.CARD_HTML, "<td>1000 bytes</td>", "<td>1001 bytes</td>",
-         "1.weights_bytes: '1001' stands there, '1000' is right"),
-        (paths.CARD_HTML, "held out</td><td>0.4123", "held out</td><td>0.4124",
-         "5.checklist.v0_holdout.ms_ssim: '0.4124' stands there, '0.4123' is right"),
-        (paths.CARD_HTML, "volume of 16 x", "volume of 17 x",
-         "4.1.size: '17' stands there, '16' is right"),
+         "5.checklist.v0_holdout.ms_ssim: "),
+        (paths.CARD, "fitted to 16 voxels, which", "fitted to 17 voxels, which",
+         "4.1.nominal_spacing, 4.1.size: "),
+        (paths.EVIDENCE, "| Feature maps at 4, 8, 16, ... voxels | 16", "| Feature maps | 17",
+         "4.1.channels: "),
+        (paths.CARD_HTML, ">1000 bytes</td>", ">1001 bytes</td>", "1.weights_bytes: "),
+        (paths.EVIDENCE_HTML, ">0.4123</td>", ">0.4124</td>",
+         "5.figures_holdout.ms_ssim_of_pairs.synthetic: "),
         (paths.CARD_JSON, '"value": 1000\n', '"value": 1001\n', "1.weights_bytes"),
         (paths.CARD_JSON, '"state": "partial"', '"state": "complete"', "/status/1/state"),
-        (paths.CARD_JSON, '"value": true', '"value": 1', "2.1.artificial"),
-        (paths.CARD_JSON, '  "schema"', '   "schema"', "its white space or encoding"),
-        (paths.CARD_SCHEMA, '"minItems": 1', '"minItems": 0',
-         "is not the structure that card.json has"),
+        (paths.CARD_JSON, '  "schema"', '   "schema"', "its white space or the order of its keys"),
+        (paths.CARD_SCHEMA, '"minItems": 1', '"minItems": 0', "line "),
     ],
 )  # fmt: skip
 def test_an_edit_is_named_by_its_field(root, path, old, new, found):
-    assert alter(root, path, old, new) == [found]
+    (what,) = alter(root, path, old, new)
+    assert what.startswith(found)
 
 
 @pytest.mark.parametrize(
     ("path", "old", "new", "found"),
     [
         (paths.CARD, "## 7 Clinical", "An added line.\n## 7 Clinical",
-         "which is none of the card's: 'An added line.'"),
-        (paths.CARD_HTML, '<main id="card">', '<main id="cart">', "'id=\"cart\">' stands there"),
-        (paths.CARD_JSON, '"kind": "measured"', '"kind": "guessed"',
-         "#/sections/1/facts/data_version/kind: Input should be 'measured'"),
+         "'An added line.' stands there, '## 7 Clinical evaluation' is right"),
+        (paths.CARD_HTML, '<main id="card">', '<main id="cart">',
+         "'<main id=\"cart\">' stands there"),
+        (paths.CARD_JSON, '"kind": "measured"', '"kind": "guessed"', "1.data_version"),
         (paths.CARD_JSON, '"field": "', '"field"; "', "Expecting ':' delimiter"),
-        (paths.CARD_JSON, '"value": 1000\n', '"value": NaN\n', "holds NaN"),
+        (paths.CARD_JSON, '"value": 1000\n', '"value": NaN\n', "1.weights_bytes"),
     ],
 )  # fmt: skip
 def test_an_edit_of_no_field_is_named_by_its_line_or_reason(root, path, old, new, found):

@@ -29,7 +29,10 @@ def behind(file):
     path = SRC / file
     readers = {path}
     if path.suffix != ".py":
-        readers = {other for other in path.parent.glob("*.py") if path.name in other.read_text()}
+        folder, word = path.parent, path.name
+        if folder.name == "templates":  # the names of some are put together
+            folder, word = folder.parent, "templates"
+        readers = {other for other in folder.glob("*.py") if word in other.read_text()}
         assert readers, f"{file}: no module of its package names it"
     return {stage for stage, files in CLOSURES.items() if readers & files}
 

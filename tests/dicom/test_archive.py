@@ -68,6 +68,17 @@ def test_files_come_out_whole_under_numbers_whatever_the_archive_is_called(tmp_p
     assert all(file.name.isdigit() for file in found)
 
 
+@pytest.mark.parametrize(
+    "head",
+    [b"7z\xbc\xaf\x27\x1c\x00", b"Rar!\x1a\x07\x01", b"\x28\xb5\x2f\xfd\x24", b"\x1f\x9d\x90"],
+)
+def test_an_archive_of_an_unsupported_kind_is_named(tmp_path, into, head):
+    path = tmp_path / "a"
+    path.write_bytes(head + bytes(600))
+    assert archive.is_archive(path)
+    assert reason(path, into) is Reason.ARCHIVE_UNREADABLE
+
+
 @pytest.mark.parametrize("style", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 def test_every_tar_format_folders_and_long_names(tmp_path, into, style):
     folder, _ = member("scans/", type=tarfile.DIRTYPE)

@@ -66,7 +66,7 @@ def test_a_tilted_gantry_acquires_its_slices(slices):
     ],
 )
 def test_what_names_a_reformat(slices, tags, expected):
-    assert of(slices(**tags)).says_reformat is expected
+    assert of(slices(**tags)).named_reformat is expected
 
 
 def test_derived_and_the_statements_about_identity(slices):
@@ -76,6 +76,19 @@ def test_derived_and_the_statements_about_identity(slices):
     assert (found.derived, found.burned_in, found.recognizable) == (True, "NO", "YES")
     del several[1].header.BurnedInAnnotation
     assert of(several).burned_in == ""
+
+
+@pytest.mark.parametrize(
+    ("marks", "expected"),
+    [(["YES"] * 3, "YES"), (["NO"] * 3, "NO"), (["YES", "", "YES"], "in part"),
+     (["NO", "", "NO"], ""), ([""] * 3, "")],
+)  # fmt: skip
+def test_a_scan_is_marked_as_synthetic_if_every_slice_is(slices, marks, expected):
+    several = slices()[:3]
+    for one, mark in zip(several, marks, strict=True):
+        if mark:
+            one.header.SyntheticData = mark
+    assert of(several).synthetic == expected
 
 
 def test_facts_come_back_from_json_and_hold_no_text_of_the_header(slices):

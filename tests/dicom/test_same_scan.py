@@ -7,7 +7,7 @@ from syda.dicom.facts import CohortFacts
 from syda.dicom.outcome import Outcome
 from syda.dicom.reject import Reason
 
-FACTS = CohortFacts("c", "p1", 40, gathering="g1", extent_mm=(0, 200), times_s=(100, 108))
+FACTS = CohortFacts("c", "p1", 40, acquisition_key="g1", extent_mm=(0, 200), times_s=(100, 108))
 
 
 def series(label, spacing=5.0, kernel="B30f", **facts):
@@ -40,8 +40,8 @@ def test_one_of_several_kernels_and_thicknesses_is_taken(taken):
 @pytest.mark.parametrize(
     "other",
     [
-        {"gathering": "g2"},
-        {"gathering": ""},
+        {"acquisition_key": "g2"},
+        {"acquisition_key": ""},
         {"patient": "p2"},
         {"times_s": (130, 138)},  # a later phase
         {"extent_mm": (150, 350)},
@@ -54,7 +54,7 @@ def test_other_scans_and_phases_are_kept(taken, other):
 
 def test_repetitions_are_kept_and_an_irradiation_event_decides(taken):
     assert taken(series("a"), series("b")) == ["a", "b"]
-    one, same, another = ({"irradiation": x, "gathering": "", "times_s": ()} for x in "xxy")
+    one, same, another = ({"irradiation": x, "acquisition_key": "", "times_s": ()} for x in "xxy")
     assert taken(series("a", **one), series("b", 1.0, **same)) == ["b"]
     assert taken(series("a", **one), series("b", 1.0, **another)) == ["a", "b"]
     assert taken(series("a", times_s=()), series("b", 1.0)) == ["b"]

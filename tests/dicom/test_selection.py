@@ -53,7 +53,7 @@ def test_the_widest_rules_accept_a_header_that_states_nothing(rules):
         ({}, {"burned_in": "YES"}, {"burned_in": "NO"}, Reason.BURNED_IN_ANNOTATION),
         ({}, {"recognizable": "YES"}, {"recognizable": "NO"}, Reason.RECOGNIZABLE_FEATURES),
         ({"derived": "without"}, {"derived": True}, {}, Reason.DERIVED),
-        ({}, {"says_reformat": True}, {}, Reason.REFORMAT),
+        ({}, {"named_reformat": True}, {}, Reason.REFORMAT),
         ({}, {"oblique_degrees": 90.0}, {"oblique_degrees": 4.9}, Reason.REFORMAT),
         ({"exclude": [f"{CASE} stone"]}, {}, {"case": "c" + "f" * 16}, Reason.READER_STONE),
         # voxels against the header, or against a rule that the header is silent about
@@ -75,7 +75,7 @@ def test_each_rule_excludes_what_it_names(rules, changes, facts, sound, expected
 @pytest.mark.parametrize(
     ("changes", "facts"),
     [
-        ({"reformats": "any"}, {"says_reformat": True, "oblique_degrees": 90.0}),
+        ({"reformats": "any"}, {"named_reformat": True, "oblique_degrees": 90.0}),
         ({}, {"derived": True}),
         ({}, {"contrast": False, "enhanced_share": 0.5}),  # a warning
     ],

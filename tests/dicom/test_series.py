@@ -33,7 +33,7 @@ def test_files_that_are_no_ct_slice_say_why(tmp_path, ramp, as_slices, save_slic
     expected = {
         "0001": Reason.LOCALIZER,
         "0002": Reason.NOT_CT_IMAGE,
-        "0003": Reason.MISSING_ATTRIBUTE,
+        "0003": Reason.NO_SERIES_UID,
         "text": Reason.NOT_DICOM,
         "empty": Reason.NOT_DICOM,
         "cut": Reason.NOT_DICOM,

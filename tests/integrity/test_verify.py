@@ -139,6 +139,12 @@ def test_what_was_added_by_hand_is_held_to_its_dvc_file(small, flip):
     assert found[0] == "data/raw/v2/scan" or found[0].startswith(".dvc/cache")
 
 
+def test_a_dvc_file_that_waits_for_its_scans_is_no_fault(small):
+    small.write("data/raw/v2/scan", "voxels")
+    small.write("data/raw/v2.dvc", "outs:\n- path: v2\n  push: false\n")
+    assert places(small.root) == []
+
+
 def test_it_writes_nothing(small):
     before = {p: p.stat().st_mtime_ns for p in small.root.rglob("*") if p.is_file()}
     verify.run(small.root)

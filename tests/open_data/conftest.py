@@ -106,13 +106,15 @@ def write_list(root, bucket, rows):
             [("SeriesInstanceUID", "crdc_series_uuid", "instanceCount", "size"), *rows]
         )
     text = dict.fromkeys(
-        ("title", "licence", "doi", "citation", "selection", "index_version"), "none"
+        ("title", "licence", "licence_url", "doi", "citation", "query", "index_version"), "none"
     )
     totals = {
         "patients": len(rows),
         "files": sum(row[2] for row in rows),
         "bytes": sum(row[3] for row in rows),
     }
+    stones = {"status": "read by nobody", "reader": None, "note": None}
+    cohort = {**dict.fromkeys(("disease", "consent", "contrast")), "stones": stones}
     YAML().dump(
-        {**text, **totals, "bucket": bucket, "cohort": {}}, root / "data/sources/phantoms.yaml"
+        {**text, **totals, "bucket": bucket, "cohort": cohort}, root / "data/sources/phantoms.yaml"
     )

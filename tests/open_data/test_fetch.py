@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from syda.cli import app
 from syda.errors import CheckFailed, SydaError, UsageError
-from syda.open_data import bucket, fetch
+from syda.open_data import bucket, data_version, fetch
 from syda.runtime.digest import digest_path
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens there
@@ -59,10 +59,12 @@ def test_a_whole_fetch_brings_every_byte_and_says_what_comes_next(publish, publi
     lines = run(root)
     assert contents(root / "data/raw/v2") == contents(public_bucket.files)
     assert lines[0].startswith("fetch: 3 of 3 series of phantoms, 12 files, 0 MB, checked, in data")
-    assert [line.strip() for line in lines[-5:]] == [
-        "git add data/sources/phantoms.digests.csv",
+    assert [line.strip() for line in lines[-7:]] == [
+        "3 digests are new: commit them, so that later fetches compare them",
+        "`dvc push` does not send the scans; data/raw/v2.dvc says how to allow it",
         "next:",
         "dvc add data/raw/v2",
+        "git add data/sources",
         "syda key new",
         "dvc exp run -S data.version=v2 -S model.start=none",
     ]
@@ -77,8 +79,7 @@ def test_what_is_here_is_checked_without_the_server(publish, run):
     (root / ".syda").mkdir()
     (root / ".syda/key").touch()
     lines = run(root, endpoint=NOWHERE)
-    assert lines[-1].strip() == "dvc metrics diff"
-    assert not [line for line in lines if "git add" in line]
+    assert not [line for line in lines if "digests are new" in line or "syda key" in line]
 
 
 def test_the_limit_is_the_first_patients_and_the_rest_can_follow(publish, run):
@@ -237,6 +238,41 @@ def test_an_interrupted_fetch_goes_on(publish, public_bucket, run):
     run(root)
     assert contents(root / "data/raw/v2") == contents(public_bucket.files)
     assert before == {name: (root / "data/raw/v2" / name).stat().st_ino for name in done}
+
+
+def test_the_list_of_a_version_is_written_down_even_if_a_series_is_faulty(
+    publish, public_bucket, run
+):
+    root, folders = publish()
+    public_bucket.remove(f"{folders[0]}/*")
+    with pytest.raises(CheckFailed):
+        run(root)
+    assert data_version.lists(root) == {"v2": "phantoms"}
+
+
+def test_a_fetch_that_brings_nothing_leaves_no_version(publish, public_bucket, run):
+    root, folders = publish(1)
+    public_bucket.remove(f"{folders[0]}/*")
+    with pytest.raises(CheckFailed):
+        run(root)
+    assert data_version.lists(root) == {}
+    assert list((root / "data/raw").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["phantoms"],
+        ["--version", "v2"],
+        ["--new", "a"],
+        ["--query", "true"],
+        ["phantoms", "--version", "v2", "--new", "a", "--query", "true"],
+    ],
+)
+def test_half_a_command_is_wrong_use(words):
+    done = CliRunner().invoke(app, ["fetch", *words])
+    assert str(done.exception) == "fetch: give NAME and --version, or --new and --query"
+    assert isinstance(done.exception, UsageError)
 
 
 def test_the_command_passes_its_options_on(publish, public_bucket, monkeypatch):

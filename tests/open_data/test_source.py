@@ -16,8 +16,14 @@ def test_the_committed_list_is_the_one_of_the_index(repository):
     assert all(series.size % 2 == 0 for series in pinned.series)  # DICOM has even lengths
     assert len({series.uid for series in pinned.series}) == 108
     assert pinned.description.licence == "CC BY 3.0"
+    assert pinned.description.cohort.stones.status == "read by nobody"
     first = pinned.series[0]
     assert (first.folder, first.files) == ("e633e865-6fe4-4b4b-8b22-8680bb30f949", 93)
+
+
+def test_a_list_comes_back_as_it_was_written(repository):
+    text = (repository / f"data/sources/{NAME}.csv").read_text()
+    assert source.to_csv(source.load(repository, NAME).series) == text
 
 
 @pytest.fixture
@@ -41,6 +47,8 @@ def test_an_unknown_list_is_wrong_use_and_the_lists_are_named(root):
         ("yaml", "licence:", "license:"),
         ("yaml", "108", "109"),
         ("yaml", "title: ", "title: ["),
+        ("yaml", "read by nobody  ", "read  "),
+        ("yaml", "reader:  ", "reader: a student  "),
     ],
 )
 def test_a_malformed_list_is_one_line(root, ending, old, new):

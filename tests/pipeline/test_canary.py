@@ -40,7 +40,7 @@ NUMBERS = {"DS", "IS"}
 NEEDED = {
     "SpecificCharacterSet", "Modality", "PhotometricInterpretation", "ImageType", "RescaleType",
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope",
-    "RescaleIntercept", "NumberOfFrames", "GantryDetectorTilt",
+    "RescaleIntercept", "NumberOfFrames", "GantryDetectorTilt", "VolumeBasedCalculationTechnique",
 }  # fmt: skip
 """Tags without whose true value no series would come through."""
 
@@ -285,7 +285,7 @@ def data_half(root):
     syda(root, "--debug", "convert", workers=2)
     report = (root / "reports" / "convert.json").read_text()
     assert '"converted": 6' in report
-    for reason in ("undecodable_pixels", "mixed_geometry", "mixed_identity", "archive_path"):
+    for reason in ("undecodable_pixels", "missing_slices", "mixed_identity", "archive_path"):
         assert f'"{reason}"' in report
     assert '"archive_nested"' in report
     assert len([*(root / ".work" / "cases" / "convert").iterdir()]) > 6  # searched as well
@@ -314,6 +314,7 @@ def test_no_trace_up_to_the_card(root, workspace):
     data_half(root)
     (root / "model_card").mkdir()
     (root / paths.RELEASES).mkdir()
+    (root / paths.SOURCES).mkdir()
     written = (paths.DECLARED, paths.SIGNOFFS, paths.POLICY)
     for name in (*written, paths.LOCK, paths.PROJECT):
         (root / name).write_bytes((REPOSITORY / name).read_bytes())

@@ -181,7 +181,7 @@ def test_every_object_of_the_cache_is_looked_at(finished):
 
 
 def test_the_cards_template_is_named_by_its_folder(finished):
-    with flipped(finished.root / "src/syda/card/template.md.j2"):
+    with flipped(finished.root / "src/syda/card/templates/card.md.j2"):
         assert places(finished) == ["src/syda/card"]
 
 
@@ -235,7 +235,7 @@ def committed(clone, stage):
 
 def test_a_blessed_change_of_the_card_is_found(finished):
     path = finished.root / "model_card/model_card.md"
-    with rewritten(path, "Not for diagnosis", "For diagnosis"), committed(finished, "card"):
+    with rewritten(path, "not for diagnosis", "for diagnosis"), committed(finished, "card"):
         found = [str(fault) for fault in verify.run(finished.root).faults]
     assert any("model_card/model_card.md: is not what its sources give" in line for line in found)
 

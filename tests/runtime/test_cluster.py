@@ -197,6 +197,8 @@ def test_no_log_tells_a_name_of_raw_data(
     changes = {"data.version": "v0", "convert.select.min_slices": 4}
     root = workspace(changes | {"convert.max_quarantine_share": 1.0})
     raw = root / "data" / "raw" / "v0" / CANARY
+    ramp.hu[0] = -1000  # air, and soft tissue
+    ramp.hu[1:] = ramp.hu[1:] // 2
     save_slices(raw / "sound", as_slices(ramp))
     cut = as_slices(ramp, "1.2.4")
     for ds in cut:

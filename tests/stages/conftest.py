@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
@@ -44,12 +45,16 @@ class ConvertWorkspace:
         self.write_params(few)
 
     def series(self, number: int = 3, volume: Volume | None = None, **tags: object):
-        """Slices of the ramp, or another volume, as series 1.2.<number> with some tags set."""
-        slices = self.as_slices(volume or self.ramp, f"1.2.{number}")
+        """Slices of :meth:`scan`, or another volume, as series 1.2.<number> with some tags set."""
+        slices = self.as_slices(volume or self.scan(number), f"1.2.{number}")
         for ds in slices:
             for keyword, value in tags.items():
                 setattr(ds, keyword, value)
         return slices
+
+    def scan(self, number: int) -> Volume:
+        """The ramp, brighter with the number: no two series are copies. 3 is the ramp itself."""
+        return Volume(self.ramp.hu + np.int16(number - 3), self.ramp.affine)
 
     def add(self, name: str, slices: Iterable[Dataset] | None = None) -> Path:
         """Write slices, or those of the ramp, into a folder of the raw data."""
@@ -72,6 +77,10 @@ class ConvertWorkspace:
         """The JSON of each case, sorted by case id."""
         return [json.loads(file.read_text()) for file in sorted(self.nifti.glob("c*.json"))]
 
+    def noted(self, kind: str) -> list[list[str]]:
+        """The irregularities, or what is unusual, of each case."""
+        return [case["source"][kind] for case in self.cases()]
+
     def case_ids(self) -> list[str]:
         return [nifti.case_name(file) for file in nifti.case_files(self.nifti)]
 
@@ -86,4 +95,5 @@ class ConvertWorkspace:
 
 @pytest.fixture
 def scans(workspace, tmp_path, ramp, as_slices, save_slices) -> ConvertWorkspace:
-    return ConvertWorkspace(tmp_path, ramp, as_slices, save_slices, workspace)
+    body = Volume(ramp.hu - np.int16(472), ramp.affine)  # -400 to about -20 HU
+    return ConvertWorkspace(tmp_path, body, as_slices, save_slices, workspace)

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from syda.dicom import cohort, conversion, pixels
+from syda.dicom.config import PATIENTS_SCANS
 from syda.dicom.outcome import Outcome
 from syda.dicom.reject import Irregularity, Reason
 from syda.types import Volume
+from syda.volume.config import ResampleParams
 
 REPOSITORY = Path(__file__).parents[2]
 ANY_SHARE = {"max_quarantine_share": 1.0}
@@ -54,11 +56,11 @@ def test_a_second_run_computes_nothing_and_writes_the_same(scans, run):
     for number, slices in enumerate(parts):
         scans.add(f"{number}", slices)
     first, computed, line = run()
-    assert (computed, line) == (4, "convert: 0 cases reused, 2 new, 1 rejected")
-    assert scans.report()["irregularities"] == {"irregular_spacing": 1}
-    assert scans.report()["unusual"] == {"PixelPaddingValue": 1}
+    assert (computed, line) == (4, "convert: 0 cases reused, 2 new, 1 rejected, 1 excluded")
+    assert scans.report()["irregularities"] == {"irregular_spacing": "not told"}
+    assert scans.report()["unusual"] == {"PixelPaddingValue": "not told"}
     assert len(scans.excluded()) == 1
-    assert run() == (first, 0, "convert: 2 cases reused, 0 new, 1 rejected")
+    assert run() == (first, 0, "convert: 2 cases reused, 0 new, 1 rejected, 1 excluded")
 
     shutil.rmtree(scans.root / ".work" / "cases")
     assert run()[:2] == (first, 4)
@@ -185,6 +187,7 @@ def test_an_outcome_comes_back_from_json_as_it_was():
 
 def noise(rng, side, slices):
     hu = np.clip(rng.normal(40, 12, (side, side, slices)).round(), -1024, 3071)
+    hu[:4] = -1000  # air
     return Volume(hu.astype(np.int16), np.diag([0.75, 0.75, 5.0, 1.0]))
 
 
@@ -194,13 +197,13 @@ def test_a_reused_case_costs_little(tmp_path, as_slices, save_slices, convert_pa
     volume = noise(np.random.default_rng(0), 512, 60)
     files = sorted(save_slices(tmp_path / "raw", as_slices(volume)).iterdir())
     params, cost = convert_params(), []
-    cache = cohort.earlier_results(tmp_path, *params)
+    cache = cohort.earlier_results(tmp_path, *params, ResampleParams(max_side=640))
     for number in range(4):
         folder = tmp_path / f"{number}"
         folder.mkdir()
         start = time.process_time()
         result = cohort.convert_series(
-            cohort.SeriesTask("1.2.3", files, folder, b"key", *params, cache)
+            cohort.SeriesTask("1.2.3", files, folder, b"key", *params, cache, PATIENTS_SCANS)
         )
         cost.append(time.process_time() - start)
         assert result.reused == (number > 0)

@@ -24,6 +24,7 @@ def trunk(hu, width=300):
 
 
 def add(scans, number, volume, **tags):
+    volume = Volume(volume.hu + np.int16(number), volume.affine)  # no two series are copies
     series = scans.series(number, volume, PatientID=f"p{number}", **tags)
     return scans.add(f"{number}", series)
 
@@ -40,6 +41,7 @@ def test_the_report_counts_what_the_cohort_is(scans, capsys):
     assert report["contrast_differs"] == 6
     assert report["not_intended"] == {"region": 6, "contrast": 6, "patients": 12}
     assert report["recognizable_features"] == {"not stated": 18}
+    assert report["synthetic_data"] == {"not stated": 18}
     said = capsys.readouterr().err
     assert "warning: 6 of 18 cases are not of the abdomen" in said
     assert "warning: 6 of 18 cases show or state contrast agent" in said
@@ -70,7 +72,7 @@ def test_pixels_that_may_show_who_it_is_are_refused(scans):
 def test_one_series_of_a_scan_is_taken_and_the_rule_changes_without_conversion(scans):
     tags = {"PatientID": "p", "FrameOfReferenceUID": "1.5", "AcquisitionNumber": 2}
     for number, kernel in enumerate(("B70f", "B30f"), start=1):
-        series = scans.series(number, trunk(45), ConvolutionKernel=kernel, **tags)
+        series = scans.series(number, trunk(45 + number), ConvolutionKernel=kernel, **tags)
         scans.add(f"{number}", series)
     assert scans.run()["converted"] == 1
     (case,) = scans.cases()

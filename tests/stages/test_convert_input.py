@@ -38,7 +38,7 @@ def content(ds):
 def add_patients(scans, count, **tags):
     """A series for each of some patients."""
     for number in range(count):
-        series = scans.series(f"{len(tags)}.{number + 1}", PatientID=f"p{number}", **tags)
+        series = scans.series(10 * len(tags) + number, PatientID=f"p{number}", **tags)
         scans.add(f"p{number}", series)
 
 
@@ -188,7 +188,7 @@ def test_a_pixel_format_that_differs_among_slices_is_reported(scans):
     report = scans.run()
     (case,) = scans.cases()
     assert case["source"]["unusual"] == ["RescaleIntercept"]
-    assert report["unusual"] == {"RescaleIntercept": 1}
+    assert report["unusual"] == {"RescaleIntercept": "not told"}
     np.testing.assert_array_equal(scans.volume(case["case"]).hu, scans.ramp.hu)
 
 

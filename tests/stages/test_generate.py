@@ -12,7 +12,8 @@ import changed_params
 from open_gate import LOOKS_FOR_COPIES, OPEN_GATE
 from small_generator import random_generator, release, sizes_of
 from syda import paths
-from syda.dicom import conversion
+from syda.dicom import conversion, quantity
+from syda.dicom.config import Acceptance
 from syda.errors import CheckFailed, CorruptData, UsageError
 from syda.model.conditions import ConditionSchema
 from syda.properties.measured import measure_properties
@@ -96,17 +97,21 @@ def test_exports_are_at_the_true_spacing(root):
         assert nifti.read(path).spacing == pytest.approx((1.5, 1.5, 1.5))
 
 
-def test_exports_are_series_that_convert_takes_back_exactly(root, tmp_path, convert_params):
+def test_exports_are_series_that_convert_takes_back_exactly(
+    root, tmp_path, convert_params, monkeypatch
+):
+    monkeypatch.setattr(quantity, "MIN_SOFT_SHARE", 0.0)  # untrained weights draw no body
     generate.run(root)
     folder = root / "data" / "synthetic"
     series = sorted((folder / "dicom").iterdir())
     assert [path.name for path in series] == ["000007", "000008"]
     strict = {"max_clamped_share": 0.0, "select.body_parts": ["ABDOMEN"]}
     params = convert_params(strict | {"select.contrast": "without"})
+    accepted = Acceptance(synthetic=True)
     for path in series:
         files = sorted(path.iterdir())
-        (outcome,) = conversion.convert(path.name, files, tmp_path, b"key", *params)
-        assert outcome.irregularities == []
+        (outcome,) = conversion.convert(path.name, files, tmp_path, b"key", *params, accepted)
+        assert list(outcome.irregularities) == []
         found = nifti.read(tmp_path / f"{outcome.label}.nii.gz")
         exported = nifti.read(folder / "physical" / f"{path.name}.nii.gz")
         np.testing.assert_array_equal(found.hu, exported.hu)

@@ -7,7 +7,7 @@ import pytest
 
 import changed_params
 from syda import disclosure_control
-from syda.errors import CorruptData
+from syda.errors import CheckFailed, CorruptData
 from syda.params import load
 from syda.properties.measured import measure_properties
 from syda.records import reader
@@ -22,13 +22,13 @@ def attributes(i):
     return {"kvp": 120.0, "sex": "FM"[i % 3 == 0], "age_band": ("50-54", "70-74")[i % 2]}
 
 
-def add(root, i, patient):
+def add(root, i, patient, **more):
     """Case ``c<i>`` among the resampled scans, ``4 + i`` slices long."""
     rng = np.random.default_rng(i)
     hu = rng.integers(-1024, 1200, (10, 8, 4 + i)).astype(np.int16)
     folder = root / "data" / "resampled"
     nifti.write(folder / f"c{i}.nii.gz", Volume(hu, np.diag([1.5, 1.5, 1.5, 1])))
-    facts = {"case": f"c{i}", "patient": patient, "attributes": attributes(i)}
+    facts = {"case": f"c{i}", "patient": patient, "attributes": attributes(i) | more}
     (folder / f"c{i}.json").write_text(json.dumps(facts))
 
 
@@ -167,3 +167,24 @@ def test_gzip_holds_the_same_records_and_the_same_bytes_each_time(root):
     assert {data[:2] for name, data in first.items() if name != "index.json"} == {b"\x1f\x8b"}
     pack.run(root)
     assert first == {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_an_empty_split_says_that_all_cases_have_one_patient(root):
+    for i in range(8):
+        add(root, i, patient="p-anonymous")
+    with pytest.raises(CheckFailed, match="split is empty, because all 8 cases have one patient"):
+        pack.run(root)
+    assert not (root / "data" / "records").exists()
+
+
+def test_a_holdout_of_another_body_part_is_warned_about(root, capsys):
+    for i in range(8):  # p1 is for training, the others are held out
+        add(root, i, patient=f"p{i // 2}", body_part="ABDOMEN" if i < 4 else "HEAD")
+    pack.run(root)
+    (line,) = [one for one in capsys.readouterr().err.splitlines() if "warning" in one]
+    assert line.startswith("pack: warning: 4 of 6 holdout cases are of a body part that no")
+    assert "(HEAD)" in line
+    for i in range(8):
+        add(root, i, patient=f"p{i // 2}", body_part="ABDOMEN" if i % 2 else "HEAD")
+    pack.run(root)
+    assert "warning" not in capsys.readouterr().err

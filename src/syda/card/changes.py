@@ -14,6 +14,9 @@ from syda.card.snapshots import FactJson, Snapshot
 _NOT_COMPARED = re.compile(r"[BE]\..*|5\.checklist\.(\d+|\w+_release_[\d.]+)\..*")
 """Digests, which are counted; changes themselves; rows of earlier cards and of the original."""
 
+_COMPARED_AS = {"setting": "measured"}
+"""Releases up to 0.2 call settings measured."""
+
 _FIGURE = re.compile(r"5\.(figures_\w+|checklist\.[^.]+)\.([^.]+)")
 
 
@@ -84,7 +87,8 @@ def _same(was: FactJson | None, now: FactJson | None) -> bool:
     if was is None or now is None:
         return False
     units = {fact.get("unit", "") for fact in (was, now)}
-    return bool(was["value"] == now["value"] and was["kind"] == now["kind"]) and len(units) == 1
+    kinds = {_COMPARED_AS.get(fact["kind"], fact["kind"]) for fact in (was, now)}
+    return bool(was["value"] == now["value"]) and len(kinds) == len(units) == 1
 
 
 def changed_statuses(before: Snapshot, after: Snapshot) -> list[tuple[str, str, str]]:

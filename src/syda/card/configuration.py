@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from syda import paths
 from syda.card import libraries
 from syda.card.declared import Declarations
 from syda.card.documents import Document
-from syda.card.facts import TITLES, CardSection, Fact, Row
+from syda.card.facts import DEVELOPERS, TITLES, CardSection, Fact, Row, absent
 from syda.card.inputs import CardInputs
 from syda.runtime.nested import leaves
 
@@ -31,10 +32,21 @@ class Layer:
 
 @dataclass(frozen=True)
 class Network:
-    """The generator as built: its layers in order, and the number of its parameters."""
+    """Generator and discriminator as built.
+
+    Attributes:
+        layers: of the generator, in order.
+        parameters: trained numbers of the generator.
+        discriminator: what it is made of, in words.
+        discriminator_parameters: trained numbers of the discriminator.
+        intensity_curve: whether the generator draws equalised values.
+    """
 
     layers: Sequence[Layer]
     parameters: int
+    discriminator: str
+    discriminator_parameters: int
+    intensity_curve: bool
 
 
 def sections(inputs: CardInputs, network: Network) -> list[CardSection]:
@@ -47,7 +59,7 @@ def sections(inputs: CardInputs, network: Network) -> list[CardSection]:
         ),
         _preprocessing(reports, manifests, inputs.declared),
         libraries.section(inputs),
-        CardSection("4.4", TITLES["4.4"], tables={"parameters": _parameters(manifests)}),
+        _hyperparameters(inputs),
     ]
 
 
@@ -80,6 +92,11 @@ def _algorithm(
             "Trained numbers in the generator", network.parameters, "derived", built,
             note="counted in the network built from these parameters",
         ),
+        "discriminator": Fact("Discriminator", network.discriminator, "derived", built),
+        "discriminator_weights": Fact(
+            "Trained numbers in the discriminator", network.discriminator_parameters, "derived",
+            built, note="counted in the network built from these parameters",
+        ),
         "size": train.fact("Voxels along each side of the output", "params", "ct", "size"),
         "window_min": train.fact("HU at -1", "params", "ct", "window_min", unit="HU"),
         "window_max": train.fact("HU at +1", "params", "ct", "window_max", unit="HU"),
@@ -90,8 +107,11 @@ def _algorithm(
         "path_weight": train.fact(
             "Weight of path-length regularisation", "params", "train", "path_weight"
         ),
+        "losses": losses(train),
+        "optimiser": optimiser(train),
+        "start": train.fact("Start of the generator", "params", "model", "start"),
         "images": Fact(
-            "Images to show in training",
+            "Images shown in training",
             sum(stage["images"] for stage in train.value("params", "train", "stages")), "derived",
             (train.pointer("params", "train", "stages"),), note="sum over the stages",
         ),
@@ -113,6 +133,35 @@ def _algorithm(
     return CardSection(
         "4.1", TITLES["4.1"], facts, {"layers": rows, "properties": _properties(schema)}
     )
+
+
+OPTIMISERS = {"syda/training/muon.py": "Muon"}
+"""Module of an optimiser to its name."""
+
+
+def optimiser(train: Document) -> Fact:
+    """The optimiser whose module the training ran."""
+    label = "Optimiser"
+    for module, name in OPTIMISERS.items():
+        if module in train.value("code", "files"):
+            return Fact(label, name, "derived", (train.pointer("code", "files", module),))
+    return absent(label, DEVELOPERS, "the training ran no optimiser that the card knows")
+
+
+def losses(train: Document) -> Fact:
+    """The losses in use, with their weights."""
+    params = train.value("params", "train")
+    found = [f"adversarial loss ({params['loss']})"]
+    found += [f"R1 ({params['r1_weight']:g} x voxels / batch)"] if params["r1_weight"] else []
+    found += [f"path length ({params['path_weight']:g})"] if params["path_weight"] else []
+    rebuilt = params["reconstruction"]
+    if rebuilt["weight"]:
+        found.append(
+            f"reconstruction of training volumes from a posterior ({rebuilt['weight']:g}, "
+            f"KL divergence {rebuilt['kl_weight']:g})"
+        )
+    source = (train.pointer("params", "train"),)
+    return Fact("Losses in use", ", ".join(found), "derived", source)
 
 
 def _properties(schema: Document) -> list[Row]:
@@ -199,6 +248,54 @@ def _preprocessing(
         ),
     }  # fmt: skip
     return CardSection("4.2", TITLES["4.2"], facts)
+
+
+def _hyperparameters(inputs: CardInputs) -> CardSection:
+    """The recipe of the training, and every parameter of every stage."""
+    train = inputs.manifests["train"]
+    at = ("params", "train")
+    columns = {
+        "side": "side, voxels", "images": "images", "batch": "batch",
+        "adversarial": "discriminator",
+    }  # fmt: skip
+    stages: list[Row] = [
+        {"stage": str(number + 1)}
+        | {
+            label: train.fact(label, *at, "stages", number, key)
+            for key, label in columns.items()
+            if key in stage
+        }
+        for number, stage in enumerate(train.value(*at, "stages"))
+    ]
+    facts = {
+        name: train.fact(label, *at, *name.split("/"))
+        for name, label in (
+            ("generator_lr", "Learning rate of the generator"),
+            ("discriminator_lr", "Learning rate of the discriminator"),
+            ("ema_half_life", "Half-life of the averaged weights, images"),
+            ("precision", "Precision asked for"),
+            ("seed", "Seed"),
+        )
+        if name in train.value(*at)
+    }
+    facts["device"] = absent(
+        "Device, resolved precision and duration of the training",
+        DEVELOPERS,
+        "the training does not record them, so that equal inputs give equal bytes",
+    )
+    every: list[Row] = [
+        *_parameters(inputs.manifests),
+        {
+            "parameter": "card.significant_digits",
+            "value": Fact(
+                "value", inputs.significant_digits, "setting",
+                (f"{paths.PARAMS}#/card/significant_digits",),
+            ),
+            "stages": "card",
+        },
+    ]  # fmt: skip
+    tables: dict[str, list[Row]] = {"recipe": stages, "parameters": every}
+    return CardSection("4.4", TITLES["4.4"], facts, tables)
 
 
 def _parameters(manifests: Mapping[str, Document]) -> list[Row]:

@@ -1,7 +1,16 @@
 """Sections 2 and 3, training and evaluation data: counts, selection, and the held-out scans."""
 
 from syda.card.documents import Document
-from syda.card.facts import DATA, RADIOLOGIST, TITLES, CardSection, Fact, Row, absent
+from syda.card.facts import (
+    DATA,
+    DEVELOPERS,
+    RADIOLOGIST,
+    TITLES,
+    CardSection,
+    Fact,
+    Row,
+    absent,
+)
 from syda.card.inputs import CardInputs
 
 
@@ -26,7 +35,7 @@ def _data_version(inputs: CardInputs) -> CardSection:
     manifest, raw = inputs.manifests["convert"], f"data/raw/{inputs.version}"
     facts = {
         "version": convert.fact("Data version", "version"),
-        "artificial": convert.fact("Patients are artificial", "artificial"),
+        "artificial": inputs.artificial(),
         "raw_files": manifest.fact("DICOM and other files", "reads", raw, "files"),
         "raw_bytes": manifest.fact("Size", "reads", raw, "bytes", unit="bytes"),
         "raw_digest": manifest.fact("Digest of the files (sha256)", "reads", raw, "sha256"),
@@ -41,6 +50,8 @@ def _data_version(inputs: CardInputs) -> CardSection:
             "Patients with contrast agent in header or voxels", "not_intended", "contrast"
         ),
     }
+    if inputs.source is not None:
+        facts |= inputs.source.origin()
     for name, label in (
         ("pixel_spacing_mm", "Pixel size"),
         ("slice_spacing_mm", "Slice distance"),
@@ -108,21 +119,13 @@ def _selection(inputs: CardInputs) -> CardSection:
     convert, manifest, declared = (
         inputs.reports["convert"], inputs.manifests["convert"], inputs.declared,
     )  # fmt: skip
-    contrast = "Contrast agent and stones"
     facts = {
         "annotation": declared.fact("annotation_protocol", "Annotation"),
         "annotation_original": declared.fact(
             "historical/annotation", "Annotation of the original (historical)"
         ),
         "selection": declared.fact("selection_protocol", "Selection"),
-        "contrast_and_stones": declared.fact("contrast_and_stones_if_artificial", contrast)
-        if inputs.artificial
-        else absent(
-            contrast,
-            RADIOLOGIST,
-            "who looked for them, how, and with what error; the pipeline knows contrast agent from "
-            "headers alone, and stones from the list of cases that a reader excludes",
-        ),
+        **_findings(inputs, "Contrast agent and stones"),
         **_rules(manifest),
         "excluded": convert.fact("Series that these rules excluded", "excluded", "total"),
         "max_clamped": manifest.fact(
@@ -142,6 +145,18 @@ def _selection(inputs: CardInputs) -> CardSection:
         "ignored": _reasons(convert, "files_ignored", "files"),
     }
     return CardSection("2.2", TITLES["2.2"], facts, tables)
+
+
+def _findings(inputs: CardInputs, label: str) -> dict[str, Fact]:
+    """What is known of contrast agent and stones."""
+    if inputs.source is not None:
+        return inputs.source.findings(label)
+    fact = inputs.declared.fact_or_absent(
+        "contrast_and_stones", label, RADIOLOGIST,
+        "who looked for them, how, and with what error; the pipeline knows contrast agent from "
+        "headers and voxels, and stones from the list of cases that a reader excludes",
+    )  # fmt: skip
+    return {"contrast_and_stones": fact}
 
 
 def _rules(manifest: Document) -> dict[str, Fact]:
@@ -191,6 +206,10 @@ def _holdout(inputs: CardInputs) -> CardSection:
             "Digest of the records (sha256)", "writes", "data/records", "sha256"
         ),
         "synthetic": metrics_.fact("Synthetic volumes compared with them", "n", "synthetic"),
+        "tuned": inputs.declared.fact_or_absent(
+            "tuned_on_holdout", "What was chosen by looking at them", DEVELOPERS,
+            "whether any setting was chosen by looking at these scans",
+        ),
     }  # fmt: skip
     return CardSection("3.1", TITLES["3.1"], facts)
 

@@ -1,19 +1,52 @@
-"""Declared texts: model_card/declared.yaml, read and checked."""
+"""Declared texts: model_card/declared.yaml, read and checked.
 
-from collections.abc import Iterator
+Some texts are about the project, others about the data version that ``data_version`` names. In the
+card of another data version the latter are shown as not confirmed, and count as missing.
+"""
+
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from syda.card.facts import Fact, absent
+from syda.card.facts import (
+    CLINICAL,
+    DATA,
+    DEVELOPERS,
+    ETHICS,
+    LEGAL,
+    OWNER,
+    PRIVACY,
+    RADIOLOGIST,
+    ROLES,
+    Fact,
+    absent,
+)
 from syda.errors import UsageError
 
 PLACEHOLDERS = {"", "-", "--", "–", "—", "?", "n.a", "n.a.", "n/a", "na", "none", "tbd", "todo",
                 "tba", "xxx", "here", "..."}  # fmt: skip
 """Placeholders, which are refused."""
+
+OF_DATA = {
+    "contrast_and_stones": RADIOLOGIST,
+    "tuned_on_holdout": DEVELOPERS,
+    "limitations": DEVELOPERS,
+    "intended_use_confirmed_by": f"{OWNER} with the {CLINICAL}",
+    "clinical_evaluation": CLINICAL,
+    "risks": DEVELOPERS,
+    "ethical_assessment": ETHICS,
+    "deidentification": DATA,
+    "consent": DATA,
+    "withdrawal": DATA,
+    "data_license": LEGAL,
+    "weights_terms": LEGAL,
+    "privacy_status": PRIVACY,
+}
+"""Keys of the texts about a data version, each with the role that confirms it for another one."""
 
 
 class Strict(BaseModel):
@@ -26,10 +59,34 @@ T = TypeVar("T", bound=Strict)
 
 
 class Risk(Strict):
-    """A risk and what is done about it."""
+    """A risk, what is done about it, and what remains."""
 
     risk: str
+    severity: Literal["low", "medium", "high"]
+    owner: str
     mitigation: str
+    remains: str
+
+
+class RoleHolder(Strict):
+    """Who holds a role, and how to reach them."""
+
+    name: str
+    contact: str
+
+
+class Checklist(Strict):
+    """What the original checklist says of its network; the card computes departures from it."""
+
+    side: int
+    spacing_mm: float
+    base_features: int
+    blocks: int
+    latent: int
+    mapping_layers: int
+    discriminator: str
+    loss: str
+    regularisation: str
 
 
 class Historical(Strict):
@@ -43,11 +100,13 @@ class Historical(Strict):
     evaluation_data: str
     annotation: str
     output: str
+    network: Checklist
 
 
 class DeclaredFile(Strict):
     """The file's keys; those that may be empty are None."""
 
+    data_version: str
     project_name: str
     report_version: str
     author: str | None
@@ -57,24 +116,33 @@ class DeclaredFile(Strict):
     model_type: str
     model_version: str
     repository: str | None
+    contact: str | None
+    maintenance: str | None
+    roles: dict[str, RoleHolder]
     selection_protocol: str
-    contrast_and_stones_if_artificial: str
+    contrast_and_stones: str | None
     annotation_protocol: str
+    tuned_on_holdout: str | None
     scan_through_model: str
     intended_use: str
     intended_user: str
-    limitations: tuple[str, ...]
     out_of_scope: tuple[str, ...]
+    limitations: tuple[str, ...]
+    risks: tuple[Risk, ...]
     intended_use_confirmed_by: str | None
     clinical_evaluation: str | None
-    risks: tuple[Risk, ...]
     ethical_assessment: str | None
+    privacy_method: str
+    deidentification: str | None
     consent: str | None
+    withdrawal: str | None
+    incidents: str | None
     code_license: str
-    data_license_if_artificial: str
     data_license: str | None
     weights_terms: str | None
+    third_party_weights: str
     privacy_status: str | None
+    regulatory_status: str | None
     marking_duty: str | None
     historical: Historical
 
@@ -85,11 +153,18 @@ class Declarations:
     Args:
         path: of the file, relative to the repository root.
         declared: its content.
+        data_version: of the card.
     """
 
-    def __init__(self, path: str, declared: DeclaredFile) -> None:
+    def __init__(self, path: str, declared: DeclaredFile, data_version: str) -> None:
         self.path = path
         self.content = declared
+        self.data_version = data_version
+
+    @property
+    def roles(self) -> Mapping[str, RoleHolder]:
+        """Who holds each role."""
+        return self.content.roles
 
     def fact(self, key: str, label: str) -> Fact:
         """Return a required text; ``historical/ms_ssim`` is a key of a nested mapping."""
@@ -101,7 +176,12 @@ class Declarations:
         for key in keys:
             value = value[key] if isinstance(key, int) else getattr(value, key)
         source = f"{self.path}#/{'/'.join(map(str, keys))}"
-        return Fact(label, value, "declared", (source,), exact=True)
+        owner, other = OF_DATA.get(str(keys[0]), ""), self.content.data_version
+        if not owner or other == self.data_version:
+            owner = other = ""
+        return Fact(
+            label, value, "declared", (source,), owner=owner, exact=True, declared_for=other
+        )
 
     def fact_or_absent(self, key: str, label: str, owner: str, missing: str) -> Fact:
         """Return a text; if it is missing, an absent fact with the role that has to supply it."""
@@ -114,18 +194,26 @@ class Declarations:
         return [self.fact_at((key, at), label) for at in range(len(getattr(self.content, key)))]
 
 
-def read(root: Path, path: Path) -> Declarations:
+def read(root: Path, path: Path, data_version: str) -> Declarations:
     """Read and check the declared texts.
 
     Args:
         root: repository root.
         path: of the file, relative to root.
+        data_version: of the card.
 
     Raises:
-        UsageError: not YAML, an unknown, missing or mistyped key, or a placeholder.
+        UsageError: not YAML, an unknown, missing or mistyped key, a placeholder, or a role that
+            there is not.
     """
     hint = "the pipeline measures facts, they cannot be declared"
-    return Declarations(path.as_posix(), checked(root, path, DeclaredFile, hint))
+    found = checked(root, path, DeclaredFile, hint)
+    used = [("roles", role) for role in found.roles]
+    used += [(f"risks.{number}.owner", risk.owner) for number, risk in enumerate(found.risks)]
+    for key, role in used:
+        if role not in ROLES:
+            raise UsageError(f"{path}: {key}: {role!r} is none of: {', '.join(ROLES)}")
+    return Declarations(path.as_posix(), found, data_version)
 
 
 def checked(root: Path, path: Path, model: type[T], hint: str) -> T:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from syda.card.facts import Fact
+from syda.card.facts import Fact, Kind
 from syda.errors import CorruptData
 from syda.runtime.digest import sha256_of
 
@@ -52,9 +52,10 @@ class Document:
         return value
 
     def fact(self, label: str, *keys: str | int, unit: str = "") -> Fact:
-        """Return the value as a measured fact; what lies below ``params`` is shown in full."""
-        source, exact = (self.pointer(*keys),), keys[0] == "params"
-        return Fact(label, self.value(*keys), "measured", source, unit, exact=exact)
+        """Return the value as a fact: a setting below ``params`` or ``protocol``, else measured."""
+        exact = keys[0] == "params"
+        kind: Kind = "setting" if exact or "protocol" in keys else "measured"
+        return Fact(label, self.value(*keys), kind, (self.pointer(*keys),), unit, exact=exact)
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,8 @@ class ProvenanceChain:
 
     def _by_whom(self, file: str) -> str:
         """Origin of a file that no stage wrote."""
+        if Path(file).parent == paths.SOURCES and Path(file).suffix != ".yaml":
+            return "by `syda fetch`: no stage makes it"
         if not Path(file).is_relative_to(paths.RELEASES):
             return "by hand: no stage makes it"
         record = documents.read(self._root, Path(file))

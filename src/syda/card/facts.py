@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any, Literal
 
-SCHEMA = "syda-card-3"
+SCHEMA = "syda-card-4"
 """Version of the structure of card.json."""
 
-Kind = Literal["measured", "derived", "declared", "absent"]
-"""Written by the pipeline, computed from such values, stated by people, or missing."""
+Kind = Literal["measured", "derived", "setting", "declared", "absent"]
+"""Written by the pipeline, computed from such values, a parameter or another choice of the run,
+stated by people, or missing."""
 
 OWNER, CLINICAL, ETHICS = "project owner", "clinical lead", "ethics reviewer"
 DATA, LEGAL, PRIVACY = "data owner", "legal counsel", "privacy officer"
@@ -34,9 +35,9 @@ class Fact:
         sources: ``file#/json/pointer`` of each value that it is or was computed from.
         unit: of the value.
         note: how it was computed, or what is missing.
-        owner: role that has to supply an absent value.
+        owner: role that has to supply an absent value, or to confirm one for this data version.
         exact: whether all digits are shown, as of a setting; figures are rounded.
-        not_applicable_by: role that decided that the question does not arise; the value says why.
+        declared_for: data version that a declared text is about, if it is not the card's.
     """
 
     label: str
@@ -47,13 +48,16 @@ class Fact:
     note: str = ""
     owner: str = ""
     exact: bool = False
-    not_applicable_by: str = ""
+    declared_for: str = ""
+
+    @property
+    def missing(self) -> bool:
+        """Whether somebody has to supply the value, or to confirm it for this data version."""
+        return self.kind == "absent" or bool(self.declared_for)
 
     def __post_init__(self) -> None:
-        if (self.kind == "absent") != (self.value is None) or (self.kind == "absent") != bool(
-            self.owner
-        ):
-            raise ValueError(f"{self.label}: absent values, and no others, have an owner")
+        if (self.kind == "absent") != (self.value is None) or self.missing != bool(self.owner):
+            raise ValueError(f"{self.label}: missing values, and no others, have an owner")
         if self.kind != "absent" and not self.sources:
             raise ValueError(f"{self.label}: a value without a source")
 
@@ -62,6 +66,7 @@ class Fact:
         found = {"label": self.label, "value": self.value, "kind": self.kind}
         sources = {"sources": list(self.sources)}
         extra = {"unit": self.unit, "note": self.note, "owner": self.owner}
+        extra |= {"declared_for": self.declared_for}
         return found | sources | {key: text for key, text in extra.items() if text}
 
 
@@ -116,10 +121,17 @@ class CardSection:
 
     def all_facts(self) -> Iterator[Fact]:
         """Yield every fact, those in tables too."""
-        yield from self.facts.values()
-        for rows in self.tables.values():
-            for row in rows:
-                yield from (cell for cell in row.values() if isinstance(cell, Fact))
+        return (fact for _, fact in self.fields())
+
+    def fields(self) -> Iterator[tuple[str, Fact]]:
+        """Yield the full name of every fact with the fact, those in tables too."""
+        for name, fact in self.facts.items():
+            yield self.field_of(name), fact
+        for table, rows in self.tables.items():
+            for row, fields in zip(rows, self.fields_of(table), strict=True):
+                for column, cell in row.items():
+                    if isinstance(cell, Fact):
+                        yield fields[column], cell
 
     def field_of(self, name: str) -> str:
         """Full name of a fact: ``1.weights_digest``."""

@@ -1,42 +1,77 @@
-"""Verdicts on the goals, computed from figures on held-out scans: met, not met, not measured."""
+"""Verdicts on the goals, computed from figures on held-out scans.
 
-from collections.abc import Mapping, Sequence
+``met`` and ``not met`` are what a test found. ``not informative`` is a test that was met and could
+not have failed, or that would have missed too much. ``not measured`` is a goal without a figure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from syda.card.facts import Fact, Row
-from syda.card.policy import Goal, Part, Policy
+from syda.card.policy import QUESTIONS, Goal, Part, Policy, Question
+from syda.card.power import RARE
 
-Verdict = Literal["met", "not met", "not measured"]
+Verdict = Literal["met", "not met", "not informative", "not measured"]
+
+VERDICTS: tuple[Verdict, ...] = ("met", "not met", "not informative", "not measured")
 
 NO_GOAL = "no goal set"
-
-FEWEST = 0.025
-"""Probability below which chance does not explain a figure, as in the privacy verdict."""
 
 Figures = Mapping[str, Fact]
 """The figures of one metric, by name; not every metric has each of them.
 
 ``value`` of the synthetic volumes and ``real`` of real ones; and for what chance explains either
 ``low`` and ``high`` of the interval of their difference, or ``control_low`` and ``control_high`` of
-the value, or ``p``.
+the value, or ``p``. ``detectable`` is the smallest effect that the test would have found.
+``untestable`` says why the test cannot fail.
 """
 
 
+@dataclass(frozen=True)
+class GoalResult:
+    """A goal and its verdict on one figure.
+
+    Attributes:
+        part: of the evaluation's details.
+        name: of the goal.
+        question: that it answers.
+        title: of the figure.
+        figures: behind the verdict.
+        goal: in words.
+        verdict: the fact.
+        why: why the verdict is not informative; empty for another verdict.
+    """
+
+    part: Part
+    name: str
+    question: Question
+    title: str
+    figures: Figures
+    goal: Fact
+    verdict: Fact
+    why: str = ""
+
+    def columns(self) -> dict[str, Fact | str]:
+        """Goal and verdict as columns of a row."""
+        return {"goal": self.goal, "verdict": self.verdict, "not informative because": self.why}
+
+
 class GoalChecker:
-    """Compares figures with the goals of a policy, and collects the verdicts.
+    """Compares figures with the goals of a policy, and collects the results.
 
     Args:
         policy: the goals.
+        held_out: number of held-out scans.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, held_out: Fact) -> None:
         self._policy = policy
-        self._verdicts: dict[tuple[Part, str], list[tuple[str, Fact]]] = {}
+        self._held_out = held_out
+        self.results: list[GoalResult] = []
 
-    def columns(
-        self, part: Part, key: str, title: str, aim: str, figures: Figures
-    ) -> dict[str, Fact | str]:
-        """Return the goal of a figure and the verdict, as columns of its row.
+    def check(self, part: Part, key: str, title: str, aim: str, figures: Figures) -> Row:
+        """Check a figure; return goal and verdict as columns of its row.
 
         Args:
             part: of the evaluation's details.
@@ -47,85 +82,135 @@ class GoalChecker:
         """
         name = self._policy.name_for(part, key)
         if name is None:
-            return {"goal": NO_GOAL, "verdict": NO_GOAL}
-        words = self._policy.words(part, name)
-        verdict, behind = _verdict(self._policy.goals(part)[name], aim, figures)
+            return {"goal": NO_GOAL, "verdict": NO_GOAL, "not informative because": ""}
+        goal, words = self._policy.goals(part)[name], self._policy.words(part, name)
+        verdict, behind, why = self._judge(goal, aim, figures)
         sources = (*words.sources, *(source for fact in behind for source in fact.sources))
-        fact = Fact("verdict of this figure", verdict, "derived", sources)
-        self._verdicts.setdefault((part, name), []).append((title, fact))
-        return {"goal": words, "verdict": fact}
+        fact = Fact("verdict", verdict, "derived", tuple(dict.fromkeys(sources)))
+        question = self._policy.question(part, name)
+        result = GoalResult(part, name, question, title, figures, words, fact, why)
+        self.results.append(result)
+        return result.columns()
 
-    def summary(self) -> tuple[dict[str, Fact], list[Row]]:
-        """Return the verdicts on all goals: facts, and one row for each goal."""
+    def _judge(self, goal: Goal, aim: str, figures: Figures) -> tuple[Verdict, list[Fact], str]:
+        """The verdict on a figure, the figures behind it, and why it is not informative."""
+        if "untestable" in figures:
+            fact = figures["untestable"]
+            return "not informative", [fact], str(fact.value)
+        met, behind = _is_met(goal, aim, figures)
+        if met is None:
+            return "not measured", [], ""
+        if _number(self._held_out) < self._policy.content.min_n:
+            why, more = f"fewer than {self._policy.content.min_n} held-out scans", [self._held_out]
+        else:
+            why, more = _cannot_fail(goal, aim, figures) if met else ("", [])
+        if goal.rule.startswith("times real") and _number(figures["real"]) <= 0:
+            why = "a multiple of zero or less has no meaning"
+        if why:
+            return "not informative", [*behind, *more], why
+        return ("met" if met else "not met"), behind, ""
+
+    def summary(self) -> dict[str, Fact]:
+        """Return the number of figures with a goal, and of those with each verdict."""
+        sources = tuple(dict.fromkeys(s for one in self.results for s in one.verdict.sources))
+        sources = sources or (f"{self._policy.path}#/metrics",)
+        tested = sum(one.verdict.value != "not measured" for one in self.results)
+        found = {"goals": Fact("Figures with a goal", tested, "derived", sources)}
+        for verdict in VERDICTS[:3]:
+            count = sum(one.verdict.value == verdict for one in self.results)
+            name = f"goals_{verdict.replace(' ', '_')}"
+            found[name] = Fact(f"Goals {verdict}", count, "derived", sources)
+        without = ", ".join(
+            name.replace("_", " ") for part, name in self._goals() if not self._of(part, name)
+        )
+        found["goals_not_measured"] = Fact(
+            "Goals not measured", without or "none", "derived", (f"{self._policy.path}#/",)
+        )
+        return found
+
+    def by_question(self) -> list[Row]:
+        """Return a row for each question: how many of its goals have each verdict."""
         rows: list[Row] = []
-        by_verdict: dict[str, list[str]] = {"met": [], "not met": [], "not measured": []}
-        sources: list[str] = []
-        for part in ("metrics", "properties", "privacy"):
-            for name in sorted(self._policy.goals(part)):
-                found = self._verdicts.get((part, name), [])
-                words, verdict = self._policy.words(part, name), _together(found)
-                behind = tuple(source for _, fact in found for source in fact.sources)
-                failing = ", ".join(title for title, fact in found if fact.value == "not met")
-                figure = name.replace("_", " ")
-                rows.append({
-                    "figure": figure,
-                    "of": part,
-                    "goal": words,
-                    "verdict": Fact("verdict", verdict, "derived", behind or words.sources),
-                    "not met by": Fact("not met by", failing, "derived", behind) if failing
-                    else "none",
-                    "why": self._policy.reason(part, name),
-                })  # fmt: skip
-                several = failing and len(found) > 1
-                by_verdict[verdict].append(f"{figure} ({failing})" if several else figure)
-                sources += behind or words.sources
-        once = tuple(dict.fromkeys(sources)) or (f"{self._policy.path}#/metrics",)
-        facts = {
-            "goals": Fact("Goals set", len(rows), "derived", once),
-            "goals_met": Fact("Goals met", len(by_verdict["met"]), "derived", once),
-        }
-        for verdict in ("not met", "not measured"):
-            names = ", ".join(by_verdict[verdict]) or "none"
-            facts[f"goals_{verdict.replace(' ', '_')}"] = Fact(
-                f"Goals {verdict}", names, "derived", once
-            )
-        return facts, rows
+        for question, words in QUESTIONS.items():
+            found = [one for one in self.results if one.question == question]
+            sources = tuple(dict.fromkeys(s for one in found for s in one.verdict.sources))
+            row: dict[str, Fact | str] = {"question": question, "in words": words}
+            for verdict in VERDICTS[:3]:
+                count = sum(one.verdict.value == verdict for one in found)
+                row[verdict] = Fact(verdict, count, "derived", sources) if found else "not measured"
+            rows.append(row)
+        return rows
+
+    def reasons(self) -> list[Row]:
+        """Return a row for each goal: the goal in words and its reason."""
+        return [
+            {
+                "figure": name.replace("_", " "),
+                "of": part,
+                "goal": self._policy.words(part, name),
+                "why": self._policy.reason(part, name),
+            }
+            for part, name in self._goals()
+        ]
+
+    def _goals(self) -> list[tuple[Part, str]]:
+        parts: tuple[Part, ...] = ("metrics", "properties", "utility", "privacy")
+        return [(part, name) for part in parts for name in sorted(self._policy.goals(part))]
+
+    def _of(self, part: Part, name: str) -> list[GoalResult]:
+        return [one for one in self.results if (one.part, one.name) == (part, name)]
 
 
-def _together(verdicts: Sequence[tuple[str, Fact]]) -> Verdict:
-    """A goal for several figures is met if each of them is measured and meets it."""
-    values = {fact.value for _, fact in verdicts}
-    if "not met" in values:
-        return "not met"
-    return "met" if values == {"met"} else "not measured"
-
-
-def _verdict(goal: Goal, aim: str, figures: Figures) -> tuple[Verdict, list[Fact]]:
-    """The verdict on a figure, and the figures behind it."""
+def _is_met(goal: Goal, aim: str, figures: Figures) -> tuple[bool | None, list[Fact]]:
+    """Whether a goal is met, None without its figures; and the figures behind that."""
     if goal.rule == "chance":
         return _by_chance(aim, figures)
-    others = [] if goal.rule in ("at most", "at least") else ["real"]
-    if any(name not in figures for name in ("value", *others)):
-        return "not measured", []
-    behind = [figures[name] for name in ("value", *others)]
-    value, *rest = (_number(fact) for fact in behind)
-    bound, real = goal.bound or 0.0, rest[0] if rest else 0.0
-    if goal.rule.startswith("times real") and real <= 0:
-        return "not measured", behind  # a multiple of zero or less has no meaning
-    met = {
-        "difference at most": abs(value - real) <= bound,
-        "times real at most": value <= bound * real,
-        "times real at least": value >= bound * real,
-        "at most": value <= bound,
-        "at least": value >= bound,
+    names = ("value",) if goal.rule in ("at most", "at least") else ("value", "real")
+    if any(name not in figures for name in names):
+        return None, []
+    behind = [figures[name] for name in names]
+    value, real = _number(behind[0]), _number(behind[-1])
+    return _meets(goal, value, real), behind
+
+
+def _meets(goal: Goal, value: float, real: float) -> bool:
+    return {
+        "difference at most": abs(value - real) <= goal.bound,
+        "headroom at most": abs(value - real) <= goal.bound * (1 - real),
+        "times real at most": value <= goal.bound * real,
+        "times real at least": value >= goal.bound * real,
+        "at most": value <= goal.bound,
+        "at least": value >= goal.bound,
     }[goal.rule]
-    return "met" if met else "not met", behind
 
 
-def _by_chance(aim: str, figures: Figures) -> tuple[Verdict, list[Fact]]:
+def _cannot_fail(goal: Goal, aim: str, figures: Figures) -> tuple[str, list[Fact]]:
+    """Why a goal that is met says nothing, and the figures behind that; empty if it says much."""
+    if goal.rule != "chance":
+        real = _number(figures["real"]) if "real" in figures else 0.0
+        ends = goal.possible or ()
+        if ends and all(_meets(goal, end, real) for end in ends):
+            return "every possible value meets it", []
+        return "", []
+    if "detectable" in figures:
+        missed, behind = _number(figures["detectable"]), [figures["detectable"]]
+    elif "control_high" in figures:
+        behind = [figures[name] for name in ("control_low", "control_high")]
+        low, high = map(_number, behind)
+        missed = (high - low) / 2
+    else:
+        behind = [figures[name] for name in ("low", "high")]
+        low, high = map(_number, behind)
+        missed = {"lower": high, "higher": -low}.get(aim, max(high, -low))
+    if missed > goal.bound:
+        return f"an effect of {missed:.2g} could go unseen, {goal.bound:g} is allowed", behind
+    return "", []
+
+
+def _by_chance(aim: str, figures: Figures) -> tuple[bool | None, list[Fact]]:
     """Whether chance explains that a figure is worse; the aim says which side is worse."""
     if "p" in figures:
-        return "met" if _number(figures["p"]) >= FEWEST else "not met", [figures["p"]]
+        return _number(figures["p"]) >= RARE, [figures["p"]]
     if {"value", "control_low", "control_high"} <= figures.keys():
         behind = [figures[name] for name in ("value", "control_low", "control_high")]
         value, low, high = map(_number, behind)
@@ -135,9 +220,8 @@ def _by_chance(aim: str, figures: Figures) -> tuple[Verdict, list[Fact]]:
         low, high = map(_number, behind)
         beyond = {"lower": low > 0, "higher": high < 0}
     else:
-        return "not measured", []
-    worse = beyond[aim] if aim in beyond else any(beyond.values())
-    return "not met" if worse else "met", behind
+        return None, []
+    return not (beyond[aim] if aim in beyond else any(beyond.values())), behind
 
 
 def _number(fact: Fact) -> float:

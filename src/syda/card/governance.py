@@ -1,6 +1,7 @@
 """Sections 6 to 10: declared texts, and the roles that have to supply the missing ones."""
 
-from syda.card import baselines
+from collections.abc import Sequence
+
 from syda.card.declared import Declarations
 from syda.card.documents import Document
 from syda.card.facts import (
@@ -18,31 +19,24 @@ from syda.card.facts import (
     absent,
 )
 from syda.card.inputs import CardInputs
+from syda.metrics.privacy_results import COPIES
 
 
 def sections(inputs: CardInputs) -> list[CardSection]:
     """Return sections 6 to 10."""
     return [
-        _intended_use(inputs.declared, inputs.reports["details"]),
+        _intended_use(inputs.declared),
         _clinical(inputs.declared),
-        _ethics(inputs.declared, inputs.reports["details"]),
+        _ethics(inputs),
         _consent(inputs),
         _legal(inputs),
     ]
 
 
-def _audited(details: Document, label: str, *keys: str, unit: str = "") -> Fact:
-    """A value of the privacy tests; absent where a split had too few patients."""
-    if "privacy" not in details.content:
-        return absent(label, DEVELOPERS, "a split has too few patients for the privacy tests")
-    return details.fact(label, "privacy", *keys, unit=unit)
-
-
-def _intended_use(declared: Declarations, details: Document) -> CardSection:
+def _intended_use(declared: Declarations) -> CardSection:
     facts = {
         "intended_use": declared.fact("intended_use", "Intended use"),
         "intended_user": declared.fact("intended_user", "Intended user"),
-        "privacy": _audited(details, "Whether synthetic volumes repeat training scans", "verdict"),
         "limitations_original": declared.fact(
             "historical/limitations", "Limitations of the original (historical)"
         ),
@@ -50,15 +44,25 @@ def _intended_use(declared: Declarations, details: Document) -> CardSection:
             "intended_use_confirmed_by",
             "Confirmation of this section",
             f"{OWNER} with the {CLINICAL}",
-            "the texts above are the developers' and nobody has confirmed them",
+            "the texts are the developers' and nobody has confirmed them",
         ),
     }
-    tables: dict[str, list[Row]] = {
+    tables: dict[str, Sequence[Row]] = {
         key: [{column: fact} for fact in declared.each(key, column)]
         for key, column in (("limitations", "limitation"), ("out_of_scope", "out of scope"))
     }
-    tables["utility"] = baselines.utility(details)
-    return CardSection("6", TITLES["6"], facts, tables)
+    return CardSection("6", TITLES["6"], facts, tables | {"risks": _risks(declared)})
+
+
+def _risks(declared: Declarations) -> list[Row]:
+    columns = {
+        "risk": "risk", "severity": "severity", "owner": "owner",
+        "mitigation": "what is done about it", "remains": "what remains",
+    }  # fmt: skip
+    return [
+        {label: declared.fact_at(("risks", number, key), label) for key, label in columns.items()}
+        for number in range(len(declared.content.risks))
+    ]
 
 
 def _clinical(declared: Declarations) -> CardSection:
@@ -71,72 +75,102 @@ def _clinical(declared: Declarations) -> CardSection:
     return CardSection("7", TITLES["7"], {"evaluation": fact})
 
 
-def _ethics(declared: Declarations, details: Document) -> CardSection:
+def _ethics(inputs: CardInputs) -> CardSection:
+    declared, details = inputs.declared, inputs.reports["details"]
     facts = {
-        "memorisation": _audited(
-            details,
-            "Median distance of synthetic volumes to the nearest training scan",
-            *("spaces", "rms_hu", "median", "synthetic"),
-            unit="HU",
+        "privacy_method": declared.fact("privacy_method", "Method that protects privacy"),
+        **_copies(details),
+        "deidentification": declared.fact_or_absent(
+            "deidentification", "De-identification of the scans", DATA,
+            "by whom and how the scans were de-identified, and how that was checked",
         ),
-        "memorisation_holdout": _audited(
-            details,
-            "The same of held-out scans",
-            *("spaces", "rms_hu", "median", "holdout"),
-            unit="HU",
+        "unmarked": details.fact(
+            "DICOM exports without the mark Synthetic Data (0008,001C)",
+            *("exports", "by_kind", "unmarked"),
         ),
         "assessment": declared.fact_or_absent(
-            "ethical_assessment", "Assessment of these risks", ETHICS, "nobody has assessed them"
+            "ethical_assessment", "Assessment of the risks of section 6", ETHICS,
+            "nobody has assessed them",
         ),
+    }  # fmt: skip
+    return CardSection("8", TITLES["8"], facts)
+
+
+def _copies(details: Document) -> dict[str, Fact]:
+    """Draws that count as copies, in the distance that finds most of them."""
+    label = "Draws nearer to a training scan than 95 % of held-out scans are"
+    if "privacy" not in details.content:
+        return {"copies": absent(label, DEVELOPERS, "a split has too few patients for the test")}
+    spaces = details.value("privacy", "spaces")
+    counts = {
+        space: round(one["findings"][COPIES]["value"] * one["findings"][COPIES]["n"])
+        for space, one in spaces.items()
     }
-    rows: list[Row] = [
-        {
-            "risk": declared.fact_at(("risks", number, "risk"), "risk"),
-            "what is done about it": declared.fact_at(
-                ("risks", number, "mitigation"), "what is done about it"
-            ),
-        }
-        for number in range(len(declared.content.risks))
-    ]
-    return CardSection("8", TITLES["8"], facts, {"risks": rows})
+    worst = max(counts, key=lambda space: counts[space])
+    at = ("privacy", "spaces", worst, "findings", COPIES)
+    sources = tuple(details.pointer(*at, key) for key in ("value", "n"))
+    return {
+        "copies": Fact(label, counts[worst], "derived", sources, note="share x draws"),
+        "draws": details.fact("Draws tested, which no gate has seen", *at, "n"),
+    }
 
 
 def _consent(inputs: CardInputs) -> CardSection:
-    if inputs.artificial:
-        fact = inputs.no_person(
-            "Consent",
-            "not applicable: no person's data are in this data version",
-            not_applicable_by=DEVELOPERS,
-        )
+    declared = inputs.declared
+    if inputs.is_artificial:
+        facts = {
+            "consent": inputs.no_person("Consent", "no person's data are in this data version"),
+            "withdrawal": inputs.no_person("Withdrawal", "nobody's data can be withdrawn"),
+        }
     else:
-        fact = inputs.declared.fact_or_absent(
-            "consent", "Consent", DATA, "basis, reference number and scope for this data version"
-        )
-    return CardSection("9", TITLES["9"], {"consent": fact})
+        facts = {
+            "consent": declared.fact_or_absent(
+                "consent", "Consent", DATA,
+                "basis, reference number and scope for this data version",
+            ),
+            "withdrawal": declared.fact_or_absent(
+                "withdrawal", "Withdrawal", DATA,
+                "how a patient withdraws, and what then happens to data and weights",
+            ),
+        }  # fmt: skip
+    by_source = {} if inputs.source is None else inputs.source.consent()
+    return CardSection("9", TITLES["9"], facts | by_source)
 
 
 def _legal(inputs: CardInputs) -> CardSection:
-    declared, data, privacy = inputs.declared, "Terms of the data", "Privacy status of the weights"
+    declared, privacy = inputs.declared, "Privacy status of the weights"
     facts = {
         "code_license": declared.fact("code_license", "Licence of the code"),
-        "data_license": declared.fact("data_license_if_artificial", data)
-        if inputs.artificial
-        else declared.fact_or_absent("data_license", data, DATA, "terms of this data version"),
+        "data_license": declared.fact_or_absent(
+            "data_license", "Terms of the data", LEGAL, "terms of this data version"
+        ),
         "weights_terms": declared.fact_or_absent(
             "weights_terms", "Terms of the weights", LEGAL, "whether they may be passed on, and how"
         ),
+        "third_party_weights": declared.fact("third_party_weights", "Weights of others"),
         "privacy_status": inputs.no_person(
             privacy, "they hold no personal data: no person's data went into the training"
         )
-        if inputs.artificial
+        if inputs.is_artificial
         else declared.fact_or_absent(
             "privacy_status", privacy, PRIVACY, "whether they count as personal data"
         ),
+        "regulatory_status": declared.fact_or_absent(
+            "regulatory_status", "Regulatory status", LEGAL,
+            "whether the model is a medical device, in which region, decided by whom",
+        ),
+        "incidents": declared.fact_or_absent(
+            "incidents", "Route for incidents", OWNER,
+            "whom to tell that a volume shows a patient or did harm",
+        ),
         "marking_duty": declared.fact_or_absent(
-            "marking_duty",
-            "Duty to mark synthetic images",
-            LEGAL,
+            "marking_duty", "Duty to mark synthetic images", LEGAL,
             "whether and how the law asks for it (in the EU: AI Act, Article 50(2))",
         ),
-    }
+    }  # fmt: skip
+    if inputs.source is not None:
+        terms = inputs.source.terms()
+        if not facts["data_license"].missing:
+            del terms["data_license"]
+        facts |= terms
     return CardSection("10", TITLES["10"], facts)

@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from syda import paths
-from syda.card import declared, documents, policy, releases
+from syda.card import declared, documents, policy, releases, source
+from syda.card.config import CardParams
 from syda.card.declared import Declarations
 from syda.card.documents import Document, Picture
 from syda.card.facts import SCHEMA, Fact
 from syda.card.policy import Policy
 from syda.card.releases import Release
+from syda.card.source import FetchedSource
 from syda.errors import CheckFailed
+from syda.params import load
 from syda.runtime.digest import sha256_of_file
 
 REPORTS = {
@@ -40,8 +43,12 @@ MANIFESTS = {
     "generate": paths.manifest("generate"),
     "validate-synthetic": paths.manifest("validate", "synthetic"),
     "evaluate": paths.manifest("evaluate"),
+    "gallery": paths.manifest("gallery"),
 }
 """Manifests of the stages before this one, in the order of the pipeline."""
+
+PHANTOMS = {version: paths.manifest("phantom", version) for version in ("v0", "v1")}
+"""Manifests of the stage that makes the artificial data versions."""
 
 PICTURES = tuple(
     paths.EVALUATION / name
@@ -52,6 +59,7 @@ PICTURES = tuple(
 INPUTS = (
     *REPORTS.values(),
     *MANIFESTS.values(),
+    *PHANTOMS.values(),
     *PICTURES,
     paths.DECLARED,
     paths.SIGNOFFS,
@@ -59,8 +67,13 @@ INPUTS = (
     paths.LOCK,
     paths.PROJECT,
     paths.RELEASES,
+    paths.SOURCES,
 )
 """All inputs of the stage."""
+
+
+PROVEN = "yes, proven: stage phantom wrote the files, and every slice says Synthetic Data YES"
+NOT_PROVEN = "declared, not proven"
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,7 @@ class CardInputs:
 
     Attributes:
         reports: by the keys of :data:`REPORTS`.
-        manifests: by the keys of :data:`MANIFESTS`.
+        manifests: by the keys of :data:`MANIFESTS`; ``phantom`` comes first if it made the data.
         pictures: in the order of the card.
         declared: the declared texts.
         lock: exact version of each library, by name.
@@ -77,7 +90,9 @@ class CardInputs:
         policy: required fields and goals.
         earlier: releases with a lower report version, in order.
         released: record of the release of this report version, if there is one.
-        written: sha256 of declared.yaml and policy.yaml, by path.
+        written: sha256 of declared.yaml, policy.yaml and the files of the source, by path.
+        significant_digits: of measured and derived figures, from params.yaml.
+        source: that the data version was fetched from, if it was.
     """
 
     reports: Mapping[str, Document]
@@ -90,6 +105,8 @@ class CardInputs:
     earlier: Sequence[Release] = ()
     released: Document | None = None
     written: Mapping[str, str] = field(default_factory=dict)
+    significant_digits: int = 4
+    source: FetchedSource | None = None
 
     @property
     def version(self) -> str:
@@ -97,9 +114,30 @@ class CardInputs:
         return str(self.reports["convert"].value("version"))
 
     @property
-    def artificial(self) -> bool:
-        """Whether the patients of the data version are artificial."""
-        return bool(self.reports["convert"].value("artificial"))
+    def is_artificial(self) -> bool:
+        """Whether the patients of the data version are proven to be artificial."""
+        return self.artificial().value == PROVEN
+
+    def artificial(self) -> Fact:
+        """Whether the patients are artificial, and whether that is proven.
+
+        It is proven by two things together: the raw files are those that the stage ``phantom``
+        wrote, and every slice says Synthetic Data YES (DICOM PS3.3, C.12.1).
+        """
+        convert, label = self.reports["convert"], "Patients are artificial"
+        if not convert.value("artificial"):
+            return Fact(label, "no", "derived", (convert.pointer("artificial"),))
+        sources = [convert.pointer("artificial"), convert.pointer("synthetic_data")]
+        raw = f"{paths.RAW.as_posix()}/{self.version}"
+        read = self.manifests["convert"]
+        written = self.manifests.get("phantom")
+        sources.append(read.pointer("reads", raw, "sha256"))
+        proven = False
+        if written:
+            sources.append(written.pointer("writes", raw, "sha256"))
+            same = written.value("writes", raw, "sha256") == read.value("reads", raw, "sha256")
+            proven = same and set(convert.value("synthetic_data")) == {"YES"}
+        return Fact(label, PROVEN if proven else NOT_PROVEN, "derived", tuple(sources))
 
     @property
     def is_released(self) -> bool:
@@ -121,19 +159,15 @@ class CardInputs:
         """sha256 of every input by path, without the sign-offs, which may come later."""
         return self.measured | dict(self.written)
 
-    def no_person(self, label: str, text: str, *, not_applicable_by: str = "") -> Fact:
+    def no_person(self, label: str, text: str) -> Fact:
         """Return a fact that follows from the patients being artificial.
 
         Args:
             label: of the fact.
             text: its value.
-            not_applicable_by: as :class:`Fact` has it.
         """
-        source = self.reports["convert"].pointer("artificial")
         note = "follows from the patients of this data version being artificial"
-        return Fact(
-            label, text, "derived", (source,), note=note, not_applicable_by=not_applicable_by
-        )
+        return Fact(label, text, "derived", self.artificial().sources, note=note)
 
 
 def read(root: Path) -> CardInputs:
@@ -141,15 +175,24 @@ def read(root: Path) -> CardInputs:
 
     Raises:
         CheckFailed: a release was altered.
-        CorruptData: a report is unreadable or holds NaN.
-        UsageError: declared.yaml or policy.yaml is wrong.
+        CorruptData: a report is unreadable or holds NaN, or the list of the source is malformed.
+        UsageError: declared.yaml or policy.yaml is wrong, or the list of the source is missing.
     """
-    texts = declared.read(root, paths.DECLARED)
+    reports = {name: documents.read(root, path) for name, path in REPORTS.items()}
+    manifests = {name: documents.read(root, path) for name, path in MANIFESTS.items()}
+    data_version = str(reports["convert"].value("version"))
+    if data_version in PHANTOMS:
+        manifests = {"phantom": documents.read(root, PHANTOMS[data_version]), **manifests}
+    texts = declared.read(root, paths.DECLARED, data_version)
     found = releases.read(root, paths.RELEASES)
     version = texts.content.report_version
+    fetched = source.read(root, data_version)
+    written = {
+        path.as_posix(): sha256_of_file(root / path) for path in (paths.DECLARED, paths.POLICY)
+    }
     return CardInputs(
-        {name: documents.read(root, path) for name, path in REPORTS.items()},
-        {name: documents.read(root, path) for name, path in MANIFESTS.items()},
+        reports,
+        manifests,
         [Picture(path.as_posix(), (root / path).read_bytes()) for path in PICTURES],
         texts,
         documents.lock(root, paths.LOCK),
@@ -157,7 +200,9 @@ def read(root: Path) -> CardInputs:
         policy.read(root, paths.POLICY, SCHEMA),
         releases.before(found, version),
         next((one.record for one in found if one.version == version), None),
-        {path.as_posix(): sha256_of_file(root / path) for path in (paths.DECLARED, paths.POLICY)},
+        {**written, **(fetched.files if fetched else {})},
+        load(root).section("card", CardParams).significant_digits,
+        fetched,
     )
 
 

@@ -1,4 +1,4 @@
-"""The structure of card.json, version ``syda-card-3``."""
+"""The structure of card.json, version ``syda-card-4``."""
 
 import json
 import uuid
@@ -27,18 +27,14 @@ _ABSENT_OR_FROM_SOMEWHERE: JsonDict = {
         "required": ["owner"],
     },
     "else": {
-        "properties": {
-            "value": {"not": {"type": "null"}},
-            "sources": {"minItems": 1},
-            "owner": {"maxLength": 0},
-        },
+        "properties": {"value": {"not": {"type": "null"}}, "sources": {"minItems": 1}},
     },
 }
 """The rule of the validator below, as JSON Schema."""
 
 
 class FactEntry(Strict):
-    """A value with its sources; if it is absent, the role that has to supply it."""
+    """A value with its sources; if it is missing, the role that has to supply or confirm it."""
 
     model_config = ConfigDict(json_schema_extra=_ABSENT_OR_FROM_SOMEWHERE)
 
@@ -50,12 +46,15 @@ class FactEntry(Strict):
     unit: str = ""
     note: str = ""
     owner: str = ""
+    declared_for: str = ""
 
     @model_validator(mode="after")
     def _absent_or_from_somewhere(self) -> Self:
         absent = self.kind == "absent"
-        if absent != (self.value is None) or absent != bool(self.owner):
-            raise ValueError("absent values, and no others, have an owner")
+        if absent != (self.value is None) or (absent or bool(self.declared_for)) != bool(
+            self.owner
+        ):
+            raise ValueError("missing values, and no others, have an owner")
         if absent == bool(self.sources):
             raise ValueError("values that are there, and no others, have a source")
         return self
@@ -95,13 +94,13 @@ class CardFile(Strict):
     """The whole file."""
 
     json_schema: Annotated[str, Field(alias="$schema", min_length=1)]
-    schema_: Annotated[Literal["syda-card-3"], Field(alias="schema")]
+    schema_: Annotated[Literal["syda-card-4"], Field(alias="schema")]
     status: dict[str, StatusEntry]
     sections: dict[str, SectionEntry]
     inputs: dict[str, Digest]
 
 
-STRUCTURES: dict[str, type[Strict]] = {"syda-card-3": CardFile}
+STRUCTURES: dict[str, type[Strict]] = {"syda-card-4": CardFile}
 """By the file's schema: a release keeps the structure that it was made with."""
 
 

@@ -28,17 +28,11 @@ CHECKLIST: dict[str, tuple[str, str]] = {
 
 OUTSIDE_STAGES = {
     "dvc": "runs the stages, from outside",
-    "markdown-it-py": "turns this card into HTML",
+    "markdown-it-py": "turns this card into HTML, in the stage card",
 }
 """Declared libraries that no stage before the card imports, and their purpose."""
 
 _POLICY = "src/syda/card/libraries.py#/"
-
-
-def policy() -> dict[str, dict[str, str]]:
-    """The texts above, by the table and the library."""
-    checklist = {library: instead for library, (_, instead) in CHECKLIST.items()}
-    return {"CHECKLIST": checklist, "OUTSIDE_STAGES": OUTSIDE_STAGES}
 
 
 def name_of(requirement: str) -> str:
@@ -55,6 +49,14 @@ def section(inputs: CardInputs) -> CardSection:
             "Libraries in the lock, those that others need among them",
             len(lock.value("packages")), "derived", (lock.pointer("packages"),),
             note="entries of the lock",
+        ),
+        "listed": Fact(
+            "Libraries of the checklist", len(CHECKLIST), "derived", (f"{_POLICY}CHECKLIST",),
+        ),
+        "listed_in_use": Fact(
+            "Libraries of the checklist that a stage imported",
+            sum(package in used_by(manifests) for package, _ in CHECKLIST.values()), "derived",
+            (f"{_POLICY}CHECKLIST", *(one.pointer("packages") for one in manifests.values())),
         ),
         "unlocked": Fact(
             "Imported by a stage, and not in the lock in that version", _unlocked(manifests, lock),
@@ -120,7 +122,11 @@ def _unused_rows(inputs: CardInputs) -> list[Row]:
             purpose = (
                 Fact(label, OUTSIDE_STAGES[name], "declared", (f"{_POLICY}OUTSIDE_STAGES/{name}",))
                 if name in OUTSIDE_STAGES
-                else absent(label, DEVELOPERS, f"no stage imports {name}, and nobody says why")
+                else absent(
+                    label,
+                    DEVELOPERS,
+                    f"no stage before the card imports {name}, and nobody says why",
+                )
             )
             rows.append(
                 {"library": name, "in the lock": _locked(inputs.lock, name), label: purpose}

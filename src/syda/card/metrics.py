@@ -4,13 +4,18 @@ The metrics are those of the evaluation's details, which describe each of them. 
 the checklist are the metrics whose keys begin with ``ms_ssim`` and with ``perceptual``.
 """
 
-from syda.card import baselines, checklist
+from collections.abc import Sequence
+
+from syda.card import baselines, checklist, groups, power
 from syda.card.checklist import SPLITS
 from syda.card.documents import Document
 from syda.card.facts import TITLES, CardSection, Fact, Row
-from syda.card.goals import GoalChecker
+from syda.card.goals import GoalChecker, GoalResult
 from syda.card.inputs import CardInputs
+from syda.card.policy import QUESTIONS
 from syda.errors import CorruptData
+from syda.metrics.privacy_results import COPIES, NEED_NEARNESS
+from syda.metrics.verdict import FAR
 from syda.runtime.nested import leaves
 
 AIMS = {
@@ -72,12 +77,14 @@ def section(inputs: CardInputs) -> CardSection:
             two metrics.
     """
     metrics, details = inputs.reports["metrics"], inputs.reports["details"]
-    declared = inputs.declared
-    judge = GoalChecker(inputs.policy.with_defaults(details.path, details.value("metrics")))
+    policy = inputs.policy.with_defaults(details.path, details.value("metrics"))
+    held_out = inputs.reports["pack"].fact("held-out scans", "cases", "holdout")
+    goals = GoalChecker(policy, held_out)
     columns = {name: _key(details, beginning) for name, beginning in checklist.METRICS.items()}
-    judged = {key: _judged(judge, details, key) for key in _keys(details)}
-    properties, privacy = _properties(details, judge), _privacy(details, judge)
-    goals, goal_rows = judge.summary()
+    verdicts = [_goal(goals, details, key) for key in _keys(details)]
+    properties = _properties(details, goals)
+    utility = [_utility_goal(goals, details, row) for row in baselines.utility(details)]
+    privacy = _privacy(details, goals, held_out)
     facts = {
         "n_synthetic": metrics.fact("Synthetic volumes measured", "n", "synthetic"),
         "drawn": metrics.fact("Volumes drawn for them", "gate", "drawn"),
@@ -85,32 +92,81 @@ def section(inputs: CardInputs) -> CardSection:
         "exports": metrics.fact("Exports checked against their volume", "exports", "checked"),
         "faulty_exports": metrics.fact("Of these faulty", "exports", "faulty"),
         "seed": details.fact("Seed of pairs and intervals", "sampling", "seed"),
-        "original_dataset": declared.fact("historical/dataset_name", "Dataset of the original"),
-        "original_ms_ssim": declared.fact("historical/ms_ssim", "MS-SSIM of the original"),
-        "original_perceptual": declared.fact(
-            "historical/perceptual_loss", "Perceptual loss of the original"
-        ),
-        **goals,
+        **{
+            f"original_{key}": inputs.declared.fact(f"historical/{name}", label)
+            for key, name, label in (
+                ("dataset", "dataset_name", "Dataset of the original"),
+                ("ms_ssim", "ms_ssim", "MS-SSIM of the original"),
+                ("perceptual", "perceptual_loss", "Perceptual loss of the original"),
+            )
+        },
+        **goals.summary(),
         **inputs.policy.facts(),
+        **groups.facts(inputs.reports["pack"]),
     }
     tables: dict[str, list[Row]] = {
-        "checklist": checklist.rows(inputs, columns, judged),
-        "goals": goal_rows,
+        "checklist": checklist.rows(inputs, columns),
+        "goals": _goal_rows(goals),
+        "questions": goals.by_question(),
+        "not_informative": [
+            {"figure": one.title, "goal": one.goal, "not informative because": one.why}
+            for one in goals.results
+            if one.why
+        ],
+        "reasons": goals.reasons(),
         "meaning": [_meaning(details, key) for key in _keys(details)],
         "kid_baselines": baselines.kid(details),
         "protocol": _protocol(details, _keys(details)),
         "gate": _gate(details),
         "properties": properties,
         "properties_protocol": _properties_protocol(details),
+        "utility": utility,
         "privacy": privacy,
         "privacy_meaning": _privacy_meaning(details),
         "privacy_protocol": _privacy_protocol(details),
         "privacy_spaces": _privacy_spaces(details),
     }
     tables |= {f"figures_{split}": _figures(details, split) for split in SPLITS}
-    held = zip(tables["figures_holdout"], judged.values(), strict=True)
+    held = zip(tables["figures_holdout"], verdicts, strict=True)
     tables["figures_holdout"] = [{**row, **verdict} for row, verdict in held]
     return CardSection("5", TITLES["5"], facts, tables)
+
+
+def _goal_rows(goals: GoalChecker) -> list[Row]:
+    """The table of goals: a row for each figure; of a privacy test the less favourable distance."""
+    rows: list[Row] = []
+    for one in sorted(_shown(goals.results), key=lambda one: list(QUESTIONS).index(one.question)):
+        names = (
+            ("control_low", "control_high") if "control_high" in one.figures else ("low", "high")
+        )
+        ends = [one.figures[name] for name in names if name in one.figures]
+        rows.append({
+            "question": one.question,
+            "figure": one.title,
+            "synthetic": one.figures.get("value", "not measured"),
+            "real": one.figures.get("real", "none"),
+            "95 % interval": Fact(
+                "95 % interval", [fact.value for fact in ends], "derived",
+                tuple(source for fact in ends for source in fact.sources),
+                note="of the difference, of the figure itself, or by chance",
+            ) if ends else "none",
+            "goal": one.goal,
+            "verdict": one.verdict,
+        })  # fmt: skip
+    return rows
+
+
+def _shown(results: Sequence[GoalResult]) -> list[GoalResult]:
+    """The results of the table: the worst of each goal, of anatomy one a rule."""
+    found: dict[tuple[str, str], GoalResult] = {}
+    order = ("not met", "not informative", "met", "not measured")
+    for one in results:
+        key = (one.part, one.title if one.question == "anatomy" else one.name)
+        if key not in found or order.index(str(one.verdict.value)) < order.index(
+            str(found[key].verdict.value)
+        ):
+            found[key] = one
+    return list(found.values())
 
 
 def _keys(details: Document) -> list[str]:
@@ -127,17 +183,32 @@ def _key(details: Document, name: str) -> str:
     return found[0]
 
 
-def _judged(judge: GoalChecker, details: Document, key: str) -> dict[str, Fact | str]:
+def _goal(goals: GoalChecker, details: Document, key: str) -> Row:
     """Goal and verdict of a metric on the holdout."""
     at = ("figures", "holdout", key)
     figures = {
         "value": details.fact("synthetic", *at, "synthetic", "value"),
-        "real": details.fact("real baseline", *at, "real", "value"),
+        "real": details.fact("real", *at, "real", "value"),
         "low": details.fact("95 % interval, low", *at, "difference", "low"),
         "high": details.fact("95 % interval, high", *at, "difference", "high"),
     }
     about = details.value("metrics", key)
-    return judge.columns("metrics", key, about["title"], about["aim"], figures)
+    return goals.check("metrics", key, about["title"], about["aim"], figures)
+
+
+def _utility_goal(goals: GoalChecker, details: Document, row: Row) -> Row:
+    """A row of the utility table with goal and verdict."""
+    name = str(row["property"])
+    at = ("utility", "figures", name)
+    figures = {
+        "value": details.fact("synthetic", *at, "synthetic", "value"),
+        "real": details.fact("real", *at, "real", "value"),
+        "low": details.fact("95 % interval, low", *at, "difference", "low"),
+        "high": details.fact("95 % interval, high", *at, "difference", "high"),
+    }
+    kind = {"r2": "R² for", "auc": "AUC for"}[details.value(*at, "figure")]
+    title = f"{kind} {name.replace('_', ' ')} in scans, learned from synthetic volumes"
+    return {**row, **goals.check("utility", name, title, "higher", figures)}
 
 
 def _title(details: Document, key: str) -> Fact:
@@ -151,6 +222,7 @@ def _figures(details: Document, split: str) -> list[Row]:
             label: details.fact(label, "figures", split, key, *where)
             for label, where in _FIGURES.items()
         }
+        | {"key": key}
         for key in _keys(details)
     ]
 
@@ -197,7 +269,7 @@ def _gate(details: Document) -> list[Row]:
     ]
 
 
-def _properties(details: Document, judge: GoalChecker) -> list[Row]:
+def _properties(details: Document, goals: GoalChecker) -> list[Row]:
     """Requested and measured values, one row for each property."""
 
     def figure(name: str, label: str, whose: str, kind: str, *where: str) -> Fact | str:
@@ -210,10 +282,14 @@ def _properties(details: Document, judge: GoalChecker) -> list[Row]:
     for name in sorted(details.content.get("properties", {"figures": {}})["figures"]):
         row = {label: figure(name, label, *where) for label, where in _CONTROL.items()}
         row["unit of the error"] = _unit(details, "properties", "figures", name, "unit")
-        rank = {"value": row["rank correlation"], "real": row["rank correlation, real baseline"]}
+        rank = {
+            "value": row["rank correlation"], "real": row["rank correlation, real baseline"],
+            "low": row["95 % interval, low"], "high": row["95 % interval, high"],
+        }  # fmt: skip
         figures = {key: fact for key, fact in rank.items() if isinstance(fact, Fact)}
+        title = f"Rank correlation of requested and measured {name.replace('_', ' ')}"
         rows.append(
-            {"property": name, **row, **judge.columns("properties", name, name, "higher", figures)}
+            {"property": name, **row, **goals.check("properties", name, title, "higher", figures)}
         )
     return rows
 
@@ -227,10 +303,11 @@ def _properties_protocol(details: Document) -> list[Row]:
     ]
 
 
-def _privacy(details: Document, judge: GoalChecker) -> list[Row]:
+def _privacy(details: Document, goals: GoalChecker, held_out: Fact) -> list[Row]:
     """Each privacy test in each space of distances; empty if there were too few patients."""
     rows: list[Row] = []
     for space in _spaces(details):
+        far = _far_away(details, space)
         tests = details.value("privacy", "spaces", space, "findings")
         for name in sorted(tests):
             reference = details.value("privacy", "tests", name, "beside")
@@ -248,15 +325,48 @@ def _privacy(details: Document, judge: GoalChecker) -> list[Row]:
             }
             for key, label in _BY_CHANCE.items():
                 row[label] = details.fact(label, *at, key) if key in tests[name] else "not defined"
-            columns = {"value": "figure", "real": "their figure"} | _BY_CHANCE
-            title = details.value("privacy", "spaces", space, "title")
+            columns = {
+                "value": "figure", "real": "their figure", "low": "95 % interval, low",
+                "high": "95 % interval, high",
+            } | _BY_CHANCE  # fmt: skip
             figures = {
                 key: cell for key, of in columns.items() if isinstance(cell := row[of], Fact)
             }
-            if tests[name]["outcome"] == "not testable":
-                figures = {}
-            rows.append({**row, **judge.columns("privacy", name, title, _LEAK, figures)})
+            if far and name in NEED_NEARNESS:
+                figures["untestable"] = far
+            elif "p" in figures:
+                figures["detectable"] = _detectable(details, space, name, held_out)
+            title = f"{details.value('privacy', 'tests', name, 'title')}, {_short(details, space)}"
+            rows.append({**row, **goals.check("privacy", name, title, _LEAK, figures)})
     return rows
+
+
+def _short(details: Document, space: str) -> str:
+    return str(details.value("privacy", "spaces", space, "title"))
+
+
+def _far_away(details: Document, space: str) -> Fact | None:
+    """Why tests of nearness cannot fail: volumes lie farther from training scans than scans do."""
+    at = ("privacy", "spaces", space)
+    synthetic, holdout = (details.value(*at, "median", who) for who in ("synthetic", "holdout"))
+    tests = [details.value(*at, "findings", name, "outcome") for name in NEED_NEARNESS]
+    if synthetic <= FAR * holdout and "not testable" not in tests:
+        return None
+    text = f"volumes lie {synthetic / holdout:.2g} times as far from training scans as scans do"
+    return Fact("why", text, "derived", (details.pointer(*at, "median"),))
+
+
+def _detectable(details: Document, space: str, name: str, held_out: Fact) -> Fact:
+    """The smallest effect that a test with a p would have found among so few volumes."""
+    at = ("privacy", "spaces", space, "findings", name)
+    scans, volumes = int(str(held_out.value)), details.value(*at, "n")
+    count = round(details.value(*at, "real") * scans)
+    smallest = (
+        power.smallest_share_of_copies if name == COPIES else power.smallest_loss_of_authentic
+    )
+    found = smallest(volumes, scans, count)
+    sources = (details.pointer(*at), *held_out.sources)
+    return Fact("smallest effect that would be found", min(found, 1.0), "derived", sources)
 
 
 def _spaces(details: Document) -> list[str]:

@@ -8,9 +8,9 @@ the run was too small for is not.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from syda.card.declared import Strict, checked
 from syda.card.facts import CLINICAL, OWNER, ROLES, CardSection, Fact, absent
@@ -19,9 +19,36 @@ from syda.metrics import registry
 from syda.metrics.privacy_results import TESTS
 from syda.properties.schema import MEASURED
 
-Part = Literal["metrics", "properties", "privacy"]
+Part = Literal["metrics", "properties", "utility", "privacy"]
 
-PARTS: tuple[Part, ...] = ("metrics", "properties", "privacy")
+PARTS: tuple[Part, ...] = ("metrics", "properties", "utility", "privacy")
+
+Question = Literal[
+    "realism", "variety", "tissue HU", "anatomy", "follows request", "utility", "privacy"
+]
+
+QUESTIONS: dict[Question, str] = {
+    "realism": "Do the volumes look like scans?",
+    "variety": "Do they differ as scans do?",
+    "tissue HU": "Do tissues have the right HU?",
+    "anatomy": "Is the anatomy there?",
+    "follows request": "Do they have the properties that were asked for?",
+    "utility": "Do models learn from them what they learn from scans?",
+    "privacy": "Do they keep training scans private?",
+}
+"""The questions of page 1, which group the goals."""
+
+LEARNED = ("fat_share", "body_width_mm", "sex")
+"""Properties that the evaluation's regressors learn."""
+
+_OF_PART: dict[Part, Question] = {
+    "properties": "follows request", "utility": "utility", "privacy": "privacy",
+}  # fmt: skip
+
+_OF_CRITERION: dict[str, Question] = {
+    "Congruence": "realism", "Coverage": "variety", "Constraint": "anatomy",
+}  # fmt: skip
+"""Question of a metric whose goal is in its spec, by its C."""
 
 
 def goal_keys(part: Part) -> list[str]:
@@ -32,16 +59,17 @@ def goal_keys(part: Part) -> list[str]:
     """
     if part == "metrics":
         return sorted(spec.key for spec in registry.specs())
-    return sorted(MEASURED if part == "properties" else TESTS)
+    return sorted({"properties": MEASURED, "utility": LEARNED, "privacy": TESTS}[part])
 
 
 Rule = Literal[
-    "difference at most", "times real at most", "times real at least", "at most", "at least",
-    "chance",
+    "difference at most", "headroom at most", "times real at most", "times real at least",
+    "at most", "at least", "chance",
 ]  # fmt: skip
 
 RULES: dict[Rule, str] = {
-    "difference at most": "differs from the real figure by {:g} at most",
+    "difference at most": "within {:g} of the real figure",
+    "headroom at most": "within {:g} of what the real figure lacks to 1",
     "times real at most": "at most {:g} times the real figure",
     "times real at least": "at least {:g} times the real figure",
     "at most": "at most {:g}",
@@ -52,16 +80,26 @@ RULES: dict[Rule, str] = {
 
 
 class Goal(Strict):
-    """The rule for a figure, and the reason."""
+    """The rule for a figure, and the reason.
+
+    Attributes:
+        rule: a key of :data:`RULES`.
+        bound: of the rule; of ``chance`` the largest effect that may go unseen.
+        reason: for people.
+        question: that it answers; of a metric alone.
+        possible: lowest and highest value that the figure can have.
+    """
 
     rule: Rule
-    bound: float | None = None
+    bound: float
     reason: str
+    question: Question | None = None
+    possible: tuple[float, float] | None = None
 
     @model_validator(mode="after")
-    def _bound_unless_chance(self) -> Self:
-        if (self.rule == "chance") != (self.bound is None):
-            raise ValueError("a rule has a bound, and `chance` has none")
+    def _low_before_high(self) -> Self:
+        if self.possible and self.possible[0] >= self.possible[1]:
+            raise ValueError("possible: the lowest value comes first")
         return self
 
 
@@ -70,11 +108,13 @@ class PolicyFile(Strict):
 
     structure: str
     required: dict[str, tuple[str, ...]]
+    min_n: Annotated[int, Field(ge=1)]
     set_by: str
     set_when: str
     confirmed_by: str | None
     metrics: dict[str, Goal]
     properties: dict[str, Goal]
+    utility: dict[str, Goal]
     privacy: dict[str, Goal]
 
 
@@ -127,12 +167,21 @@ class Policy:
         fitting = [name for name in self.goals(part) if f"{key}_".startswith(f"{name}_")]
         return max(fitting, key=len, default=None)
 
+    def question(self, part: Part, name: str) -> Question:
+        """Return the question that a goal answers."""
+        goal = self.goals(part)[name]
+        if part != "metrics":
+            return _OF_PART[part]
+        if goal.question:
+            return goal.question
+        spec = registry.spec_of(name)
+        return _OF_CRITERION.get(spec.criterion if spec else "", "realism")
+
     def words(self, part: Part, name: str) -> Fact:
         """Return a goal in words."""
         goal = self.goals(part)[name]
-        keys = ("rule",) if goal.bound is None else ("rule", "bound")
-        sources = tuple(f"{self._source(part, name)}/{key}" for key in keys)
-        return Fact("goal", RULES[goal.rule].format(goal.bound), "derived", sources)
+        sources = tuple(f"{self._source(part, name)}/{key}" for key in ("rule", "bound"))
+        return Fact("goal", RULES[goal.rule].format(goal.bound), "setting", sources)
 
     def reason(self, part: Part, name: str) -> Fact:
         """Return the reason of a goal."""

@@ -11,12 +11,10 @@ from pathlib import Path
 from syda import paths
 from syda.card import build, releases, signoffs, snapshots, verify
 from syda.card import inputs as card_inputs
-from syda.card.config import CardParams
 from syda.card.documents import Document
 from syda.card.git_history import GitHistory
 from syda.card.inputs import CardInputs
 from syda.errors import CheckFailed
-from syda.params import load
 from syda.runtime.digest import sha256_of
 from syda.runtime.outputs import write_json
 
@@ -40,9 +38,7 @@ def run(root: Path) -> Iterator[str]:
     path = releases.file_of(paths.RELEASES, version)
     stub = {"report_version": version, "inputs": inputs.digests}
     released = replace(inputs, released=Document(path.as_posix(), stub, ""))
-    params = load(root).section("card", CardParams)
-    card, document = build.build(released, signoffs.read(root, paths.SIGNOFFS), params)
-    files = build.files(card, document, inputs.pictures)
+    files = build.build(released, signoffs.read(root, paths.SIGNOFFS)).files()
     outputs = {name.as_posix(): sha256_of(data) for name, data in files.items()}
     snapshot = snapshots.of_card(json.loads(files[paths.CARD_JSON]))
     content = releases.content(snapshot, version, commit, inputs.digests, outputs)

@@ -58,7 +58,8 @@ def section(
         })  # fmt: skip
         tables = _tables(last, now)
         found, digests = changes.between(last.snapshot(), now)
-        values = tuple(last.record.pointer(kind) for kind in (*KINDS, "absent", "units"))
+        kinds = [kind for kind in (*KINDS, "absent", "units") if kind in last.record.content]
+        values = tuple(last.record.pointer(kind) for kind in kinds)
         here = "model_card/card.json#/"
         facts["changed"] = Fact(
             "Values that differ", len(found), "derived", (*values, f"{here}sections")
@@ -128,9 +129,11 @@ def _now(fact: FactJson | None) -> Fact | str:
     if fact is None or fact["kind"] == "absent" or _long(fact):
         return _beginning(fact)
     sources = tuple(fact["sources"])
-    exact = fact["kind"] == "declared" or any("#/params/" in source for source in sources)
-    unit = fact.get("unit", "")
-    return Fact(fact["label"], fact["value"], fact["kind"], sources, unit, exact=exact)
+    return Fact(
+        fact["label"], fact["value"], fact["kind"], sources, fact.get("unit", ""),
+        owner=fact.get("owner", ""), exact=fact["kind"] in ("declared", "setting"),
+        declared_for=fact.get("declared_for", ""),
+    )  # fmt: skip
 
 
 def _long(fact: FactJson | None) -> bool:

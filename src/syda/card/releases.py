@@ -24,13 +24,13 @@ from syda.errors import CheckFailed, CorruptData
 from syda.runtime.digest import sha256_of
 from syda.runtime.outputs import as_json
 
-SCHEMA = "syda-release-2"
+SCHEMA = "syda-release-3"
 """Version of the structure of the file."""
 
 VERSION = re.compile(r"\d+(\.\d+)*")
 """A report version that can be released: numbers with dots between."""
 
-KINDS = ("measured", "derived", "declared")
+KINDS = ("measured", "derived", "setting", "declared")
 """Keys of the file that hold values by field."""
 
 
@@ -44,7 +44,7 @@ class ProtocolEntry(Strict):
 class ReleaseFile(Strict):
     """What the file holds; ``absent`` has the role that has to supply the value."""
 
-    schema_: Annotated[Literal["syda-release-2"], Field(alias="schema")]
+    schema_: Annotated[Literal["syda-release-2", "syda-release-3"], Field(alias="schema")]
     report_version: str
     commit: Annotated[str, Field(pattern="^[0-9a-f]{40}([0-9a-f]{24})?$")]
     date: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
@@ -54,6 +54,7 @@ class ReleaseFile(Strict):
     protocols: dict[str, ProtocolEntry]
     measured: dict[str, Any]
     derived: dict[str, Any]
+    setting: dict[str, Any] = Field(default_factory=dict)  # syda-release-2 has them in `measured`
     declared: dict[str, Any]
     absent: dict[str, str]
     units: dict[str, str]
@@ -80,7 +81,7 @@ class Release:
             for field, owner in content["absent"].items()
         }
         for kind in KINDS:
-            for field, value in content[kind].items():
+            for field, value in content.get(kind, {}).items():
                 unit = content["units"].get(field, "")
                 values[field] = {"value": value, "kind": kind, "unit": unit}
         measured = {
@@ -92,7 +93,7 @@ class Release:
 
     def kind(self, field: str) -> str | None:
         """Return the key of the file under which a value lies; None where there is none."""
-        return next((kind for kind in KINDS if field in self.record.content[kind]), None)
+        return next((kind for kind in KINDS if field in self.record.content.get(kind, {})), None)
 
     def fact(self, label: str, field: str) -> Fact | None:
         """Return a value of the release as a fact; None where there is none."""

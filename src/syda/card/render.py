@@ -1,28 +1,23 @@
-"""The card as Markdown and as JSON.
+"""The pages of the card in Markdown.
 
-Everything that the template prints passes :meth:`Page.finalize`: text is escaped, so that no value
+Everything that a template prints passes :meth:`Page.finalize`: text is escaped, so that no value
 becomes markup, and facts are rounded by one rule. card.json has the raw values.
 """
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, get_args
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from syda.card import signoffs, status
-from syda.card.facts import APPENDICES, SCHEMA, CardSection, Fact, Row
-from syda.card.inputs import CardInputs
-from syda.card.seven_cs import SEVEN
-from syda.card.signoffs import SignOff
-from syda.card.status import State, Status
-from syda.volume.model_space import PREPROCESSING
+from syda.card.facts import CardSection, Fact, Row
+from syda.card.seven_cs import Criterion, criterion_of
 
-_MARKS = re.compile(r"([\\`*_{}\[\]#|~])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~])")
+_MARK = re.compile("\ue000([0-9]+)\ue001")
+"""A number before a value, which leads to its field; only a page that verify compares has it."""
 
 
 class Markup(str):
@@ -32,9 +27,13 @@ class Markup(str):
 
 
 def escape(text: str) -> Markup:
-    """Make text safe inside a Markdown paragraph or table cell: no marks, no tags, one line."""
+    r"""Make text safe inside a Markdown paragraph or table cell: no marks, no tags, one line.
+
+    >>> print(escape("a|b <i>"))
+    a\|b &lt;i&gt;
+    """
     line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return Markup(_MARKS.sub(r"\\\1", line))
+    return Markup(_MARKDOWN.sub(r"\\\1", line))
 
 
 def plain(value: Any, digits: int | None) -> str:
@@ -65,48 +64,76 @@ class Page:
     Args:
         digits: significant digits of measured and derived figures.
         up: path from the card's folder to the repository root.
+        fields: names of all facts, by their identity; the values are marked with them.
     """
 
-    def __init__(self, digits: int, up: str) -> None:
+    def __init__(self, digits: int, up: str, fields: Mapping[int, str] | None = None) -> None:
         self._digits = digits
         self._up = up
+        self._names = list(fields.values()) if fields else []
+        self._numbers = {fact: number for number, fact in enumerate(fields or ())}
 
     def value(self, fact: Fact) -> Markup:
-        """The value with its unit; if absent, the role that has to supply it."""
+        """The value with its unit; if missing, the role that has to supply or confirm it."""
         if fact.kind == "absent":
-            return Markup(f"**absent**, awaiting: {escape(fact.owner)}. {self._sentence(fact)}")
-        digits = None if fact.exact else self._digits
-        return escape(f"{plain(fact.value, digits)} {fact.unit}".rstrip())
-
-    @staticmethod
-    def _sentence(fact: Fact) -> Markup:
-        return escape(fact.note[:1].upper() + fact.note[1:] + ".")
+            note = escape(fact.note[:1].upper() + fact.note[1:] + ".")
+            text = f"**absent**, awaiting: {escape(fact.owner)}. {note}"
+        else:
+            digits = None if fact.exact else self._digits
+            text = escape(f"{plain(fact.value, digits)} {fact.unit}".rstrip())
+        if fact.declared_for:
+            text += f" *(declared for {escape(fact.declared_for)}, not confirmed for this data)*"
+        number = self._numbers.get(id(fact))
+        return Markup(text if number is None else f"\ue000{number}\ue001{text}")
 
     def basis(self, fact: Fact) -> Markup:
         """How the value is known, with links to the files behind it."""
         if fact.kind == "absent":
             return Markup("absent")
         files = dict.fromkeys(source.split("#")[0] for source in fact.sources)
-        links = ", ".join(f"[{escape(file)}]({self._up}{file})" for file in files)
-        return Markup(f"{fact.kind}: {links}")
+        shown = [f"[{escape(file)}]({self._up}{file})" for file in list(files)[:2]]
+        more = [f"{len(files) - 2} more files"] if len(files) > 2 else []
+        return Markup(f"{fact.kind}: {', '.join([*shown, *more])}")
 
     def fields(self, facts: Mapping[str, Fact]) -> Markup:
-        """A table of field, value and basis."""
+        """A table of field, value and basis.
+
+        Raises:
+            ValueError: settings stand in one list with findings.
+        """
+        _one_kind(facts)
         lines = ["| field | value | how it is known |", "| --- | --- | --- |"]
-        return Markup("\n".join([*lines, *map(self.field, facts.values())]))
+        for fact in facts.values():
+            lines.append(f"| {escape(fact.label)} | {self.value(fact)} | {self.basis(fact)} |")
+        return Markup("\n".join(lines))
 
-    def field(self, fact: Fact) -> str:
-        """The line of such a table."""
-        return f"| {escape(fact.label)} | {self.value(fact)} | {self.basis(fact)} |"
+    def short(self, facts: Mapping[str, Fact]) -> Markup:
+        """A table of field and value; card.json has the sources.
 
-    def table(self, rows: Sequence[Row]) -> Markup:
-        """A table of rows that share their columns."""
-        lines = ["| " + " | ".join(map(escape, rows[0])) + " |", "| --- " * len(rows[0]) + "|"]
-        return Markup("\n".join([*lines, *map(self.row, rows)]))
+        Raises:
+            ValueError: settings stand in one list with findings.
+        """
+        _one_kind(facts)
+        lines = ["| field | value |", "| --- | --- |"]
+        lines += [f"| {escape(f.label)} | {self.value(f)} |" for f in facts.values()]
+        return Markup("\n".join(lines))
 
-    def row(self, row: Row) -> str:
-        """The line of such a table."""
-        return "| " + " | ".join(map(self.finalize, row.values())) + " |"
+    def table(self, rows: Sequence[Row], columns: Iterable[str] = ()) -> Markup:
+        """A table of rows that share their columns.
+
+        Args:
+            rows: one or more.
+            columns: to show; all where none is named.
+        """
+        shown = list(columns) or list(rows[0])
+        lines = ["| " + " | ".join(map(escape, shown)) + " |", "| --- " * len(shown) + "|"]
+        for row in rows:
+            lines.append("| " + " | ".join(self.finalize(row[name]) for name in shown) + " |")
+        return Markup("\n".join(lines))
+
+    def items(self, rows: Sequence[Row], column: str) -> Markup:
+        """A list of the values of a column."""
+        return Markup("\n".join(f"- {self.finalize(row[column])}" for row in rows))
 
     def fill(self, sentence: str, facts: Mapping[str, Fact]) -> Markup:
         """Put facts in the place of the names in a sentence, such as ``{size}``."""
@@ -118,134 +145,84 @@ class Page:
             return value
         return self.value(value) if isinstance(value, Fact) else escape(str(value))
 
+    def names(self, text: str) -> list[str]:
+        """The fields of the values in a text of this page, in order."""
+        return list(dict.fromkeys(self._names[int(number)] for number in _MARK.findall(text)))
 
-_CARD, _DATA_PAGE = "template.md.j2", "data_version.md.j2"
+    def render(self, template: str, **values: Any) -> str:
+        """Render a template of the folder ``templates``.
+
+        Args:
+            template: name of the file.
+            values: that it may print.
+        """
+        environment = Environment(
+            loader=PackageLoader("syda.card", "templates"),
+            undefined=StrictUndefined,
+            finalize=self.finalize,
+            autoescape=False,  # Markdown: finalize escapes every value
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        filters = (self.fields, self.short, self.table, self.items, self.fill)
+        environment.filters |= {method.__name__: method for method in filters}
+        environment.filters |= {"anchor": anchor, "only": only, "without": without}
+        environment.filters |= {"markup": Markup, "of_criterion": of_criterion}
+        environment.filters |= {"count_verdict": count_verdict}
+        text = environment.get_template(template).render(up=Markup(self._up), **values)
+        return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def _one_kind(facts: Mapping[str, Fact]) -> None:
+    if len({fact.kind == "setting" for fact in facts.values()}) > 1:
+        raise ValueError(f"settings beside findings: {', '.join(facts)}")
+
+
+def unmarked(text: str) -> str:
+    """A page without the numbers that lead to fields."""
+    return _MARK.sub("", text)
 
 
 def anchor(number: str) -> str:
-    """Stable id of a section's heading."""
+    """Stable id of a section's heading.
+
+    >>> anchor("4.1"), anchor("D")
+    ('s4-1', 'sd')
+    """
     return f"s{number.replace('.', '-').lower()}"
 
 
-@dataclass(frozen=True)
-class Card:
-    """A rendered card, with its sections and statuses.
-
-    Attributes:
-        page: Markdown.
-        data_page: of the data version, Markdown; section 2 links it, and its sign-offs cover it.
-        sections: in order.
-        statuses: of the ten sections, with their digests and sign-offs.
-        values: renders each fact and row of a table.
-    """
-
-    page: str
-    data_page: str
-    sections: Sequence[CardSection]
-    statuses: Sequence[Status]
-    values: Page
+def only(facts: Mapping[str, Fact], *names: str) -> dict[str, Fact]:
+    """The facts with these names, or of this kind if the one name is ``settings``."""
+    if names == ("settings",):
+        return {name: fact for name, fact in facts.items() if fact.kind == "setting"}
+    return {name: facts[name] for name in names}
 
 
-@dataclass(frozen=True)
-class PageOptions:
-    """How the page shows a card.
-
-    Attributes:
-        digits: significant digits of measured and derived figures.
-        up: path from the card's folder to the repository root, such as ``../``.
-        pictures: folder of the evaluation's pictures, relative to the repository root.
-    """
-
-    digits: int
-    up: str
-    pictures: str
-
-
-def statuses(
-    sections: Sequence[CardSection], signed_off: Sequence[SignOff], options: PageOptions
-) -> list[Status]:
-    """Return the statuses of the ten sections, with their digests and sign-offs.
-
-    The text of a section does not depend on its sign-offs or on appendix E. So the sections are
-    rendered once without them, and the digests of their texts decide which sign-offs are valid.
-
-    Args:
-        sections: in order; the last appendix may be missing.
-        signed_off: the sign-offs there are.
-        options: how the page shows them.
-    """
-    found = status.of_sections(sections)
-    shown = partial(
-        _markdown, Page(options.digits, options.up), sections, found=found, options=options
-    )
-    texts = signoffs.texts(shown(_CARD))
-    texts["2"] += f"\n\n{shown(_DATA_PAGE)}"
-    return status.signed(found, texts, signed_off)
-
-
-def card(sections: Sequence[CardSection], found: Sequence[Status], options: PageOptions) -> Card:
-    """Render the card.
-
-    Args:
-        sections: in order.
-        found: statuses of the ten sections.
-        options: how the page shows them.
-    """
-    values = Page(options.digits, options.up)
-    shown = partial(_markdown, values, sections, found=found, options=options)
-    return Card(shown(_CARD), shown(_DATA_PAGE), sections, found, values)
-
-
-def _markdown(
-    page: Page,
-    sections: Sequence[CardSection],
-    template: str,
-    *,
-    found: Sequence[Status],
-    options: PageOptions,
-) -> str:
-    environment = Environment(
-        loader=PackageLoader("syda.card", "."),
-        undefined=StrictUndefined,
-        finalize=page.finalize,
-        autoescape=False,  # Markdown: finalize escapes every value
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "fields": page.fields,
-        "table": page.table,
-        "fill": page.fill,
-        "anchor": anchor,
-    }
-    text = environment.get_template(template).render(
-        sections=sections,
-        preprocessing=PREPROCESSING.values(),
-        by={section.number: section for section in sections},
-        statuses=found,
-        missing_items=status.missing_items(sections),
-        appendices=APPENDICES,
-        seven=SEVEN,
-        counts={state: sum(one.state == state for one in found) for state in get_args(State)},
-        up=Markup(options.up),
-        pictures=Markup(options.up + options.pictures),
-    )
-    return re.sub(r"\n{3,}", "\n\n", text)
-
-
-def document(card: Card, inputs: CardInputs, schema: str) -> dict[str, Any]:
-    """Return card.json: every value with its kind and sources, and the digests of the inputs.
-
-    Args:
-        card: as rendered.
-        inputs: that it was made from.
-        schema: file name of its JSON Schema, in the same folder.
-    """
+def without(facts: Mapping[str, Fact], *names: str) -> dict[str, Fact]:
+    """The facts without these names, and without settings if a name is ``settings``."""
     return {
-        "$schema": schema,
-        "schema": SCHEMA,
-        "status": {one.number: one.as_json() for one in card.statuses},
-        "sections": {section.number: section.as_json() for section in card.sections},
-        "inputs": inputs.measured,
+        name: fact
+        for name, fact in facts.items()
+        if name not in names and not ("settings" in names and fact.kind == "setting")
     }
+
+
+def of_criterion(rows: Sequence[Row], one: Criterion) -> list[Row]:
+    """The figures with a goal that belong to one of the seven Cs."""
+    return [
+        row
+        for row in rows
+        if isinstance(row["verdict"], Fact) and criterion_of(str(row["key"])) is one
+    ]
+
+
+def count_verdict(rows: Sequence[Row], verdict: str) -> int:
+    """How many of the figures have this verdict."""
+    return sum(isinstance(row["verdict"], Fact) and row["verdict"].value == verdict for row in rows)
+
+
+def fields_of(sections: Iterable[CardSection]) -> dict[int, str]:
+    """Full name of every fact by its identity."""
+    return {id(fact): field for section in sections for field, fact in section.fields()}

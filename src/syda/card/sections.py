@@ -1,11 +1,13 @@
 """Every section of the card, its facts collected from reports, manifests and declared texts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from syda.card import (
     configuration,
     datasets,
+    departures,
     governance,
     metrics,
     release_changes,
@@ -41,6 +43,9 @@ def collect(
         metrics.section(inputs),
         *governance.sections(inputs),
     ]
+    by = {section.number: section for section in checklist}
+    departed = departures.rows(inputs, network, by)
+    checklist[0] = replace(checklist[0], tables={"departures": departed})
     sections = [
         *checklist,
         _checks(inputs),
@@ -78,6 +83,12 @@ def _general(inputs: CardInputs) -> CardSection:
         ),
         "weights_bytes": train.fact(
             "Size of the weights", "writes", "data/weights", "bytes", unit="bytes"
+        ),
+        "contact": declared.fact_or_absent(
+            "contact", "Contact", OWNER, "no address for questions is named"
+        ),
+        "maintenance": declared.fact_or_absent(
+            "maintenance", "Maintenance", OWNER, "nobody has said who maintains the model"
         ),
         "repository": declared.fact_or_absent(
             "repository", "Repository link", OWNER, "the repository has no public address yet"

@@ -54,8 +54,7 @@ SEVEN = (
     Criterion(
         "D.5", "Compliance",
         "Are law, privacy and the forms of the field respected?",
-        "No figure decides what the law asks for, and the privacy tests exclude nothing: section 6 "
-        "says what they cannot see.",
+        "No figure decides what the law asks for. The privacy tests exclude nothing.",
     ),
     Criterion(
         "D.6", "Comprehension",
@@ -67,8 +66,7 @@ SEVEN = (
         "D.7", "Consistency",
         "Is the quality the same wherever one looks?",
         "The two splits are patients by chance. What holds for both need not hold for one sex, one "
-        "age or one scanner, of which no figure tells. A figure of the synthetic volumes among "
-        "themselves, such as that of pairs, is the same beside both.",
+        "age or one scanner, of which no figure tells.",
     ),
 )  # fmt: skip
 
@@ -77,12 +75,12 @@ REQUIRED_ANSWERS = (
     ("which weights made them", "1", "weights_digest"),
     ("hyper-parameters", "4.4", "parameters"),
     ("seeds", "4.2", "seed"),
-    ("the real data behind them", "2.1", "version"),
+    ("the data behind them", "2.1", "version"),
     ("preprocessing", "4.2", "spacing"),
     ("a first evaluation", "5", "checklist"),
     ("what they are for", "6", "intended_use"),
     ("what they are not for", "6", "out_of_scope"),
-    ("how privacy was looked at", "6", "privacy"),
+    ("how privacy was looked at", "8", "privacy_method"),
     ("where the code is", "1", "repository"),
     ("libraries and their versions", "4.3", "python"),
 )
@@ -95,7 +93,7 @@ LAW_AND_PRIVACY = (
     ("terms of the weights", "10", "weights_terms"),
     ("privacy status of the weights", "10", "privacy_status"),
     ("duty to mark synthetic images", "10", "marking_duty"),
-    ("whether volumes repeat training scans", "6", "privacy"),
+    ("whether volumes repeat training scans", "8", "copies"),
 )
 """What law and privacy ask, and the field of this card that answers."""
 

@@ -1,11 +1,10 @@
 """Sign-offs of sections: model_card/signoffs.yaml, each valid for the text that was signed.
 
-A sign-off has the digest of the section's text. If the text changes, the digest differs, and the
-sign-off is stale.
+A sign-off has the digest of the section's text, its part of the evidence included. If the text
+changes, the digest differs, and the sign-off is stale.
 """
 
 import datetime
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,14 +12,12 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from syda.card.declared import Strict, checked
-from syda.card.facts import APPENDICES, ROLES, TITLES
+from syda.card.facts import ROLES, TITLES
 from syda.errors import UsageError
 from syda.runtime.digest import sha256_of
 
 SECTIONS = tuple(number for number in TITLES if "." not in number)
 """The ten sections that can be signed off, each with its sub-sections."""
-
-_HEADINGS = re.compile(r'^<a id="s([^-"]+)"></a>$', re.MULTILINE)
 
 
 class SignOff(Strict):
@@ -63,18 +60,6 @@ def read(root: Path, path: Path) -> Sequence[SignOff]:
                     f"{path}: signoffs.{number}.{key}: {value!r} is none of: {', '.join(allowed)}"
                 )
     return found
-
-
-def texts(page: str) -> dict[str, str]:
-    """Return the text of each of the ten sections, by number.
-
-    Args:
-        page: the card as Markdown.
-    """
-    _, *parts = _HEADINGS.split(page)
-    found = dict(zip(parts[::2], parts[1::2], strict=True))
-    ends = {appendix.lower() for appendix in APPENDICES}
-    return {number: text.strip() for number, text in found.items() if number not in ends}
 
 
 def digest(text: str) -> str:

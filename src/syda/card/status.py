@@ -8,7 +8,8 @@ from syda.card import signoffs
 from syda.card.facts import APPENDICES, CardSection, Fact
 from syda.card.signoffs import SignOff
 
-State = Literal["complete", "partial", "awaiting", "not applicable", "stale sign-off"]
+State = Literal["complete", "partial", "awaiting", "stale sign-off", "not applicable"]
+"""The last is a state in releases up to 0.2 alone."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,7 @@ class Status:
         number: of the section.
         title: of the section.
         present: number of values that are not absent.
-        missing: absent values.
-        not_applicable: the only value, where that says that the section does not apply.
+        missing: values that are absent, or not confirmed for this data version.
         digest: of the section's text, which a signer quotes.
         signed: the sign-offs of the section.
     """
@@ -29,7 +29,6 @@ class Status:
     title: str
     present: int
     missing: tuple[Fact, ...]
-    not_applicable: Fact | None = None
     digest: str = ""
     signed: tuple[SignOff, ...] = ()
 
@@ -38,8 +37,6 @@ class Status:
         """Stale if the text has changed since a sign-off; else by the number of values."""
         if any(self.stale(one) for one in self.signed):
             return "stale sign-off"
-        if self.not_applicable:
-            return "not applicable"
         if not self.missing:
             return "complete"
         return "partial" if self.present else "awaiting"
@@ -58,21 +55,11 @@ class Status:
         """The status as a reader sees it."""
         stale = [f"stale sign-off: {s.role}, {s.date}" for s in self.signed if self.stale(s)]
         holds = [f"signed off: {s.role}, {s.date}" for s in self.signed if not self.stale(s)]
-        return "; ".join([*stale, self._filled, *holds])
-
-    @property
-    def _filled(self) -> str:
-        if self.not_applicable:
-            return (
-                f"{self.not_applicable.value} (decided by: {self.not_applicable.not_applicable_by})"
-            )
-        if not self.missing:
-            return "complete"
-        who = ", ".join(self.owners)
-        if not self.present:
-            return f"awaiting: {who}"
-        total = self.present + len(self.missing)
-        return f"partial: {len(self.missing)} of {total} values absent, awaiting: {who}"
+        filled = "complete"
+        if self.missing:
+            total = self.present + len(self.missing)
+            filled = f"{len(self.missing)} of {total} values missing"
+        return "; ".join([*stale, filled, *holds])
 
     def as_json(self) -> dict[str, Any]:
         """Return the status as plain data."""
@@ -84,15 +71,6 @@ class Status:
             "digest": self.digest,
             "signoffs": [one.as_json(stale=self.stale(one)) for one in self.signed],
         }
-
-
-@dataclass(frozen=True)
-class MissingItem:
-    """An absent value, with the role that has to supply it."""
-
-    owner: str
-    section: str
-    fact: Fact
 
 
 def of_sections(sections: Sequence[CardSection]) -> list[Status]:
@@ -107,9 +85,8 @@ def of_sections(sections: Sequence[CardSection]) -> list[Status]:
 
 def _status(section: CardSection, facts: Iterable[Fact]) -> Status:
     facts = list(facts)
-    missing = tuple(fact for fact in facts if fact.kind == "absent")
-    not_applicable = facts[0] if len(facts) == 1 and facts[0].not_applicable_by else None
-    return Status(section.number, section.title, len(facts) - len(missing), missing, not_applicable)
+    missing = tuple(fact for fact in facts if fact.missing)
+    return Status(section.number, section.title, len(facts) - len(missing), missing)
 
 
 def signed(
@@ -124,14 +101,3 @@ def signed(
         )
         for one in statuses
     ]
-
-
-def missing_items(sections: Sequence[CardSection]) -> list[MissingItem]:
-    """Return every absent value, sorted by role, then in the order of the card."""
-    found = [
-        MissingItem(fact.owner, section.number, fact)
-        for section in sections
-        for fact in section.all_facts()
-        if fact.kind == "absent"
-    ]
-    return sorted(found, key=lambda debt: debt.owner)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,23 +11,26 @@ from syda import paths
 from syda.card import (
     build,
     card_file,
-    differences,
     documents,
     inputs,
-    json_schema,
     releases,
     signoffs,
     snapshots,
 )
-from syda.card.config import CardParams
-from syda.errors import CorruptData, SydaError, UsageError
-from syda.params import load
+from syda.card.render import unmarked
+from syda.errors import SydaError, UsageError
 from syda.runtime.digest import digest_path
 
 _LINKS = {
     ".md": re.compile(r"\]\(([^)\s]+)\)"),
     ".html": re.compile(r'(?:href|src)="((?!\w+:)[^"]+)"'),  # into the repository alone
 }
+
+
+_CELL = re.compile(r"(?<!\\)\| |<t[dh][ >]")
+"""What separates the cells of a row, in Markdown and in HTML."""
+
+_SPACE = "its white space or the order of its keys"
 
 
 @dataclass(frozen=True)
@@ -129,45 +132,79 @@ def altered(root: Path) -> list[tuple[Path, str]]:
     """Render the files of the card again and compare them with the working tree, byte for byte.
 
     Returns:
-        For each difference the file, and the field or line with what is wrong there.
+        For each file that differs the path, and the fields of the first line that differs.
 
     Raises:
         CheckFailed: reports and manifests are not of one run.
         CorruptData: a report is unreadable, lacks a value, or holds NaN.
         UsageError: what people write for the card is wrong.
     """
-    params, found_inputs = load(root).section("card", CardParams), inputs.read(root)
-    signed_off = signoffs.read(root, paths.SIGNOFFS)
-    card, document = build.build(found_inputs, signed_off, params)
-    right = build.files(card, document, found_inputs.pictures)
-    forms = {
-        paths.CARD: differences.markdown(card.page),
-        paths.CARD_HTML: differences.html(right[paths.CARD_HTML].decode()),
-        paths.DATA_PAGE: differences.markdown(card.data_page),
-    }
-    found = [(path, "is missing") for path in right if not (root / path).is_file()]
-    there = {path: (root / path).read_bytes() for path in right if (root / path).is_file()}
-    for path, data in there.items():
-        if data == right[path]:
-            continue
-        if path in forms:
-            places = list(
-                differences.altered_lines(card, forms[path], data.decode(errors="replace"))
-            )
-        elif path == paths.CARD_JSON:
-            places = _altered_values(root, json.loads(right[path]))
-        else:
-            places = ["is not the structure that card.json has"]
-        found += [(path, detail) for detail in places or ["its white space or encoding"]]
-    return found
+    found, signed_off = inputs.read(root), signoffs.read(root, paths.SIGNOFFS)
+    right = build.build(found, signed_off).files()
+    wrong = {}
+    for path, data in right.items():
+        there = (root / path).read_bytes() if (root / path).is_file() else None
+        if there != data:
+            wrong[path] = "is missing" if there is None else there
+    marked = build.build(found, signed_off, marked=True) if wrong else None
+    return [
+        (path, there if isinstance(there, str) else _first_difference(path, there, right, marked))
+        for path, there in wrong.items()
+    ]
 
 
-def _altered_values(root: Path, right: dict[str, Any]) -> list[str]:
-    try:
-        content = documents.read(root, paths.CARD_JSON).content
-    except CorruptData as error:
-        return [str(error).removeprefix(f"{paths.CARD_JSON}: ")]
-    return [*json_schema.faults(content), *differences.altered_values(right, content)]
+def _first_difference(
+    path: Path, there: bytes, right: Mapping[Path, bytes], marked: build.Card | None
+) -> str:
+    """The first line or value that differs, and the field that it shows."""
+    if path == paths.CARD_JSON:
+        try:
+            return next(_altered_values(json.loads(right[path]), json.loads(there)), _SPACE)
+        except ValueError as error:
+            return f"not readable as JSON ({error})"
+    lines, found = right[path].decode().split("\n"), there.decode(errors="replace").split("\n")
+    number = next(
+        (n for n, (one, other) in enumerate(zip(lines, found, strict=False)) if one != other),
+        min(len(lines), len(found)),
+    )
+    wanted, shown = (text[number] if number < len(text) else "" for text in (lines, found))
+    names = []
+    if marked is not None and path in marked.pages and number < len(lines):
+        names = _names(marked, marked.pages[path].split("\n")[number], shown)
+    where = ", ".join(names[:5]) or f"line {number + 1}"
+    return f"{where}: {_short(shown)} stands there, {_short(wanted)} is right"
+
+
+def _names(marked: build.Card, line: str, shown: str) -> list[str]:
+    """The fields in a line of a page, those of the cells that differ if it is a row of a table."""
+    cells, others = _CELL.split(line), _CELL.split(shown)
+    if len(cells) == len(others):
+        line = "".join(
+            cell for cell, other in zip(cells, others, strict=True) if unmarked(cell) != other
+        )
+    return marked.page.names(line)
+
+
+def _short(text: str, most: int = 60) -> str:
+    text = text.strip()
+    return repr(text if len(text) <= most else f"{text[: most - 3]}...")
+
+
+def _altered_values(was: Any, now: Any, at: str = "") -> Iterator[str]:
+    """Yield the field of each difference of two documents, or its JSON pointer."""
+    if json.dumps(was, sort_keys=True) == json.dumps(now, sort_keys=True):  # 1, 1.0 and true differ
+        return
+    if isinstance(was, Mapping) and snapshots.is_fact(was):
+        yield was["field"]
+    elif isinstance(was, Mapping) and isinstance(now, Mapping) and was.keys() == now.keys():
+        for key in was:
+            escaped = str(key).replace("~", "~0").replace("/", "~1")
+            yield from _altered_values(was[key], now[key], f"{at}/{escaped}")
+    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        for offset, (one, other) in enumerate(zip(was, now, strict=True)):
+            yield from _altered_values(one, other, f"{at}/{offset}")
+    else:
+        yield at or "#"
 
 
 def _recorded(root: Path) -> Mapping[str, Any]:

@@ -1,12 +1,13 @@
-"""The card as one HTML file without scripts, network access or other files.
+"""A page of the card as one HTML file without scripts, network access or other files.
 
 It is made from the Markdown page, so both have the same content. Values are escaped there, and raw
 HTML in Markdown is off, so no value becomes markup. The Content-Security-Policy of the page allows
 its style sheet, by sha256, and embedded pictures.
 
-A paragraph that ends with a colon is the caption of the table below it. A table that is wider than
-the page scrolls, also from the keyboard. A long table is folded, and open in print. Each row is on
-one line, so that two pages can be compared line by line.
+A paragraph that ends with a colon is the caption of the table below it. On a narrow screen each
+row of a table becomes a list of its cells, so that nothing scrolls sideways. A long table is
+folded, and open in print. A link to another file is shown as its name, so that a page can be mailed
+alone. Each row is on one line, so that two pages can be compared line by line.
 
 Source: W3C, WCAG 2.2 (1.3.1, 1.4.3, 1.4.10, 2.4.1, 2.4.6); HTML Standard (``scope``, ``details``);
 Content Security Policy Level 3 (hashes).
@@ -32,16 +33,12 @@ from markdown_it.utils import OptionsDict
 
 from syda.runtime.digest import csp_sha256
 
-NARROW, WIDE = 2, 4
-"""Columns; a table with more than the first may have to be scrolled, with more than the second it
-is a landmark."""
-
-LONG = 20
+LONG = 40
 """Rows; a table with more is folded."""
 
-_ANCHOR = re.compile(r'<a id="(s[0-9a-z-]+)"></a>')
+_ANCHOR = re.compile(r'<a id="([se][0-9a-z-]+)"></a>')
 _BREAK = re.compile(r"[/_]|[0-9a-f]{16}(?=[0-9a-f]{16})")
-_LINK = re.compile(r"(#[a-z0-9-]+|(\.\./)*[\w][\w./-]*)")
+_LINK = re.compile(r"(\.\./)*\w[\w./-]*(#[a-z0-9-]+)?|#[a-z0-9-]+")
 
 
 @dataclass(frozen=True)
@@ -53,12 +50,13 @@ class ContentsEntry:
     title: str
 
 
-def render(page: str, pictures: Mapping[str, bytes]) -> str:
+def render(page: str, pictures: Mapping[str, bytes], foot: str) -> str:
     """Render the page; the same Markdown and pictures give the same text.
 
     Args:
-        page: the card as Markdown.
+        page: Markdown.
         pictures: PNG files by their address in the page.
+        foot: names version and digest on each page of a print.
 
     Raises:
         ValueError: the page shows another picture, or leads to another site.
@@ -67,14 +65,15 @@ def render(page: str, pictures: Mapping[str, bytes]) -> str:
     tokens = _MARKDOWN.parse(page, env)
     heads = list(_heads(tokens))
     environment = Environment(
-        loader=PackageLoader("syda.card", "."),
+        loader=PackageLoader("syda.card", "templates"),
         undefined=StrictUndefined,
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    style = files("syda.card").joinpath("webpage.css").read_text(encoding="utf-8")
+    style = files("syda.card").joinpath("templates/webpage.css").read_text(encoding="utf-8")
+    style = style.replace("FOOT", re.sub(r"[^\w .,()-]", "", foot))
     policy = {
         "default-src": "'none'",
         "style-src": csp_sha256(style),
@@ -91,20 +90,22 @@ def render(page: str, pictures: Mapping[str, bytes]) -> str:
     )
 
 
-def inline(text: str) -> str:
-    """Turn Markdown inside a paragraph or a cell into HTML."""
+def _inline(text: str) -> str:
+    """Markdown inside a paragraph or a cell as HTML."""
     return str(_MARKDOWN.renderInline(text, {"pictures": {}}))
 
 
-def row(cells: Sequence[str]) -> str:
-    """The line of a table's row; the first of several cells is the row's header.
+def _row(cells: Sequence[str], heads: Sequence[str]) -> str:
+    """The line of a table's row; its first cell is the row's header.
 
     Args:
         cells: Markdown.
+        heads: words of the columns' headings, which a narrow screen shows before each cell.
     """
-    first, *rest = map(inline, cells)
-    head = f'<th scope="row">{first}</th>' if rest else f"<td>{first}</td>"
-    return f"<tr>{head}{''.join(f'<td>{cell}</td>' for cell in rest)}</tr>"
+    first, *rest = map(_inline, cells)
+    named = zip(heads[1:], rest, strict=True)
+    others = "".join(f'<td data-head="{escape(head)}">{cell}</td>' for head, cell in named)
+    return f'<tr><th scope="row">{first}</th>{others}</tr>'
 
 
 def _anchor(state: StateBlock, first: int, last: int, silent: bool) -> bool:
@@ -142,18 +143,30 @@ def _image(
 def _link(
     self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: Any
 ) -> str:
-    """A link within the page or to a file of the repository."""
+    """A link within the page; the name of another file is no link."""
     address = str(tokens[at].attrs["href"])
     if not _LINK.fullmatch(address):
         raise ValueError(f"{address} leads out of the repository")
-    return f'<a href="{address}">'
+    env["inside"] = address.startswith("#")
+    return f'<a href="{address}">' if env["inside"] else '<span class="file">'
+
+
+def _link_end(
+    self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: Any
+) -> str:
+    return "</a>" if env["inside"] else "</span>"
 
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 _MARKDOWN.block.ruler.before(
     "paragraph", "anchor", _anchor, {"alt": ["paragraph", "blockquote", "list"]}
 )
-for _rule, _renders in (("text", _text), ("image", _image), ("link_open", _link)):
+for _rule, _renders in (
+    ("text", _text),
+    ("image", _image),
+    ("link_open", _link),
+    ("link_close", _link_end),
+):
     _MARKDOWN.add_render_rule(_rule, _renders)
 
 
@@ -228,7 +241,7 @@ def _figure(picture: Token, caption: Token) -> Iterator[Token]:
 def _table(
     tokens: Sequence[Token], caption: Token | None, heading: str, names: Counter[str]
 ) -> str:
-    """A table that scrolls where it is wider than the page, with its name.
+    """A table with its name.
 
     Args:
         tokens: of the table.
@@ -237,27 +250,20 @@ def _table(
         names: of the page's tables so far, each with how often it was given.
     """
     head, *rows = _cells(tokens)
-    name = _plain(caption).removesuffix(":") if caption else f"{heading}: {_plain(head[0])}"
+    heads = [_plain(cell) for cell in head]
+    name = _plain(caption).removesuffix(":") if caption else f"{heading}: {heads[0]}"
     names[name] += 1
     name = escape(name if names[name] == 1 else f"{name} ({names[name]})")
-    shown = inline(caption.content.removesuffix(":")) if caption else name
-    columns = "".join(f'<th scope="col">{inline(cell.content)}</th>' for cell in head)
-    body = [row([cell.content for cell in cells]) for cells in rows]
-    scrolls = ""
-    if len(head) > NARROW and not any("<a " in line for line in body):  # which is reached by a key
-        role = "region" if len(head) > WIDE else "group"
-        scrolls = f' role="{role}" tabindex="0" aria-label="{name}"'
+    shown = _inline(caption.content.removesuffix(":")) if caption else name
+    columns = "".join(f'<th scope="col">{_inline(cell.content)}</th>' for cell in head)
+    body = [_row([cell.content for cell in cells], heads) for cells in rows]
     lines = [
-        f'<div class="table"{scrolls}>',
         f'<table aria-label="{name}">',
-        "<thead>",
-        f"<tr>{columns}</tr>",
-        "</thead>",
+        f"<thead><tr>{columns}</tr></thead>",
         "<tbody>",
         *body,
         "</tbody>",
         "</table>",
-        "</div>",
     ]
     if len(body) > LONG:
         lines = [f"<details>\n<summary>{shown}: {len(body)} rows</summary>", *lines, "</details>"]

@@ -1,4 +1,4 @@
-"""Zip and tar archives: unpacked, or rejected as a whole where they could do harm.
+"""Zip and tar archives, and single compressed files: unpacked, or rejected where they could harm.
 
 The content of a member goes to a numbered file. Its name is not used, so nothing can be written
 outside the given folder, and no name of a person reaches the disk.
@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any, Literal
 
+from syda.dicom import bare
 from syda.dicom.config import ArchiveParams
 from syda.dicom.reject import InputRejected, Reason, reject_on_error
 
@@ -32,6 +33,9 @@ _OPENERS: dict[bytes, Callable[[Path], Any]] = {
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": lzma.open,
 }
+
+_UNSUPPORTED = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd", b"\x1f\x9d")
+"""First bytes of 7z, RAR, zstd and compress."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,13 @@ class _Member:
 
 
 def is_archive(path: Path) -> bool:
-    """Return whether the first bytes are those of a zip, or of a tar, compressed or not."""
+    """Return whether a file is an archive, or a compressed DICOM file."""
     return _kind(path) is not None
+
+
+def is_packed_file(path: Path) -> bool:
+    """Return whether a file is a single compressed DICOM file."""
+    return _kind(path) == "packed"
 
 
 def unpack(archive: Path, folder: Path, params: ArchiveParams) -> None:
@@ -65,10 +74,13 @@ def unpack(archive: Path, folder: Path, params: ArchiveParams) -> None:
         params: limits of an archive.
 
     Raises:
-        InputRejected: the archive is unreadable, dangerous or too large.
+        InputRejected: the archive is unreadable, dangerous, too large or of an unsupported kind.
     """
     folder.mkdir(parents=True)
-    members = _zip_members if _kind(archive) == "zip" else _tar_members
+    kind = _kind(archive) or "tar"
+    if kind == "unsupported":
+        raise InputRejected(Reason.ARCHIVE_UNREADABLE, "7z, RAR, zstd or compress: use zip or tar")
+    members = _MEMBERS[kind]
     remaining = params.max_unpacked_bytes(archive)
     for number, member in enumerate(members(archive, params), start=1):
         if number > params.max_members:
@@ -83,13 +95,15 @@ def unpack(archive: Path, folder: Path, params: ArchiveParams) -> None:
                     stream.write(chunk)
 
 
-def _kind(path: Path) -> Literal["zip", "tar"] | None:
+def _kind(path: Path) -> Literal["zip", "tar", "packed", "unsupported"] | None:
     with path.open("rb") as stream:
         head = stream.read(_BLOCK)
     if head[128:132] == b"DICM":  # the preamble may hold any bytes (PS3.10 7.1)
         return None
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "zip"
+    if head.startswith(_UNSUPPORTED):
+        return "unsupported"
     opener = _opener(head)
     if opener:
         try:
@@ -97,6 +111,8 @@ def _kind(path: Path) -> Literal["zip", "tar"] | None:
                 head = stream.read(_BLOCK)
         except InputRejected:  # damaged so early that it cannot be recognised as a tar
             return None
+        if bare.is_dicom(head):
+            return "packed"
     return "tar" if head[257:262] == b"ustar" else None
 
 
@@ -220,3 +236,28 @@ def _expect_end(stream: Any) -> None:
     while chunk := stream.read(_BLOCK):
         if chunk.strip(b"\0"):
             raise InputRejected(Reason.ARCHIVE_UNREADABLE, "data after the end")
+
+
+def _packed_member(archive: Path, params: ArchiveParams) -> Iterator[_Member]:
+    """Yield the one file of a compressed file. Its size is known when it is unpacked."""
+    with archive.open("rb") as stream:
+        opener = _opener(stream.read(_BLOCK))
+
+    def chunks() -> Iterator[bytes]:
+        remaining = params.max_file_bytes
+        for chunk in _chunks(partial(opener or Path.open, archive)):
+            remaining -= len(chunk)
+            if remaining < 0:
+                raise InputRejected(
+                    Reason.ARCHIVE_TOO_LARGE, f"more than {params.max_file_bytes} bytes in a file"
+                )
+            yield chunk
+
+    yield _Member("", 0, "file", chunks)
+
+
+_MEMBERS: dict[str, Callable[[Path, ArchiveParams], Iterator[_Member]]] = {
+    "zip": _zip_members,
+    "tar": _tar_members,
+    "packed": _packed_member,
+}

@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from syda import paths
-from syda.dicom import conversion, identity, same_scan, selection
-from syda.dicom.config import ConvertParams, SelectParams
+from syda.dicom import conversion, copies, identity, same_scan, selection
+from syda.dicom.config import Acceptance, ConvertParams, SelectParams
 from syda.dicom.outcome import Outcome
 from syda.dicom.reject import Reason
+from syda.dicom.unconverted import listed
 from syda.errors import CheckFailed, UsageError
 from syda.params import CtParams, DataParams
 from syda.runtime import engine
 from syda.runtime.case_cache import CachedResult, CaseCache
 from syda.runtime.digest import sha256_of, sha256_of_file
 from syda.volume import nifti
+from syda.volume.config import ResampleParams
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class SeriesTask:
         params: how series are converted.
         ct: HU bounds.
         cache: results of earlier runs.
+        accepted: what else decides whether a series is converted.
     """
 
     uid: str
@@ -39,6 +42,7 @@ class SeriesTask:
     params: ConvertParams
     ct: CtParams
     cache: CaseCache
+    accepted: Acceptance
 
 
 def pseudonym_key(root: Path, data: DataParams) -> bytes:
@@ -52,13 +56,16 @@ def pseudonym_key(root: Path, data: DataParams) -> bytes:
     return identity.read_key(root / paths.PRIVATE_KEY)
 
 
-def earlier_results(root: Path, params: ConvertParams, ct: CtParams) -> CaseCache:
+def earlier_results(
+    root: Path, params: ConvertParams, ct: CtParams, resample: ResampleParams
+) -> CaseCache:
     """Return the results of earlier runs with the parameters that change a case.
 
     The rules of the cohort are no part of them: they are applied to an earlier result.
     """
     used = params.only("fill_one_missing_slice", "max_clamped_share")
-    return CaseCache.of(root, "convert", {"ct": ct.only("hu_min", "hu_max"), "convert": used})
+    bounds = ct.only("hu_min", "hu_max", "spacing_mm")
+    return CaseCache.of(root, "convert", {"ct": bounds, "convert": used, "resample": resample})
 
 
 def convert_series(task: SeriesTask) -> CachedResult:
@@ -75,14 +82,15 @@ def convert_series(task: SeriesTask) -> CachedResult:
     def compute(folder: Path) -> dict[str, Any]:
         # The order decides which of several copies is used, and file names must not change it.
         files = sorted(task.files, key=sha256_of_file)
-        found = conversion.convert(task.uid, files, folder, task.key, task.params, task.ct)
+        given = task.params, task.ct, task.accepted
+        found = conversion.convert(task.uid, files, folder, task.key, *given)
         return {"min_slices": select.min_slices, "outcomes": [one.to_json() for one in found]}
 
     result = task.cache.case(
         task.files,
         task.folder,
         compute,
-        name=sha256_of(task.key),
+        name=sha256_of(task.key + b" synthetic" * task.accepted.synthetic),
         cacheable=_is_cacheable,
         usable=lambda value: _judged(value, select) is not None,
     )
@@ -106,6 +114,7 @@ def convert_all(
     params: ConvertParams,
     ct: CtParams,
     cache: CaseCache,
+    accepted: Acceptance,
 ) -> list[CachedResult]:
     """Convert every series.
 
@@ -116,11 +125,15 @@ def convert_all(
         params: how series are converted.
         ct: HU bounds.
         cache: results of earlier runs.
+        accepted: what else decides whether a series is converted.
 
     Returns:
         The result of each series, ordered by UID.
     """
-    tasks = [SeriesTask(uid, groups[uid], folder, key, params, ct, cache) for uid in sorted(groups)]
+    tasks = [
+        SeriesTask(uid, groups[uid], folder, key, params, ct, cache, accepted)
+        for uid in sorted(groups)
+    ]
     return list(engine.parallel_map(convert_series, tasks, "convert", "series"))
 
 
@@ -132,14 +145,15 @@ def outcomes_of(result: CachedResult) -> list[Outcome]:
 def choose_of_scans(
     results: Sequence[CachedResult], folder: Path, params: SelectParams
 ) -> list[list[Outcome]]:
-    """Return the outcomes of each series after the choice among several series of one scan.
+    """Return the outcomes of each series, with one series of a scan and without copies.
 
     The files of a case that is not taken are removed.
     """
     several = [outcomes_of(result) for result in results]
     chosen = same_scan.choose([one for outcomes in several for one in outcomes], params)
+    chosen = copies.exclude(chosen)
     for one in chosen:
-        if one.reason is Reason.SAME_SCAN:
+        if one.reason in (Reason.SAME_VOXELS, Reason.SAME_SCAN):
             remove_case(folder, one.label)
     rest = iter(chosen)
     return [[next(rest) for _ in outcomes] for outcomes in several]
@@ -164,13 +178,16 @@ def check_excluded_cases(params: SelectParams, outcomes: Iterable[Outcome]) -> N
         )
 
 
-def check_rejected_share(raw: Path, report: dict[str, Any], max_share: float) -> None:
+def check_rejected_share(
+    raw: Path, report: dict[str, Any], max_share: float, hint: str = ""
+) -> None:
     """Check that there are cases, and that not too many series and archives are rejected.
 
     Args:
         raw: folder of the data version, for the message.
         report: content of ``reports/convert.json``.
         max_share: largest share of rejected series and archives.
+        hint: what :func:`syda.dicom.unconverted.hint_of_single_images` returned.
 
     Raises:
         CheckFailed: there is no CT series, no case, or a larger rejected share.
@@ -179,22 +196,24 @@ def check_rejected_share(raw: Path, report: dict[str, Any], max_share: float) ->
     faults, excluded = report["reasons"], dict(report["excluded"])
     del excluded["total"]
     if not converted and not faults and not excluded:
+        found = report["files_ignored"]
+        if found:
+            raise CheckFailed(
+                f"no CT series in {raw}, but {sum(found.values())} other files ({listed(found)}): "
+                "docs/own-data.md explains each reason"
+            )
         raise CheckFailed(f"no CT series in {raw}: put DICOM CT slices there, in any folders")
     if not converted:
         raise CheckFailed(
-            f"no series of {raw} could be converted ({_listed({**faults, **excluded})}): "
+            f"no series of {raw} could be converted ({listed({**faults, **excluded})}){hint}: "
             f"see {paths.CONVERT_REPORT}"
         )
     if rejected / (rejected + converted) > max_share:
         raise CheckFailed(
             f"convert: {rejected} of {rejected + converted} series and archives of {raw} are "
-            f"rejected ({_listed(faults)}); convert.max_quarantine_share allows {max_share}: "
+            f"rejected ({listed(faults)}); convert.max_quarantine_share allows {max_share}: "
             f"remove them or raise it; see {paths.CONVERT_REPORT}"
         )
-
-
-def _listed(counts: Mapping[str, int | str]) -> str:
-    return ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items()))
 
 
 def _is_cacheable(value: dict[str, Any]) -> bool:

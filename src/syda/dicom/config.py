@@ -1,5 +1,6 @@
 """Section ``convert`` of params.yaml."""
 
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -77,3 +78,20 @@ class ConvertParams(Section):
     max_quarantine_share: float = Field(ge=0, le=1)
     select: SelectParams
     archives: ArchiveParams
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """What else decides whether a series is converted, besides the section ``convert``.
+
+    Attributes:
+        synthetic: whether images that are marked as synthetic are accepted.
+        max_side: longest side of a resampled scan, voxels, or None for any.
+    """
+
+    synthetic: bool = False
+    max_side: int | None = None
+
+
+PATIENTS_SCANS = Acceptance()
+"""What a version of patients' scans accepts: nothing that is synthetic, of any size."""

@@ -4,34 +4,50 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from syda.dicom import (
     acquisitions,
     attributes,
     consistency,
+    copies,
     cross_section,
     enhancement,
     facts,
     identity,
     pixels,
+    quantity,
     regrid,
     selection,
     series,
     stack,
+    strays,
 )
 from syda.dicom.acquisitions import Acquisition
-from syda.dicom.config import ConvertParams
+from syda.dicom.config import PATIENTS_SCANS, Acceptance, ConvertParams
 from syda.dicom.facts import CohortFacts
 from syda.dicom.outcome import Outcome
-from syda.dicom.reject import EXCLUSIONS, InputRejected, Reason, reject_on_error
+from syda.dicom.reject import (
+    EXCLUSIONS,
+    InputRejected,
+    Irregularity,
+    Reason,
+    reject_on_error,
+)
 from syda.params import CtParams
 from syda.runtime.outputs import write_json
 from syda.volume import geometry, nifti
 
 
 def convert(
-    uid: str, files: Sequence[Path], folder: Path, key: bytes, params: ConvertParams, ct: CtParams
+    uid: str,
+    files: Sequence[Path],
+    folder: Path,
+    key: bytes,
+    params: ConvertParams,
+    ct: CtParams,
+    accepted: Acceptance = PATIENTS_SCANS,
 ) -> list[Outcome]:
     """Write ``<case>.nii.gz`` and ``<case>.json`` for each acquisition of a series.
 
@@ -41,43 +57,51 @@ def convert(
         folder: where the cases go.
         key: key of the pseudonyms.
         params: how series are converted.
-        ct: HU bounds.
+        ct: HU bounds, and the voxel size of resampled scans.
+        accepted: what else decides whether the series is converted.
 
     Returns:
         The outcome of each acquisition, or of the series if it cannot be separated. The rules of
         the cohort are applied that need no voxel.
     """
-    few = None
+    few, left_out = None, 0
     try:
         with _reading():
             slices = series.read_slices(files)
             patient_id = series.patient_id(slices)
-            if 0 < len(slices) < params.select.min_slices:
-                few = facts.of_header(slices, key, patient_id, uid, separated=False)
+            remaining = strays.leave_out(slices, params.select.min_slices, accepted.synthetic)
+            left_out = len(slices) - len(remaining)
+            if 0 < len(remaining) < params.select.min_slices:
+                few = facts.of_header(remaining, key, patient_id, uid, separated=bool(left_out))
             found = [
-                (
-                    one,
-                    facts.of_header(
-                        one.slices, key, patient_id, _name(uid, one), separated=bool(one.name)
-                    ),
-                )
-                for one in acquisitions.separate(slices, params.select.min_slices)
+                replace(one, left_out=left_out)
+                for one in acquisitions.separate(remaining, params.select.min_slices)
             ]
+            facts_of = [_facts(uid, one, key, patient_id) for one in found]
     except InputRejected as error:
-        return [_rejected(error, key, uid, few)]
-    return [
-        _convert(uid, one, cohort_facts, folder, key, params, ct) for one, cohort_facts in found
+        return [replace(_rejected(error, key, uid, few), left_out=left_out)]
+    convert_one = partial(_convert, folder=folder, params=params, ct=ct, accepted=accepted)
+    first, *others = [
+        convert_one(one, identity.series_pseudonym(key, _name(uid, one)), cohort_facts)
+        for one, cohort_facts in zip(found, facts_of, strict=True)
     ]
+    return [replace(first, left_out=left_out), *others]
+
+
+def _facts(uid: str, one: Acquisition, key: bytes, patient_id: str) -> CohortFacts:
+    """Return the facts of an acquisition. The fewest slices decide what is apart or left out."""
+    separated = bool(one.name or one.left_out)
+    return facts.of_header(one.slices, key, patient_id, _name(uid, one), separated=separated)
 
 
 def _convert(
-    uid: str,
     acquisition: Acquisition,
+    label: str,
     cohort_facts: CohortFacts,
     folder: Path,
-    key: bytes,
     params: ConvertParams,
     ct: CtParams,
+    accepted: Acceptance,
 ) -> Outcome:
     try:
         with _reading():
@@ -89,24 +113,28 @@ def _convert(
             selection.check(cohort_facts, params.select)
             unusual = consistency.find_unusual_attributes(found.slices)
             planes = pixels.Planes(found.slices, ct.hu_min, ct.hu_max)
-            hu, affine = regrid.to_grid(planes, found)
-            clamped_share = planes.clamped_share
-            if clamped_share > params.max_clamped_share:
-                raise InputRejected(Reason.OUT_OF_RANGE, f"{clamped_share:.4f} of the voxels")
-            volume = geometry.to_ras(hu, affine)
+            volume = geometry.to_ras(*regrid.to_grid(planes, found))
+            grid, spacing = enhancement.averaged(volume)
+            quantity.check_voxels(planes.has_air, volume, grid)
+            if planes.fault_share > params.max_clamped_share:
+                raise InputRejected(Reason.OUT_OF_RANGE, f"{planes.fault_share:.4f} of the voxels")
+            selection.check_size(volume, ct.spacing_mm, accepted.max_side)
+            quantity.check_contrast(volume, grid, ct.spacing_mm)
             described = attributes.describe(
                 [one.header for one in found.slices], found.step, found.length
             )
     except InputRejected as error:
-        return _rejected(error, key, _name(uid, acquisition), cohort_facts)
+        return _labelled(error, label, cohort_facts)
     case, patient = cohort_facts.case, cohort_facts.patient
-    grid, spacing = enhancement.averaged(volume)
     cohort_facts = replace(
         cohort_facts,
         enhanced_share=enhancement.enhanced_share(grid, spacing),
         cross_section_mm2=cross_section.cross_section_mm2(grid, spacing),
+        fingerprint=copies.fingerprint(grid, spacing),
     )
-    irregularities = sorted(acquisition.irregularities | found.irregularities)
+    clamped_share = planes.clamped_share
+    noisy = {Irregularity.NOISY_AIR} if clamped_share > params.max_clamped_share else set()
+    irregularities = sorted(acquisition.irregularities | found.irregularities | noisy)
     nifti.write(folder / f"{case}{nifti.SUFFIX}", volume)
     write_json(
         folder / f"{case}.json",
@@ -144,8 +172,11 @@ def _reading() -> Iterator[None]:
 def _rejected(
     error: InputRejected, key: bytes, name: str, cohort_facts: CohortFacts | None
 ) -> Outcome:
+    return _labelled(error, identity.series_pseudonym(key, name), cohort_facts)
+
+
+def _labelled(error: InputRejected, label: str, cohort_facts: CohortFacts | None) -> Outcome:
     """Label an excluded case with its case id, and a rejected series with its pseudonym."""
     if cohort_facts is not None and error.reason in EXCLUSIONS:
         return selection.excluded(cohort_facts, error)
-    label = identity.series_pseudonym(key, name)
     return Outcome(label, reason=error.reason, detail=error.detail, facts=cohort_facts)

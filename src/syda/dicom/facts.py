@@ -32,11 +32,12 @@ class CohortFacts:
         body_part: term of Body Part Examined.
         contrast: whether the header states contrast agent.
         derived: whether Image Type says so.
-        says_reformat: whether Image Type or description name a reformat or projection.
+        named_reformat: whether Image Type or description name a reformat or projection.
         burned_in: Burned In Annotation, YES if any slice says so.
         recognizable: Recognizable Visual Features, likewise.
+        synthetic: Synthetic Data, YES or NO if every slice says so, ``in part`` if some say YES.
         irradiation: keyed hash of the Irradiation Event UID.
-        gathering: keyed hash of patient, study, frame of reference and Acquisition Number.
+        acquisition_key: keyed hash of patient, study, frame of reference and Acquisition Number.
         spacing_mm: distance of the slices.
         length_mm: length along the slice normal, from face to face.
         oblique_degrees: by :func:`syda.dicom.reformat.oblique_degrees`.
@@ -44,6 +45,7 @@ class CohortFacts:
         times_s: Acquisition Time of the first and the last slice, seconds of the day, ascending.
         enhanced_share: by :func:`syda.dicom.enhancement.enhanced_share`.
         cross_section_mm2: by :func:`syda.dicom.cross_section.cross_section_mm2`.
+        fingerprint: by :func:`syda.dicom.copies.fingerprint`.
     """
 
     case: str
@@ -54,11 +56,12 @@ class CohortFacts:
     body_part: str | None = None
     contrast: bool | None = None
     derived: bool = False
-    says_reformat: bool = False
+    named_reformat: bool = False
     burned_in: str = ""
     recognizable: str = ""
+    synthetic: str = ""
     irradiation: str = ""
-    gathering: str = ""
+    acquisition_key: str = ""
     spacing_mm: float | None = None
     length_mm: float | None = None
     oblique_degrees: float | None = None
@@ -66,6 +69,7 @@ class CohortFacts:
     times_s: Sequence[float] = ()
     enhanced_share: float | None = None
     cross_section_mm2: float | None = None
+    fingerprint: str = ""
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "CohortFacts":
@@ -113,14 +117,23 @@ def of_header(
         body_part=body_part(first),
         contrast=contrast(first),
         derived=reformat.is_derived(first),
-        says_reformat=reformat.says_reformat(first),
+        named_reformat=reformat.names_reformat(first),
         burned_in=_yes_or_no(slices, "BurnedInAnnotation"),
         recognizable=_yes_or_no(slices, "RecognizableVisualFeatures"),
+        synthetic=_of_every_slice(slices, "SyntheticData"),
         irradiation=identity.scan_pseudonym(key, event) if event else "",
-        gathering=identity.scan_pseudonym(key, "\0".join([patient_id, *frame, number]))
+        acquisition_key=identity.scan_pseudonym(key, "\0".join([patient_id, *frame, number]))
         if number and frame[1]
         else "",
     )
+
+
+def _of_every_slice(slices: Sequence[CTSlice], keyword: str) -> str:
+    """Return YES or NO if every slice says so, ``in part`` if some say YES, else an empty text."""
+    stated = {header.text(one.header, keyword).strip().upper() for one in slices}
+    if stated in ({"YES"}, {"NO"}):
+        return stated.pop()
+    return "in part" if "YES" in stated else ""
 
 
 def _yes_or_no(slices: Sequence[CTSlice], keyword: str) -> str:

@@ -37,7 +37,7 @@ def series_pseudonym(key: bytes, series_uid: str) -> str:
 
 def scan_pseudonym(key: bytes, text: str) -> str:
     """Return the pseudonym of what several series of one scan share, e.g. ``g12ab...``."""
-    return _keyed(key, "gathering", text)
+    return _keyed(key, "scan", text)
 
 
 def archive_pseudonym(key: bytes, sha256: str) -> str:

@@ -1,5 +1,6 @@
 """Files of a raw data folder: found, unpacked from archives, and grouped by series."""
 
+import errno
 import os
 import shutil
 import warnings
@@ -13,7 +14,7 @@ from syda.dicom import archive, identity, series
 from syda.dicom.config import ArchiveParams
 from syda.dicom.outcome import Outcome
 from syda.dicom.reject import InputRejected, Reason, reject_on_error
-from syda.errors import SydaError
+from syda.errors import SydaError, UsageError
 from syda.runtime import engine
 from syda.runtime.digest import sha256_of_file
 
@@ -54,22 +55,36 @@ def list_files(folder: Path) -> list[Path]:
     """Return every file below a folder, sorted.
 
     Raises:
-        OSError: a folder cannot be listed. It is not skipped.
+        OSError: a folder cannot be listed, a link leads nowhere, or something is neither file nor
+            folder. It is not skipped.
+        UsageError: links to folders. DVC does not version what they lead to.
     """
 
     def fail(error: OSError) -> None:
         raise error
 
-    walk = os.walk(folder, onerror=fail)
-    paths = (Path(parent, name) for parent, _, names in walk for name in names)
-    return sorted(path for path in paths if path.is_file())
+    linked, paths = 0, []
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        linked += sum(Path(parent, name).is_symlink() for name in folders)
+        paths += [Path(parent, name) for name in names]
+    if linked:
+        raise UsageError(
+            f"{linked} of the folders with scans are links: DVC does not version what a link leads "
+            "to. Put the folders themselves there, or give the folder that they lead to"
+        )
+    for path in paths:
+        if not path.is_file():
+            kind = "a link leads nowhere" if path.is_symlink() else "neither a file nor a folder"
+            raise FileNotFoundError(errno.ENOENT, kind, str(path))
+    return sorted(paths)
 
 
 def unpack_archive(task: UnpackTask) -> list[RejectedArchive]:
     """Unpack one archive.
 
     Returns:
-        The archive itself if it is rejected, otherwise each archive inside it.
+        The archive itself if it is rejected, otherwise each archive inside it. A compressed DICOM
+        file inside it is unpacked.
     """
     try:
         archive.unpack(task.path, task.folder, task.params)
@@ -79,7 +94,11 @@ def unpack_archive(task: UnpackTask) -> list[RejectedArchive]:
     rejected = []
     for file in list_files(task.folder):
         if archive.is_archive(file):
-            rejected.append(RejectedArchive(sha256_of_file(file), Reason.ARCHIVE_NESTED))
+            if archive.is_packed_file(file):
+                inner = UnpackTask(file, file.with_suffix(".unpacked"), task.params)
+                rejected += unpack_archive(inner)
+            else:
+                rejected.append(RejectedArchive(sha256_of_file(file), Reason.ARCHIVE_NESTED))
             file.unlink()
     return rejected
 

@@ -75,6 +75,7 @@ def counts(cases: Sequence[Outcome], params: SelectParams) -> dict[str, Any]:
         ),
         "burned_in_annotation": table([f.burned_in or "not stated" for f in scans]),
         "recognizable_features": table([f.recognizable or "not stated" for f in scans]),
+        "synthetic_data": table([f.synthetic or "not stated" for f in scans]),
         "contrast_differs": part([f for f in scans if contrast_differs(f, params)]),
         "derived": part([f for f in scans if f.derived]),
         "not_intended": {

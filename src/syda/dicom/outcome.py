@@ -24,6 +24,7 @@ class Outcome:
         unusual: keywords from :func:`syda.dicom.consistency.find_unusual_attributes`.
         reason: why it was not converted.
         detail: numbers, DICOM keywords or the type of an error.
+        left_out: images of the series that belong to no acquisition. The first one has the number.
         facts: what the rules of the cohort know about it. They are in no report.
     """
 
@@ -35,6 +36,7 @@ class Outcome:
     unusual: Sequence[str] = ()
     reason: Reason | None = None
     detail: str = ""
+    left_out: int = 0
     facts: CohortFacts | None = None
 
     @classmethod
@@ -88,9 +90,12 @@ def report(outcomes: Sequence[Outcome], ignored: Counter[Reason]) -> dict[str, A
         "reasons": dict(Counter(o.reason for o in faults)),
         "excluded": disclosure_control.count_series([(o.patient, str(o.reason)) for o in excluded]),
         "files_ignored": dict(ignored),
-        "clamped_share_max": round(max((c.clamped_share for c in cases), default=0.0), 6),
-        "irregularities": dict(Counter(i for case in cases for i in case.irregularities)),
-        "unusual": dict(Counter(keyword for case in cases for keyword in case.unusual)),
+        "images_left_out": sum(o.left_out for o in outcomes),
+        "clamped_share_max": disclosure_control.extremes(
+            (case.patient, round(case.clamped_share, 6)) for case in cases
+        ).get("max", disclosure_control.SUPPRESSED),
+        "irregularities": _count_each((case.patient, case.irregularities) for case in cases),
+        "unusual": _count_each((case.patient, case.unusual) for case in cases),
         "sex": _count_patients(cases, "sex"),
         "age_band": _count_patients(cases, "age_band"),
         "manufacturer": _count_patients(cases, "manufacturer"),
@@ -104,6 +109,19 @@ def _count_patients(cases: Sequence[Outcome], name: str) -> disclosure_control.C
     return disclosure_control.count_patients(
         (c.patient, disclosure_control.cell_name((c.attributes or {})[name])) for c in cases
     )
+
+
+def _count_each(pairs: Iterable[tuple[str, Sequence[str]]]) -> disclosure_control.CellCounts:
+    """Count the patients that have each name. One may have several."""
+    listed = list(pairs)
+    patients = {patient for patient, _ in listed}
+    names = sorted({str(name) for _, several in listed for name in several})
+    return {
+        name: disclosure_control.count_part(
+            patients, {patient for patient, several in listed if name in several}
+        )
+        for name in names
+    }
 
 
 def _range(cases: Sequence[Outcome], name: str) -> dict[str, float]:

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pydicom
 
-from syda.dicom import header, intake, pixels, regrid, series, stack
+from syda.dicom import (
+    acquisitions,
+    header,
+    intake,
+    pixels,
+    regrid,
+    series,
+    stack,
+    strays,
+)
 from syda.dicom.reject import InputRejected, Reason, reject_on_error
 from syda.errors import CheckFailed, CorruptData, UsageError
 from syda.types import Volume
@@ -18,7 +27,9 @@ _MAX_LISTED = 6
 
 
 def read_series(folder: Path, number: int | None, hu_min: int, hu_max: int) -> Volume:
-    """Read a series as convert does, without its rules for a cohort.
+    """Read a series as convert does, without its rules for a cohort and its checks of voxels.
+
+    A Python warning says how many images are no slices of the stack, and are left out.
 
     Args:
         folder: of DICOM files.
@@ -38,13 +49,22 @@ def read_series(folder: Path, number: int | None, hu_min: int, hu_max: int) -> V
     _, files = choose_series(groups, ignored, number)
     try:
         with warnings.catch_warnings(action="ignore"), reject_on_error(Reason.DAMAGED):
-            found = stack.arrange(series.read_slices(files), _MIN_SLICES, False)
+            images = series.read_slices(files)
+            slices = strays.leave_out(images, _MIN_SLICES, synthetic=True)
+            first, *others = acquisitions.separate(slices, _MIN_SLICES)
+            if others:
+                raise InputRejected(Reason.DUPLICATE_SLICES, "several acquisitions")
+            found = stack.arrange(first.slices, _MIN_SLICES, False)
             planes = pixels.Planes(found.slices, hu_min, hu_max)
-            return geometry.to_ras(*regrid.to_grid(planes, found))
+            volume = geometry.to_ras(*regrid.to_grid(planes, found))
     except InputRejected as error:
         raise CorruptData(
             f"the series cannot be converted: {error}: repair the files or choose another series"
         ) from error
+    if len(images) > len(slices):
+        left_out = len(images) - len(slices)
+        warnings.warn(f"{left_out} images are no slices of the stack: left out", stacklevel=2)
+    return volume
 
 
 def choose_series(

@@ -25,7 +25,7 @@ def is_derived(dataset: Dataset) -> bool:
     return _image_type(dataset).startswith("DERIVED")
 
 
-def says_reformat(dataset: Dataset) -> bool:
+def names_reformat(dataset: Dataset) -> bool:
     """Return whether Image Type or the description of the series names a reformat or projection."""
     described = re.sub(r"[\W_]+", " ", header.text(dataset, "SeriesDescription").lower())
     return bool(_IMAGE_TYPES.search(_image_type(dataset)) or _DESCRIPTIONS.search(described))

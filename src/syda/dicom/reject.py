@@ -15,6 +15,8 @@ class Reason(StrEnum):
     """Another kind of DICOM object (SOP class): dose screen, RTSTRUCT, MR, directory, ..."""
     LOCALIZER = "localizer"
     """A scout view (ImageType value 3, PS3.3 C.8.2.1.1.1)."""
+    NO_SERIES_UID = "no_series_uid"
+    """A CT image without SeriesInstanceUID: nothing says which images belong together."""
     DAMAGED = "damaged"
     """Reading failed in a way that no other code names. The detail is the type of the error."""
 
@@ -38,11 +40,18 @@ class Reason(StrEnum):
     """Several images at one position, and no tag that separates their acquisitions."""
     MISSING_SLICES = "missing_slices"
     """A gap in which another slice fits."""
+    CHANGING_SLICE_DISTANCE = "changing_slice_distance"
+    """A part with one slice distance, and a part with at least twice that distance."""
     GANTRY_TILT = "gantry_tilt"
     """A larger tilt than gantries have: positions and orientation contradict each other."""
     UNDECODABLE_PIXELS = "undecodable_pixels"
     OUT_OF_RANGE = "out_of_range"
     """A larger share of voxels outside the HU bounds than ``convert.max_clamped_share``."""
+    NOT_HU = "not_hu"
+    """Values that are no HU of a place, by the header or because the volume has no air or no
+    contrast: electron density, iodine, projections (MIP), maps, palettes, windowed grey."""
+    SYNTHETIC = "synthetic"
+    """Synthetic Data (0008,001C) is YES in a version that ``data.artificial`` does not list."""
 
     TOO_FEW_SLICES = "too_few_slices"
     OTHER_MODALITY = "other_modality"
@@ -60,8 +69,12 @@ class Reason(StrEnum):
     """Image Type says that the pixels were derived from other images."""
     SAME_SCAN = "same_scan"
     """Another series of the same scan, with another kernel or thickness, is taken."""
+    SAME_VOXELS = "same_voxels"
+    """A copy: another case has the same voxels. The detail says if it is of another patient."""
     SLICE_DISTANCE = "slice_distance"
     SCAN_LENGTH = "scan_length"
+    TOO_LARGE = "too_large"
+    """A side would be longer than ``resample.max_side``, which would stop that stage."""
     READER_STONE = "reader_stone"
     READER_CONTRAST = "reader_contrast"
     READER_ARTEFACT = "reader_artefact"
@@ -77,6 +90,7 @@ EXCLUSIONS = frozenset(
     {Reason.TOO_FEW_SLICES, Reason.OTHER_MODALITY, Reason.OTHER_BODY_PART, Reason.CONTRAST_AGENT}
     | {Reason.CONTRAST_DIFFERS, Reason.BURNED_IN_ANNOTATION, Reason.RECOGNIZABLE_FEATURES}
     | {Reason.REFORMAT, Reason.DERIVED, Reason.SAME_SCAN, Reason.SLICE_DISTANCE, Reason.SCAN_LENGTH}
+    | {Reason.SAME_VOXELS, Reason.TOO_LARGE}
     | {reason for reason in Reason if reason.startswith("reader_")}
 )
 """Reasons by which a rule excludes a sound series from the cohort. They are no faults."""
@@ -95,6 +109,10 @@ class Irregularity(StrEnum):
     """Slices were present more than once."""
     SEVERAL_ACQUISITIONS = "several_acquisitions"
     """The series holds several stacks, and this is one of them."""
+    IMAGES_LEFT_OUT = "images_left_out"
+    """Images of another kind or plane than the stack were in the series: scouts, reformats, ..."""
+    NOISY_AIR = "noisy_air"
+    """More noise of air lay below the HU bounds than ``convert.max_clamped_share``."""
 
 
 class InputRejected(Exception):  # noqa: N818

@@ -79,7 +79,7 @@ def _same_scan(one: Outcome, other: Outcome) -> bool:
         return False
     if first.irradiation and second.irradiation:
         return first.irradiation == second.irradiation
-    if not first.gathering or first.gathering != second.gathering:
+    if not first.acquisition_key or first.acquisition_key != second.acquisition_key:
         return False
     if len(first.times_s) < 2 or len(second.times_s) < 2:
         return True

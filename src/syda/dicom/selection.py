@@ -6,6 +6,8 @@ from syda.dicom.facts import CohortFacts
 from syda.dicom.outcome import Outcome
 from syda.dicom.reformat import MAX_OBLIQUE_DEGREES
 from syda.dicom.reject import InputRejected, Reason
+from syda.types import Volume
+from syda.volume import resample
 
 
 def check(facts: CohortFacts, params: SelectParams) -> None:
@@ -47,7 +49,8 @@ def judged(outcome: Outcome, params: SelectParams) -> Outcome | None:
         check(facts, params)
     except InputRejected as error:
         return excluded(facts, error)
-    return None if outcome.excluded else outcome
+    decided = not outcome.excluded or outcome.reason is Reason.TOO_LARGE
+    return outcome if decided else None
 
 
 def excluded(facts: CohortFacts, error: InputRejected) -> Outcome:
@@ -76,7 +79,7 @@ def _check_header(facts: CohortFacts, params: SelectParams) -> None:
         raise InputRejected(Reason.CONTRAST_AGENT)
     if params.derived == "without" and facts.derived:
         raise InputRejected(Reason.DERIVED)
-    if params.reformats == "without" and facts.says_reformat:
+    if params.reformats == "without" and facts.named_reformat:
         raise InputRejected(Reason.REFORMAT)
 
 
@@ -96,3 +99,19 @@ def _check_geometry(facts: CohortFacts, params: SelectParams) -> None:
             Reason.SCAN_LENGTH,
             f"{facts.length_mm:.0f} not in {params.min_length_mm:g} to {params.max_length_mm:g} mm",
         )
+
+
+def check_size(volume: Volume, spacing_mm: float, max_side: int | None) -> None:
+    """Check that a volume does not become too large for the stage ``resample``.
+
+    Args:
+        volume: in HU.
+        spacing_mm: voxel size of resampled scans.
+        max_side: longest side of a resampled scan, voxels, or None for any.
+
+    Raises:
+        InputRejected: a side would be longer. That stage would stop for the whole cohort.
+    """
+    new = max(axis.count for axis in resample.axes(volume.hu.shape, volume.spacing, spacing_mm))
+    if max_side is not None and new > max_side:
+        raise InputRejected(Reason.TOO_LARGE, f"{new} of at most {max_side} voxels")

@@ -2,23 +2,34 @@
 
 File names, folders, InstanceNumber and SliceThickness are not used: positions decide.
 
-Source: DICOM PS3.3 C.8.2.1 (CT image), A.38.1 (Enhanced CT).
+A data set without preamble, File Meta Information, TransferSyntaxUID, SOPClassUID or
+SamplesPerPixel is read all the same: old archives and anonymisers leave them out.
+
+Source: DICOM PS3.3 C.8.2.1 (CT image), A.38.1 (Enhanced CT), PS3.10 7.1 (file format).
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pydicom
-from pydicom.uid import CTImageStorage
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import (
+    CTImageStorage,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
-from syda.dicom import header, multiframe
+from syda.dicom import bare, header, multiframe
 from syda.dicom.plane import CTSlice
 from syda.dicom.reject import InputRejected, Reason, is_environment_error
 
 # The warnings of pydicom quote the header, which holds names.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
-_INDEX_TAGS = ["SOPClassUID", "SeriesInstanceUID", "ImageType"]
+_INDEX_TAGS = ["SOPClassUID", "SeriesInstanceUID", "ImageType", "Modality"]
 
 
 def series_uid(path: Path) -> str:
@@ -29,21 +40,46 @@ def series_uid(path: Path) -> str:
         InputRejected: not DICOM, not a CT image, or a localizer.
     """
     try:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_INDEX_TAGS)
+        dataset = _read(path, stop_before_pixels=True, specific_tags=_INDEX_TAGS)
     except Exception as error:  # the parser documents no errors for other bytes
         if is_environment_error(error):
             raise
         raise InputRejected(Reason.NOT_DICOM, type(error).__name__) from error
-    sop_class, uid = (header.text(dataset, tag) for tag in ("SOPClassUID", "SeriesInstanceUID"))
-    if not sop_class:
-        raise InputRejected(Reason.NOT_DICOM, "no SOPClassUID")
-    if sop_class != CTImageStorage and sop_class not in multiframe.SOP_CLASSES:
+    sop_class, modality = _sop_class(dataset), header.text(dataset, "Modality")
+    if not dataset and not sop_class:
+        raise InputRejected(Reason.NOT_DICOM, "none of the attributes of an image")
+    if not _is_ct(sop_class, modality):
         raise InputRejected(Reason.NOT_CT_IMAGE)
     if "LOCALIZER" in header.text(dataset, "ImageType"):
         raise InputRejected(Reason.LOCALIZER)
+    uid = header.text(dataset, "SeriesInstanceUID")
     if not uid:
-        raise InputRejected(Reason.MISSING_ATTRIBUTE, "SeriesInstanceUID")
+        raise InputRejected(Reason.NO_SERIES_UID)
     return uid
+
+
+def _is_ct(sop_class: str, modality: str) -> bool:
+    if not sop_class:
+        return modality == "CT"
+    return sop_class == CTImageStorage or sop_class in multiframe.SOP_CLASSES
+
+
+def _sop_class(dataset: Dataset) -> str:
+    """Return the SOP class of the image, or that of its file."""
+    meta = getattr(dataset, "file_meta", None) or Dataset()
+    return header.text(dataset, "SOPClassUID") or header.text(meta, "MediaStorageSOPClassUID")
+
+
+def _read(path: Path, **options: Any) -> Dataset:
+    """Read a file, also a data set without the preamble and prefix of PS3.10 7.1."""
+    try:
+        return pydicom.dcmread(path, **options)
+    except InvalidDicomError:
+        with path.open("rb") as stream:
+            head = stream.read(bare.HEAD_BYTES)
+        if not bare.is_data_set(head):
+            raise
+        return pydicom.dcmread(path, force=True, **options)
 
 
 def read_slices(files: Sequence[Path]) -> list[CTSlice]:
@@ -76,8 +112,8 @@ def patient_id(slices: Sequence[CTSlice]) -> str:
 
 def _slices(file: Path) -> list[CTSlice]:
     try:
-        dataset = pydicom.dcmread(file)
-        if dataset.get("SOPClassUID") in multiframe.SOP_CLASSES:
+        dataset = _completed(_read(file))
+        if _sop_class(dataset) in multiframe.SOP_CLASSES:
             return multiframe.slices(dataset)
         frames = int(dataset.get("NumberOfFrames") or 1)
     except InputRejected:
@@ -89,3 +125,23 @@ def _slices(file: Path) -> list[CTSlice]:
     if frames != 1:
         raise InputRejected(Reason.UNDECODABLE_PIXELS, "more than one frame or sample in a slice")
     return [CTSlice(dataset, dataset)]
+
+
+def _completed(dataset: Dataset) -> Dataset:
+    """Set what readers need and a data set may lack: its transfer syntax, and one sample a pixel.
+
+    Raises:
+        InputRejected: the pixels are packed, and nothing says how.
+    """
+    meta = getattr(dataset, "file_meta", None)
+    if meta is None:
+        meta = dataset.file_meta = FileMetaDataset()
+    if not header.text(meta, "TransferSyntaxUID"):
+        if "PixelData" in dataset and dataset["PixelData"].is_undefined_length:
+            raise InputRejected(Reason.MISSING_ATTRIBUTE, "TransferSyntaxUID")
+        implicit, little = dataset.original_encoding
+        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+    if header.value(dataset, "SamplesPerPixel") is None and "PixelData" in dataset:
+        dataset.SamplesPerPixel = 1
+    return dataset

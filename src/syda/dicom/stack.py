@@ -2,7 +2,11 @@
 
 The regular gap is the lower quartile of all gaps. A finely scanned part is then not blurred to the
 coarser rest, and one short gap does not multiply the slices. In a gap of at least two regular gaps
-slices are missing. Smaller differences mean an irregular spacing.
+slices are missing, unless the slice distance changes once for all. Smaller differences mean an
+irregular spacing.
+
+Some scanners write positions with few decimals. Positions that are the rounded ones of a regular
+stack are taken for regular, and the step is that of the line through all of them.
 
 Source: DICOM PS3.3 C.7.6.2.1.1 (image position and orientation), C.8.2.1 (CT image: slices of a
 tilted gantry lie at an angle to the line that joins their positions).
@@ -18,19 +22,31 @@ from syda.dicom import plane
 from syda.dicom.plane import CTSlice, Plane
 from syda.dicom.reject import InputRejected, Irregularity, Reason
 
-POSITION_TOLERANCE_MM = 0.05
-POSITION_TOLERANCE_SHARE = 0.02
-"""Largest distance of a slice from the regular grid, in mm and as a share of the step. Positions
-rounded to two decimals are within it."""
+TOLERANCE_STEPS, TOLERANCE_VOXELS, MOST_TOLERANCE_STEPS = 0.02, 0.05, 0.1
+"""Largest distance of a slice from the regular grid: a share of the step or of the pixel spacing,
+the larger one, but never more than the last share of the step."""
 
-DRIFT_TOLERANCE_MM = 0.05
-"""Largest distance of the last slice from the normal of the first. More is a gantry tilt."""
+COARSEST_DECIMALS = (1.0, 0.1, 0.01)
+"""Units to which positions may have been rounded, mm."""
+
+ROUNDING_SHARE = 0.6
+"""Largest distance from a regular grid that rounding explains, as a share of its unit. It is
+half the unit, and a little because the grid is fitted to rounded positions."""
+
+UPRIGHT_VOXELS = 0.1
+"""Largest drift along the whole stack, in voxels, of an upright gantry. A couch may sag so far."""
 
 MAX_TILT_DEGREES = 35.0
 """Gantries tilt by at most 30 degrees. A larger tilt is a contradiction in the header."""
 
 REGULAR_QUANTILE = 0.25
 """Quantile of the gaps that is the regular gap."""
+
+FEWEST_GAPS_OF_A_PART = 2
+"""A slice distance that changes once has this many gaps on each side. Fewer are missing slices."""
+
+GAPS_OF_A_PART = 0.25
+"""Largest deviation of these gaps from their mean, as a share of it."""
 
 
 @dataclass(frozen=True)
@@ -87,32 +103,44 @@ def arrange(slices: Sequence[CTSlice], min_slices: int, fill_one_missing_slice: 
     along = np.argsort(positions @ shared.normal, kind="stable")
     offsets = positions[along] - positions[along[0]]
     heights = offsets @ shared.normal
-    step, spacing = _step(heights, fill_one_missing_slice)
+    _check_for_duplicates(np.diff(heights))
+    voxel = min(shared.spacing)
+    rounded = _step_of_rounded(positions[along], heights, shared.normal, voxel)
+    if rounded is None:
+        step, spacing = _step(heights, voxel, fill_one_missing_slice)
+        grid_positions = _grid_positions(heights, step, voxel)
+    else:
+        step, spacing = rounded, frozenset()
+        grid_positions = np.arange(len(heights), dtype=np.float64)
     shear = _shear(offsets, heights, shared)
     return Stack(
         slices=[slices[i] for i in along],
         plane=shared,
         origin=positions[along[0]],
-        grid_positions=_grid_positions(heights, step),
+        grid_positions=grid_positions,
         step=step,
         shear=shear,
         irregularities=spacing | ({Irregularity.GANTRY_TILT} if any(shear) else frozenset()),
     )
 
 
+def _check_for_duplicates(gaps: NDArray[np.float64]) -> None:
+    repeated = int((gaps <= TOLERANCE_STEPS * gaps.mean()).sum())
+    if repeated:
+        raise InputRejected(Reason.DUPLICATE_SLICES, f"{repeated} positions with more than one")
+
+
 def _step(
-    heights: NDArray[np.float64], fill_one_missing_slice: bool
+    heights: NDArray[np.float64], voxel: float, fill_one_missing_slice: bool
 ) -> tuple[float, frozenset[Irregularity]]:
     """Return the slice distance of the grid in mm, and what is irregular about the heights."""
     gaps = np.diff(heights)
-    if gaps.min() < POSITION_TOLERANCE_MM:
-        repeated = int((gaps < POSITION_TOLERANCE_MM).sum())
-        raise InputRejected(Reason.DUPLICATE_SLICES, f"{repeated} positions with more than one")
     step = float(heights[-1] / len(gaps))
-    if _lie_on_grid(heights, step):
+    if _lie_on_grid(heights, step, voxel):
         return step, frozenset()
     regular = float(np.quantile(gaps, REGULAR_QUANTILE, method="lower"))
-    wide = gaps[gaps >= 2 * regular - _tolerance(regular)]
+    _check_for_parts(gaps)
+    wide = gaps[gaps >= 2 * regular - _tolerance(regular, voxel)]
     missing = int(np.rint(wide / regular - 1).sum())
     if missing > 1 or (missing == 1 and not fill_one_missing_slice):
         raise InputRejected(
@@ -121,20 +149,67 @@ def _step(
         )
     step = float(heights[-1] / np.rint(heights[-1] / regular))
     found = {Irregularity.MISSING_SLICE_FILLED} if missing else set()
-    if not _lie_on_grid(heights, step):
+    if not _lie_on_grid(heights, step, voxel):
         found.add(Irregularity.IRREGULAR_SPACING)
     return step, frozenset(found)
+
+
+def _check_for_parts(gaps: NDArray[np.float64]) -> None:
+    """Check that the slice distance does not change once to at least twice its value."""
+    few = FEWEST_GAPS_OF_A_PART
+    for end in range(few, len(gaps) - few + 1):
+        parts = gaps[:end], gaps[end:]
+        one, other = sorted(float(part.mean()) for part in parts)
+        even = all(np.abs(p - p.mean()).max() <= GAPS_OF_A_PART * p.mean() for p in parts)
+        if even and other >= (2 - MOST_TOLERANCE_STEPS) * one:
+            raise InputRejected(Reason.CHANGING_SLICE_DISTANCE, f"{one:.2f} mm and {other:.2f} mm")
+
+
+def _step_of_rounded(
+    positions: NDArray[np.float64],
+    heights: NDArray[np.float64],
+    normal: NDArray[np.float64],
+    voxel: float,
+) -> float | None:
+    """Return the step of a stack whose positions are rounded, or None.
+
+    Args:
+        positions: ``[slice, 3]`` LPS mm, in order.
+        heights: the same along the normal, from the first.
+        normal: unit vector.
+        voxel: pixel spacing, mm.
+
+    Returns:
+        mm. None for a stack that is regular as it is, and for one that rounding does not explain.
+    """
+    count = len(heights)
+    if _lie_on_grid(heights, float(heights[-1] / (count - 1)), voxel):
+        return None
+    units = np.array([_rounding_unit(values) for values in positions.T])
+    tolerance = ROUNDING_SHARE * float(np.abs(normal) @ units)
+    step, start = np.polyfit(np.arange(count), heights, 1)
+    off_line = np.abs(heights - start - step * np.arange(count)).max()
+    return float(step) if off_line <= tolerance < step / 2 else None
+
+
+def _rounding_unit(values: NDArray[np.float64]) -> float:
+    """Return the largest of :data:`COARSEST_DECIMALS` that all values are multiples of, or 0."""
+    for unit in COARSEST_DECIMALS:
+        if np.abs(values / unit - np.rint(values / unit)).max() < 1e-6:
+            return unit
+    return 0.0
 
 
 def _shear(
     offsets: NDArray[np.float64], heights: NDArray[np.float64], shared: Plane
 ) -> tuple[float, float]:
     """Return the drift along row and column for each mm of height. Check that it is constant."""
-    drift = offsets[-1] - heights[-1] * shared.normal
-    upright = float(np.linalg.norm(drift)) <= DRIFT_TOLERANCE_MM
-    shear = np.zeros(3) if upright else drift / heights[-1]
-    off_line = np.linalg.norm(offsets - np.outer(heights, shared.normal + shear), axis=1).max()
-    if off_line > POSITION_TOLERANCE_MM:
+    voxel = min(shared.spacing)
+    aside = offsets - np.outer(heights, shared.normal)
+    drift = np.linalg.norm(np.polyfit(heights, aside, 1)[0] * heights[-1])
+    shear = aside[-1] / heights[-1] if drift > UPRIGHT_VOXELS * voxel else np.zeros(3)
+    off_line = np.linalg.norm(aside - np.outer(heights, shear), axis=1).max()
+    if off_line > plane.SAME_PLANE_VOXELS * voxel:
         raise InputRejected(
             Reason.MIXED_GEOMETRY, f"positions up to {off_line:.2f} mm off a straight line"
         )
@@ -144,16 +219,18 @@ def _shear(
     return float(shear @ shared.row), float(shear @ shared.column)
 
 
-def _tolerance(step: float) -> float:
-    return max(POSITION_TOLERANCE_MM, POSITION_TOLERANCE_SHARE * step)
+def _tolerance(step: float, voxel: float) -> float:
+    tolerance = max(TOLERANCE_STEPS * step, TOLERANCE_VOXELS * voxel)
+    return min(tolerance, MOST_TOLERANCE_STEPS * step)
 
 
-def _grid_positions(heights: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+def _grid_positions(heights: NDArray[np.float64], step: float, voxel: float) -> NDArray[np.float64]:
     """Return heights in steps, rounded to whole numbers within the tolerance."""
     whole = np.rint(heights / step)
-    return np.where(np.abs(heights - whole * step) <= _tolerance(step), whole, heights / step)
+    near = np.abs(heights - whole * step) <= _tolerance(step, voxel)
+    return np.where(near, whole, heights / step)
 
 
-def _lie_on_grid(heights: NDArray[np.float64], step: float) -> bool:
-    positions = _grid_positions(heights, step)
+def _lie_on_grid(heights: NDArray[np.float64], step: float, voxel: float) -> bool:
+    positions = _grid_positions(heights, step, voxel)
     return bool((positions == np.rint(positions)).all() and (np.diff(positions) > 0).all())

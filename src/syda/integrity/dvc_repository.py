@@ -116,6 +116,8 @@ class DvcRepository:
     def added(self) -> dict[str, tuple[Path, LockEntry]]:
         """Paths that ``dvc add`` put under data/raw: ``.dvc`` file and entry.
 
+        A file without md5 still waits for ``dvc add`` (:mod:`syda.open_data.data_version`).
+
         Raises:
             CorruptData: a ``.dvc`` file is not readable.
         """
@@ -124,7 +126,7 @@ class DvcRepository:
             name = file.relative_to(self.root)
             try:
                 outs = YAML(typ="safe").load(file.read_text(encoding="utf-8"))["outs"]
-                entries = [_entry(out) for out in outs]
+                entries = [_entry(out) for out in outs if "md5" in out]
             except (OSError, YAMLError, ValueError, KeyError, TypeError) as error:
                 text = f"{name}: {_one_line(error)}: `git checkout -- {name}`"
                 raise CorruptData(text) from error

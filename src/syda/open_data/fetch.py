@@ -13,7 +13,7 @@ from typing import Any
 
 from syda import paths
 from syda.errors import CheckFailed, UsageError
-from syda.open_data import digests, source
+from syda.open_data import data_version, digests, source
 from syda.open_data.bucket import PUBLIC_ENDPOINT, Bucket, BucketObject, executable
 from syda.open_data.check import check_series
 from syda.params import load
@@ -123,6 +123,8 @@ def run(root: Path, name: str, options: FetchOptions) -> list[str]:
         found = progress.track(wanted, len(wanted), "check what is here", "series")
         missing = [series for series in found if not fetch.has(series)]
         faults = _get(fetch, wanted, missing)
+        if folder.exists():
+            data_version.register(root, options.version, name)
     if faults:
         raise CheckFailed(
             f"fetch: {len(faults)} of {len(wanted)} series are faulty and were not added to "
@@ -196,11 +198,10 @@ def _summary(
             f"MD5 of each file: {', '.join(unverified)}"
         )
     if new:
-        lines += [
-            f"{len(new)} digests are new: commit them, so that later fetches are checked by them:",
-            f"  git add {digests.relative_path(pinned.name)}",
-        ]
+        lines.append(f"{len(new)} digests are new: commit them, so that later fetches compare them")
     key = [] if (root / paths.PRIVATE_KEY).exists() else ["syda key new"]
     run = f"dvc exp run -S data.version={options.version} -S model.start=none"
-    commands = [f"dvc add {version}", *key, run, "dvc metrics diff"]
-    return [*lines, "next:", *(f"  {command}" for command in commands[:3])]
+    commands = [f"dvc add {version}", f"git add {paths.SOURCES}", *key, run]
+    if not data_version.is_pushed(root, options.version):
+        lines.append(f"`dvc push` does not send the scans; {version}.dvc says how to allow it")
+    return [*lines, "next:", *(f"  {command}" for command in commands)]

@@ -1,10 +1,13 @@
 """A pinned list of public series, and its description: ``data/sources/NAME.csv`` and ``.yaml``."""
 
 import csv
+import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -32,22 +35,80 @@ class PinnedSeries(BaseModel):
     size: int = Field(ge=1)
 
 
+class StoneReading(BaseModel):
+    """Whether somebody read the scans for stones.
+
+    ``convert.select.exclude`` in params.yaml lists the cases that have some.
+
+    Attributes:
+        status: whether some or all scans were read.
+        reader: role and experience of the reader.
+        note: what the source says about stones.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    status: Literal["read by nobody", "read in part", "read"]
+    reader: str | None
+    note: str | None
+
+    @model_validator(mode="after")
+    def _has_a_reader(self) -> Self:
+        if (self.status == "read by nobody") != (self.reader is None):
+            raise ValueError(f"{self.status!r} and reader {self.reader!r} contradict each other")
+        return self
+
+
+class SourceCohort(BaseModel):
+    """What is known of the patients of a list; None where nobody has written it yet.
+
+    Attributes:
+        disease: what they have.
+        consent: basis of consent.
+        contrast: whether there is contrast agent.
+        stones: whether somebody read the scans for stones.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    disease: str | None
+    consent: str | None
+    contrast: str | None
+    stones: StoneReading
+
+
 class SourceDescription(BaseModel):
-    """Where a list comes from, under which terms, and what is known of its patients."""
+    """Where a list comes from, under which terms, and what is known of its patients.
+
+    Attributes:
+        title: of the list.
+        bucket: that has the files.
+        licence: short name.
+        licence_url: its text.
+        doi: of the data set.
+        citation: attribution that the licence asks for.
+        query: condition on the index that selects the series.
+        index_version: of the Imaging Data Commons.
+        patients: number of patients, each with one series.
+        files: number of files.
+        bytes: of all files.
+        cohort: the patients.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     title: str
     bucket: str = Field(pattern=r"^[a-z0-9.-]+$")
     licence: str
+    licence_url: str | None
     doi: str
-    citation: str
-    selection: str
+    citation: str | None
+    query: str
     index_version: str
     patients: int
     files: int
     bytes: int
-    cohort: dict[str, str]
+    cohort: SourceCohort
 
 
 @dataclass(frozen=True)
@@ -65,6 +126,21 @@ class OpenDataSource:
     series: tuple[PinnedSeries, ...]
 
 
+def description_path(name: str) -> Path:
+    """Path of the description of a list, relative to the repository."""
+    return paths.SOURCES / f"{name}.yaml"
+
+
+def to_csv(series: Iterable[PinnedSeries]) -> str:
+    """Return the text of a list."""
+    rows = [one.model_dump(by_alias=True) for one in series]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
 def load(root: Path, name: str) -> OpenDataSource:
     """Read a list and its description, and compare them.
 
@@ -75,7 +151,7 @@ def load(root: Path, name: str) -> OpenDataSource:
     names = sorted(file.stem for file in (root / paths.SOURCES).glob("*.yaml"))
     if name not in names:
         raise UsageError(f"fetch: no list {name}: {paths.SOURCES} has {', '.join(names) or 'none'}")
-    path = paths.SOURCES / f"{name}.yaml"
+    path = description_path(name)
     try:
         description = SourceDescription(**YAML(typ="safe").load(root / path))
         path = path.with_suffix(".csv")

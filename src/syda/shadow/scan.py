@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from syda.dicom import conversion, intake
-from syda.dicom.config import ConvertParams
+from syda.dicom.config import Acceptance, ConvertParams
 from syda.dicom.outcome import Outcome
 from syda.dicom.read import choose_series
 from syda.errors import CheckFailed, CorruptData, UsageError
@@ -118,7 +118,7 @@ def _from_dicom(
             f"shadow: an archive is rejected ({_reasons(rejected)}): unpack it yourself"
         )
     uid, slices = choose_series(*intake.group_by_series(files), series)
-    outcomes = conversion.convert(uid, slices, scratch, key, params, ct)
+    outcomes = conversion.convert(uid, slices, scratch, key, params, ct, Acceptance(synthetic=True))
     cases = [one for one in outcomes if one.attributes is not None]
     if not cases:
         raise CheckFailed(f"shadow: convert would set the series aside ({_reasons(outcomes)})")

@@ -11,7 +11,7 @@ from syda.runtime.outputs import write_bytes
 
 
 def run(root: Path) -> None:
-    """Write the card as Markdown, HTML and JSON, the JSON Schema, and the data version's page.
+    """Write the card, its evidence and the data version's page, card.json and its JSON Schema.
 
     Raises:
         CheckFailed: reports and manifests are not of one run.
@@ -24,6 +24,6 @@ def run(root: Path) -> None:
         root, "card", reads=inputs.INPUTS, writes=build.OUTPUTS, params={"card": params}
     ):
         found = inputs.read(root)
-        card, document = build.build(found, signoffs.read(root, paths.SIGNOFFS), params)
-        for path, data in build.files(card, document, found.pictures).items():
+        card = build.build(found, signoffs.read(root, paths.SIGNOFFS))
+        for path, data in card.files().items():
             write_bytes(root / path, data)

@@ -7,12 +7,13 @@ of the cohort is excluded with a reason. Nothing that could identify a person le
 from pathlib import Path
 
 from syda import paths
-from syda.dicom import case_table, cohort, intake, intended_use, outcome
-from syda.dicom.config import ConvertParams
+from syda.dicom import case_table, cohort, intake, intended_use, outcome, unconverted
+from syda.dicom.config import Acceptance, ConvertParams
 from syda.errors import UsageError
 from syda.params import load
 from syda.runtime import progress, stage
 from syda.runtime.outputs import replace_folder, scratch_folder, write_json
+from syda.volume.config import ResampleParams
 
 EXCLUDED = "excluded.json"
 """File in data/nifti, never in git: which series the rules exclude, and why."""
@@ -27,6 +28,7 @@ def run(root: Path) -> None:
     """
     config = load(root)
     params, data, ct = config.section("convert", ConvertParams), config.data, config.ct
+    resample = config.section("resample", ResampleParams)
     raw = paths.RAW / data.version
     if not (root / raw).is_dir():
         raise UsageError(
@@ -41,7 +43,12 @@ def run(root: Path) -> None:
             "convert",
             reads=[raw],
             writes=[paths.NIFTI, paths.CONVERT_REPORT],
-            params={"data": data, "ct": ct.only("hu_min", "hu_max"), "convert": params},
+            params={
+                "data": data,
+                "ct": ct.only("hu_min", "hu_max", "spacing_mm"),
+                "convert": params,
+                "resample": resample,
+            },
         ),
         scratch_folder(root / paths.NIFTI.with_name("unpacked")) as unpacked,
         replace_folder(root / paths.NIFTI) as folder,
@@ -49,9 +56,11 @@ def run(root: Path) -> None:
         found = intake.list_files(root / raw)
         files, rejected = intake.unpack_archives(found, unpacked, params.archives, key)
         groups, ignored = intake.group_by_series(files)
-        cache = cohort.earlier_results(root, params, ct)
-        results = cohort.convert_all(groups, folder, key, params, ct, cache)
+        cache = cohort.earlier_results(root, params, ct, resample)
+        accepted = Acceptance(data.version in data.artificial, resample.max_side)
+        results = cohort.convert_all(groups, folder, key, params, ct, cache, accepted)
         series = cohort.choose_of_scans(results, folder, params.select)
+        hint = unconverted.hint_of_single_images(groups, series, params.select.min_slices)
         sources = case_table.sources_of(root / raw, unpacked, found)
         table = case_table.archive_rows(rejected, sources, key)
         for uid, several in zip(sorted(groups), series, strict=True):
@@ -64,12 +73,12 @@ def run(root: Path) -> None:
         write_json(root / paths.CONVERT_REPORT, report)
         write_json(folder / EXCLUDED, outcome.entries(one for one in outcomes if one.excluded))
         cohort.check_excluded_cases(params.select, outcomes)
-        cohort.check_rejected_share(raw, report, params.max_quarantine_share)
+        cohort.check_rejected_share(raw, report, params.max_quarantine_share, hint)
         cache.prune(result.key for result in results)
     for line in intended_use.warnings(cases, params.select):
         progress.log(f"convert: warning: {line}")
     reused = cache.summary(cohort.converted_cases(results))
-    progress.log(f"convert: {reused}, {len(report['set_aside'])} rejected")
+    progress.log(f"convert: {reused}, {unconverted.summary(outcomes, ignored, hint)}")
 
 
 def _versions(root: Path) -> str:
