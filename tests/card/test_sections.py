@@ -340,10 +340,11 @@ def with_privacy(contents):
     details(contents)["privacy"] = {
         "verdict": "a sentence",
         "tests": {
-            "membership_auc": reading | {"title": "AUC", "aim": "match", "beside": "control"},
-            "copies_q5": reading | {"title": "Copies", "aim": "lower", "beside": "real"},
-            "ratio": reading | {"title": "Ratio", "aim": "higher", "beside": "control"},
-            "authentic": reading | {"title": "Authentic", "aim": "higher", "beside": "real"},
+            "membership_auc": reading
+            | {"title": "AUC", "aim": "match", "compared_with": "control"},
+            "copies_q5": reading | {"title": "Copies", "aim": "lower", "compared_with": "real"},
+            "ratio": reading | {"title": "Ratio", "aim": "higher", "compared_with": "control"},
+            "authentic": reading | {"title": "Authentic", "aim": "higher", "compared_with": "real"},
         },
         "spaces": {
             "rms_hu": {

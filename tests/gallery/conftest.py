@@ -18,7 +18,7 @@ DESCRIPTION = {
     "weights_sha256": "0123456789abcdef" * 4,
     "effective_spacing_mm": 8.0,
     "properties": {
-        "asked": {"sex": "F", "body_width_mm": 330.0},
+        "requested": {"sex": "F", "body_width_mm": 330.0},
         "measured": {"body_width_mm": 318.25, "fat_share": 0.25, "noise_hu": None},
     },
 }

@@ -42,7 +42,7 @@ def test_only_the_style_and_script_of_the_page_may_run(items, scale):
 
 
 def test_values_are_escaped_wherever_they_stand(blocks, description, scale):
-    description["properties"]["asked"] = {EVIL: EVIL}
+    description["properties"]["requested"] = {EVIL: EVIL}
     one = item.synthetic(blocks, description, scale)
     other = item.real(blocks, EVIL, "holdout", {"sex": EVIL}, scale)
     text = page.render([one, other], scale, note=EVIL)

@@ -300,7 +300,7 @@ def test_its_policy_forbids_requests(viewer, attempt):
 
 def test_values_are_text_and_never_markup(browser, blocks, description, scale, tmp_path):
     evil = "</script><img src=x onerror='window.taken = 1'><b>bold</b>"
-    description["properties"]["asked"] = {evil: evil}
+    description["properties"]["requested"] = {evil: evil}
     description["seed"] = evil
     items = [
         item.synthetic(blocks, description, scale),

@@ -255,10 +255,10 @@ def test_without_a_body_each_measure_is_the_worst() -> None:
 
 def test_the_coarse_grid_is_the_mean_of_blocks() -> None:
     hu = np.random.default_rng(0).normal(size=(64, 64, 64))
-    low = outline.coarse(hu)
+    low = outline.downsample(hu)
     assert low.shape == (32, 32, 32)
     assert low[3, 5, 31] == pytest.approx(hu[6:8, 10:12, 62:].mean())
-    assert outline.coarse(low) is low
+    assert outline.downsample(low) is low
 
 
 def test_an_outline_holds_what_it_encloses_and_its_largest_piece_alone() -> None:

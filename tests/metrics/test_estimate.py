@@ -7,11 +7,11 @@ from syda.metrics.cohorts import Cohort, Sampling
 from syda.metrics.estimate import (
     Estimate,
     MetricResult,
-    choose,
     interval,
     mean_over_pairs,
     pairs_between,
     pairs_within,
+    sample_pairs,
 )
 
 MakeCohort = Callable[..., Cohort]
@@ -36,7 +36,7 @@ def test_pairs_between_are_all_of_them(as_cohort: MakeCohort) -> None:
 
 def test_chosen_pairs_are_distinct_and_follow_the_seed(as_cohort: MakeCohort) -> None:
     pairs = pairs_within(as_cohort("train", empty(12)))
-    chosen, again, other = (choose(pairs, 20, np.random.default_rng(s)) for s in (3, 3, 4))
+    chosen, again, other = (sample_pairs(pairs, 20, np.random.default_rng(s)) for s in (3, 3, 4))
     assert len(set(zip(chosen.first, chosen.second, strict=True))) == 20
     assert (chosen.first < chosen.second).all()
     np.testing.assert_array_equal(chosen.first, again.first)
@@ -46,7 +46,7 @@ def test_chosen_pairs_are_distinct_and_follow_the_seed(as_cohort: MakeCohort) ->
 
 def test_fewer_pairs_than_requested_are_all_taken(as_cohort: MakeCohort) -> None:
     pairs = pairs_within(as_cohort("train", empty(4)))
-    assert choose(pairs, 6, np.random.default_rng(0)) is pairs
+    assert sample_pairs(pairs, 6, np.random.default_rng(0)) is pairs
 
 
 def test_a_pair_weighs_the_product_of_its_volumes_weights(as_cohort: MakeCohort) -> None:

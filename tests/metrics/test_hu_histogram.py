@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import wasserstein_distance
 
 from syda.metrics.cohorts import Cohort, Cohorts, Sampling, VoxelGrid
-from syda.metrics.histograms import coarse, hu_histograms, wasserstein1
+from syda.metrics.histograms import hu_histograms, rebin, wasserstein1
 from syda.metrics.hu_histogram import HuWasserstein
 from syda.metrics.metric import MetricContext
 
@@ -44,7 +44,7 @@ def test_w1_equals_scipy() -> None:
 def test_coarse_bins_are_centred_and_keep_every_voxel() -> None:
     shares = np.zeros(2001)
     shares[[0, 4, 5, 1000, 2000]] = [0.1, 0.2, 0.3, 0.15, 0.25]  # -1000, -996, -995, 0, 1000 HU
-    centres, joined = coarse(shares, GRID, 10)
+    centres, joined = rebin(shares, GRID, 10)
     assert (centres[0], centres[1], centres[-1], len(centres)) == (-1000, -990, 1000, 201)
     np.testing.assert_allclose(joined[[0, 1, 100, 200]], [0.3, 0.3, 0.15, 0.25])
     assert joined.sum() == pytest.approx(1)

@@ -56,6 +56,6 @@ def test_the_deviation_is_that_of_a_mean(cohorts: Cohorts) -> None:
 
 
 def test_eleven_patients_are_too_few(cohorts: Cohorts, as_cohort: MakeCohort) -> None:
-    assert subsets.enough(cohorts)
+    assert subsets.large_enough(cohorts)
     few = as_cohort("synthetic", np.zeros((11, 1, 1, 1), np.float32))
-    assert not subsets.enough(Cohorts(few, cohorts.real))
+    assert not subsets.large_enough(Cohorts(few, cohorts.real))

@@ -94,10 +94,10 @@ def test_requested_properties_are_described_and_given(elsewhere, released):
     done = call("--out", "made", "--weights", released, "--number", 3, "--truncation", 0.5, *wishes)
     assert "outside" not in done.stderr
     made = [json.loads(p.read_text()) for p in (elsewhere / "made").glob("*.json")]
-    widths = {one["properties"]["asked"]["body_width_mm"] for one in made}
+    widths = {one["properties"]["requested"]["body_width_mm"] for one in made}
     assert len(widths) == 3
     assert 330 <= min(widths) <= max(widths) <= 350
-    assert {one["properties"]["asked"]["sex"] for one in made} == {"F"}
+    assert {one["properties"]["requested"]["sex"] for one in made} == {"F"}
     assert {one["truncation"] for one in made} == {0.5}
 
 

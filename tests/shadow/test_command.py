@@ -152,14 +152,14 @@ def test_a_shadow_lies_where_its_source_does(root, file, body, tmp_path):
     assert facts["copy"] is False
     assert 0 < facts["distances"]["nearest_patients"] < facts["distances"]["between_patients"]
     assert 1 < facts["projection"]["steps"] <= 20
-    assert facts["properties"]["asked"]["sex"] is None  # of NIfTI nobody knows
+    assert facts["properties"]["requested"]["sex"] is None  # of NIfTI nobody knows
     assert facts["weights_sha256"] == weights.digest(root / paths.WEIGHTS)
 
 
 def test_dicom_in_and_out(root, series, tmp_path, body, monkeypatch):
     monkeypatch.setattr(quantity, "MIN_SOFT_SHARE", 0.0)  # untrained weights draw no body
     call(series, "--out", tmp_path / "out")
-    assert description_of(tmp_path / "out")["properties"]["asked"]["sex"] == "F"
+    assert description_of(tmp_path / "out")["properties"]["requested"]["sex"] == "F"
     slices = read_slices(sorted((tmp_path / "out/dicom").iterdir()))
     made = nifti.read(tmp_path / "out/shadow.nii.gz")
     assert len(slices) == made.hu.shape[2]

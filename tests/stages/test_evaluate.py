@@ -110,6 +110,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     report = root / paths.validation_report("synthetic")
     report.parent.mkdir(parents=True)
     report.write_text("{}")
+    write_json(root / paths.CONVERT_REPORT, {"artificial": False, "synthetic_data": {}})
     curves = root / paths.CURVES
     curves.parent.mkdir(parents=True)
     curves.write_text("images,loss_g,loss_d\n100,1,2\n200,2,1\n")
@@ -135,7 +136,7 @@ def describe(
 ) -> None:
     """Write what each synthetic volume was asked for and shows."""
     for seed, (wanted, shown) in enumerate(zip(requested, measured, strict=True)):
-        facts = {"synthetic": True, "properties": {"asked": wanted, "measured": shown}}
+        facts = {"synthetic": True, "properties": {"requested": wanted, "measured": shown}}
         write_json(root / paths.SYNTHETIC / f"{seed:06d}.json", facts)
 
 
@@ -315,8 +316,32 @@ def test_accuracy_of_requested_properties_is_compared_with_that_of_the_cube(root
     assert details["properties"]["protocol"]["fewest_volumes"] == 4
 
 
+@pytest.mark.parametrize(
+    ("report", "scans"),
+    [
+        ({"artificial": True, "synthetic_data": {"YES": 7}}, 1),
+        ({"artificial": True, "synthetic_data": {"YES": 6, "not stated": 1}}, 0),
+        ({"artificial": False, "synthetic_data": {"YES": 7}}, 0),
+    ],
+)
+def test_the_published_picture_shows_scans_of_artificial_patients_alone(
+    root: Path, report: dict[str, object], scans: int
+) -> None:
+    write_json(root / paths.CONVERT_REPORT, report)
+    evaluate.run(root)
+    _, details = numbers(root)
+    assert details["picture"]["scans"] == scans
+    assert details["picture"]["synthetic"] == 2 - scans
+
+
+def test_without_a_report_of_convert_no_picture_is_drawn(root: Path) -> None:
+    (root / paths.CONVERT_REPORT).write_text("{}")
+    with pytest.raises(CorruptData, match=r"convert\.json: no report of convert"):
+        evaluate.run(root)
+
+
 def test_without_requested_properties_nothing_is_reported(root: Path) -> None:
-    facts: list[dict[str, object]] = [{}, {"properties": {}}, {"properties": {"asked": {}}}]
+    facts: list[dict[str, object]] = [{}, {"properties": {}}, {"properties": {"requested": {}}}]
     for seed in range(5):
         write_json(root / paths.SYNTHETIC / f"{seed:06d}.json", facts[seed % 3])
     evaluate.run(root)
@@ -332,7 +357,7 @@ def test_regressors_of_requested_and_measured_properties_are_tested(root: Path) 
         nifti.write(root / paths.SYNTHETIC / f"{seed:06d}{nifti.SUFFIX}", cube)
         found = measure_properties(scan(seed))
         properties = {
-            "asked": {"body_width_mm": found.body_width_mm, "sex": "FM"[seed % 2]},
+            "requested": {"body_width_mm": found.body_width_mm, "sex": "FM"[seed % 2]},
             "measured": {"body_width_mm": 1.0, "fat_share": found.fat_share},
         }
         facts = {"effective_spacing_mm": cube.spacing[0], "properties": properties}

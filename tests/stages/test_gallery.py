@@ -37,7 +37,7 @@ def root(workspace, made_up_records):
             "weights_sha256": "ab" * 32,
             "effective_spacing_mm": 3.0,
             "properties": {
-                "asked": {"sex": "F"},
+                "requested": {"sex": "F"},
                 "measured": asdict(measure_properties(body(seed))),
             },
         }
@@ -137,7 +137,7 @@ def test_the_same_inputs_give_the_same_bytes(root):
     assert contents[0] == contents[1]
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", "broken", '{"properties": {"asked": {}}}'])
+@pytest.mark.parametrize("content", ["{}", "[]", "broken", '{"properties": {"requested": {}}}'])
 def test_a_volume_without_its_description_is_named(root, content):
     (root / paths.SYNTHETIC / "000001.json").write_text(content)
     with pytest.raises(CorruptData, match=r"data/synthetic/000001\.json: no description"):

@@ -81,7 +81,7 @@ def test_a_volume_and_its_json_for_each_seed(root):
         "changed_end_slices": facts["changed_end_slices"],
     }
     assert 16 <= facts["longest_side"] <= 20
-    assert facts["properties"]["asked"].keys() == {"body_width_mm", "fat_share"}
+    assert facts["properties"]["requested"].keys() == {"body_width_mm", "fat_share"}
     physical = nifti.read(folder / "physical" / "000008.nii.gz")
     assert facts["properties"]["measured"] == asdict(measure_properties(physical))
     assert volume.spacing == pytest.approx((facts["effective_spacing_mm"],) * 3)
@@ -265,7 +265,7 @@ def test_requested_properties_stand_in_each_description(root):
     set_params(root, properties={"body_width_mm": [340, 350], "fat_share": 0.1})
     generate.run(root)
     for path in (root / "data" / "synthetic").glob("0*.json"):
-        requested = json.loads(path.read_text())["properties"]["asked"]
+        requested = json.loads(path.read_text())["properties"]["requested"]
         assert 340 <= requested["body_width_mm"] <= 350
         assert requested["fat_share"] == 0.1
 

@@ -54,7 +54,7 @@ PICTURES = tuple(
     paths.EVALUATION / name
     for name in ("synthetic.png", "training_curves.png", "hu_histogram.png", "nearest_training.png")
 )
-"""The pictures of the card; none shows a real scan."""
+"""The pictures of the card. None shows a scan of a person."""
 
 INPUTS = (
     *REPORTS.values(),

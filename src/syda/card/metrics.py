@@ -15,7 +15,7 @@ from syda.card.inputs import CardInputs
 from syda.card.policy import QUESTIONS
 from syda.errors import CorruptData
 from syda.metrics.privacy_results import COPIES, NEED_NEARNESS
-from syda.metrics.verdict import FAR
+from syda.metrics.verdict import FAR_RATIO
 from syda.runtime.nested import leaves
 
 AIMS = {
@@ -310,7 +310,7 @@ def _privacy(details: Document, goals: GoalChecker, held_out: Fact) -> list[Row]
         far = _far_away(details, space)
         tests = details.value("privacy", "spaces", space, "findings")
         for name in sorted(tests):
-            reference = details.value("privacy", "tests", name, "beside")
+            reference = details.value("privacy", "tests", name, "compared_with")
             at = ("privacy", "spaces", space, "findings", name)
             row: dict[str, Fact | str] = {
                 "test": _test(details, name),
@@ -350,7 +350,7 @@ def _far_away(details: Document, space: str) -> Fact | None:
     at = ("privacy", "spaces", space)
     synthetic, holdout = (details.value(*at, "median", who) for who in ("synthetic", "holdout"))
     tests = [details.value(*at, "findings", name, "outcome") for name in NEED_NEARNESS]
-    if synthetic <= FAR * holdout and "not testable" not in tests:
+    if synthetic <= FAR_RATIO * holdout and "not testable" not in tests:
         return None
     text = f"volumes lie {synthetic / holdout:.2g} times as far from training scans as scans do"
     return Fact("why", text, "derived", (details.pointer(*at, "median"),))

@@ -150,7 +150,7 @@ def _compliance(
     for space in sorted(details.content.get("privacy", {"spaces": {}})["spaces"]):
         for test in sorted(details.value("privacy", "spaces", space, "findings")):
             at = ("privacy", "spaces", space, "findings", test)
-            reference = details.value("privacy", "tests", test, "beside")
+            reference = details.value("privacy", "tests", test, "compared_with")
             rows.append({
                 "privacy test": details.fact("privacy test", "privacy", "tests", test, "title"),
                 "distances": details.value("privacy", "spaces", space, "title"),

@@ -153,8 +153,10 @@ def _originals(declared: Declarations) -> CardSection:
 
 def _pictures(inputs: CardInputs) -> CardSection:
     evaluate, generate = inputs.manifests["evaluate"], inputs.manifests["generate"]
+    details = inputs.reports["details"]
     facts = {
-        "shown": evaluate.fact("Synthetic volumes shown, at most", "params", "evaluate", "shown"),
+        "shown": details.fact("Synthetic volumes shown", "picture", "synthetic"),
+        "scans": details.fact("Phantom scans shown", "picture", "scans"),
         "seed": generate.fact("Seed of the first", "params", "generate", "seed"),
     }
     for picture in inputs.pictures:

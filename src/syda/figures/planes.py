@@ -87,19 +87,25 @@ def three_planes(
 
 
 def side_by_side(
-    real: Sequence[Volume], synthetic: Sequence[Volume], path: Path, *, caption: str | None
+    scans: Sequence[Volume],
+    synthetic: Sequence[Volume],
+    path: Path,
+    *,
+    caption: str | None,
+    title: str = "scan",
 ) -> None:
-    """Draw real volumes on the left and as many synthetic ones on the right.
+    """Draw scans on the left and as many synthetic volumes on the right.
 
-    The picture shows real voxels: it must not be published with the code.
+    Unless the scans are of artificial patients, the picture must not be published with the code.
 
     Args:
-        real: RAS+.
+        scans: RAS+.
         synthetic: RAS+; marked on each panel.
         path: of the PNG file.
         caption: below the picture.
+        title: above each scan, before its number.
     """
-    columns = [Column(v, f"real {n}", False) for n, v in enumerate(real, start=1)]
+    columns = [Column(v, f"{title} {n}", False) for n, v in enumerate(scans, start=1)]
     columns += [Column(v, f"synthetic {n}", True) for n, v in enumerate(synthetic, start=1)]
     draw(columns, path, caption=caption)
 

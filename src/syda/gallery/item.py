@@ -84,7 +84,7 @@ def synthetic(volume: Volume, description: Mapping[str, Any], scale: DisplayScal
     Raises:
         KeyError: the JSON lacks what the page shows.
     """
-    requested = description["properties"]["asked"]
+    requested = description["properties"]["requested"]
     spacing = {EFFECTIVE_SPACING: description[EFFECTIVE_SPACING]}
     measured = description["properties"]["measured"] | spacing
     seen = [field.name for field in fields(Properties) if field.name in measured]

@@ -9,7 +9,7 @@ What is left tells how organs differ in place and shape. Three choices make it s
   is sampled alone with a Gaussian kernel. Anatomy is the same in both halves; white noise is
   independent, so its products over the two halves are zero on average.
 
-Volumes are reduced to at most 32 voxels a side first (:func:`.outline.coarse`).
+Volumes are reduced to at most 32 voxels a side first (:func:`.outline.downsample`).
 """
 
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from syda.metrics.cohorts import Cohort, Floats, Images, VoxelGrid
-from syda.metrics.outline import coarse, middle_and_size, outline, span
+from syda.metrics.outline import downsample, middle_and_size, outline, span
 from syda.metrics.vertebrae import vertebrae
 from syda.properties.measured import BONE_FROM_HU, FAT_HU, SOFT_HU
 from syda.volume.body import TISSUE_ABOVE_HU, Mask, largest_piece
@@ -66,8 +66,8 @@ class Anatomy:
 def measure(hu: Floats) -> Anatomy:
     """Measure a volume.
 
-    Body, spine and liver are measured in the coarse volume (:func:`~.outline.coarse`); slices and
-    shares are measured in the volume as it is.
+    Body, spine and liver are measured in the downsampled volume (:func:`~.outline.downsample`);
+    slices and shares are measured in the volume as it is.
 
     Args:
         hu: ``[D, H, W]`` HU; D = k (feet to head), H = j (back to front), W = i (left to right of
@@ -76,7 +76,7 @@ def measure(hu: Floats) -> Anatomy:
     >>> measure(np.full((8, 8, 8), -1000.0)) == Anatomy()
     True
     """
-    body, low = outline(hu), coarse(hu)
+    body, low = outline(hu), downsample(hu)
     rough = outline(low)
     if not body.any() or not rough.any():
         return Anatomy()

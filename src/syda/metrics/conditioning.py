@@ -154,7 +154,7 @@ def measure_folders(
     described = [read_properties(synthetic / f"{name}.json") for name in cohorts.synthetic.names]
     volumes = ConditionedVolumes(
         cohorts.synthetic,
-        [one["asked"] for one in described],
+        [one["requested"] for one in described],
         [one["measured"] for one in described],
     )
     if not volumes.names:
@@ -192,9 +192,9 @@ def read_properties(path: Path) -> dict[str, dict[str, Any]]:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         found = facts.get("properties", {})
-        requested, measured = (dict(found.get(key, {})) for key in ("asked", "measured"))
+        requested, measured = (dict(found.get(key, {})) for key in ("requested", "measured"))
         spacing = {EFFECTIVE_SPACING: facts.get(EFFECTIVE_SPACING)}
-        return {"asked": requested, "measured": measured | spacing}
+        return {"requested": requested, "measured": measured | spacing}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise CorruptData(
             f"{path}: no description of a volume ({error}): generate again"

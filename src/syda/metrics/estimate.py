@@ -161,7 +161,7 @@ def pairs_between(cohort: Cohort, other: Cohort) -> Pairs:
     return Pairs(first, second)
 
 
-def choose(pairs: Pairs, count: int, generator: np.random.Generator) -> Pairs:
+def sample_pairs(pairs: Pairs, count: int, generator: np.random.Generator) -> Pairs:
     """Draw so many pairs without replacement, in their order; all pairs if there are fewer."""
     if len(pairs) <= count:
         return pairs

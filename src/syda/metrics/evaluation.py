@@ -24,7 +24,7 @@ from syda.metrics.scans import read_records, stack
 from syda.records.index import INDEX
 from syda.records.split import SPLITS
 from syda.runtime.digest import sha256_of
-from syda.volume import geometry, nifti
+from syda.volume import foreign_nifti, geometry, nifti
 from syda.volume.model_space import ModelSpace
 from syda.volume.resample import to_spacing
 from syda.volume.transforms import encode, scale_window
@@ -229,9 +229,7 @@ def gate_counts(path: Path) -> tuple[dict[str, int], dict[str, Any]]:
 def _read_nifti(label: str, files: Sequence[Path], space: ModelSpace) -> Cohort:
     images = []
     for path in files:
-        hu, affine = nifti.read_any(path)
-        if hu.ndim != 3:
-            raise CorruptData(f"{path}: {hu.ndim} axes, a volume has 3")
+        hu, affine = foreign_nifti.read(path)
         whole = np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
         volume = geometry.to_ras(whole, affine)
         if volume.hu.shape == (space.size,) * 3:

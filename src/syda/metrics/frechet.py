@@ -93,7 +93,7 @@ class FrechetRatio(FeatureMetric[MetricSpec]):
 
     def measure(self, cohorts: Cohorts, sampling: Sampling) -> dict[str, MetricResult]:
         """Compare with every real split; see :meth:`.Metric.measure`."""
-        if not subsets.enough(cohorts):
+        if not subsets.large_enough(cohorts):
             return {}
         vectors = coordinates(self.extractor.extract(*cohorts.images).vectors)
         draws = subsets.draw(cohorts, sampling)

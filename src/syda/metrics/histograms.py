@@ -58,7 +58,7 @@ def wasserstein1(shares: Floats, other: Floats) -> Floats:
     return area
 
 
-def coarse(shares: Floats, grid: VoxelGrid, width: int) -> tuple[NDArray[np.int64], Floats]:
+def rebin(shares: Floats, grid: VoxelGrid, width: int) -> tuple[NDArray[np.int64], Floats]:
     """Join whole-HU bins into wider ones, for a chart.
 
     Args:

@@ -18,9 +18,9 @@ from syda.metrics.estimate import (
     Estimate,
     MetricResult,
     Pairs,
-    choose,
     mean_over_pairs,
     pairs_within,
+    sample_pairs,
 )
 from syda.metrics.metric import Metric, MetricContext, MetricSpec, register
 from syda.runtime import progress
@@ -191,7 +191,7 @@ class MsSsimDiversity(Metric[MetricSpec]):
 
     def _similarity(self, cohort: Cohort, sampling: Sampling) -> Estimate:
         generator = sampling.generator("pairs", cohort.label)
-        pairs = choose(pairs_within(cohort), sampling.pairs, generator)
+        pairs = sample_pairs(pairs_within(cohort), sampling.pairs, generator)
         values = of_pairs(cohort.images, pairs, self._choices, cohort.label)
         estimate = mean_over_pairs(values, pairs, (cohort, cohort), sampling)
         return estimate.listed(values, pairs, cohort.names)

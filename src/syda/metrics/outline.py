@@ -21,7 +21,7 @@ COARSE = 32
 """Voxels a side of the coarse grid."""
 
 
-def coarse(hu: Floats, side: int = COARSE) -> Floats:
+def downsample(hu: Floats, side: int = COARSE) -> Floats:
     """Mean of blocks of voxels, so that a side has so many voxels; a smaller cube as it is.
 
     At :data:`COARSE` noise, the shell of the table and the discs between vertebrae are gone. So one

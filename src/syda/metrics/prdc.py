@@ -19,7 +19,7 @@ from syda.metrics import subsets
 from syda.metrics.cohorts import Cohorts, Floats, Sampling
 from syda.metrics.estimate import Estimate, MetricResult
 from syda.metrics.metric import FeatureMetric, MetricSpec, SevenC, register
-from syda.metrics.subsets import Rows, Subsets, between
+from syda.metrics.subsets import Rows, Subsets, submatrix
 
 
 def radii(within: Floats, k: int) -> Floats:
@@ -148,7 +148,7 @@ class PRDC(FeatureMetric[PRDCSpec]):
 
     def measure(self, cohorts: Cohorts, sampling: Sampling) -> dict[str, MetricResult]:
         """Compare with every real split; see :meth:`.Metric.measure`."""
-        if not subsets.enough(cohorts):
+        if not subsets.large_enough(cohorts):
             return {}
         vectors = self.extractor.extract(*cohorts.images).vectors
         distances = cdist(vectors, vectors)
@@ -164,7 +164,7 @@ class PRDC(FeatureMetric[PRDCSpec]):
     def _estimate(self, distances: Floats, draws: Subsets, real: str, other: str) -> Estimate:
         def value(rows: Rows) -> float:
             x, y = rows[real], rows[other]
-            within = between(distances, x, x), between(distances, y, y)
-            return self.spec.of(*within, between(distances, x, y), self.spec.k)
+            within = submatrix(distances, x, x), submatrix(distances, y, y)
+            return self.spec.of(*within, submatrix(distances, x, y), self.spec.k)
 
         return draws.estimate(value)

@@ -33,7 +33,7 @@ from syda.metrics.privacy_results import (
     Audit,
     Finding,
 )
-from syda.metrics.subsets import Rows, between, one_per_patient
+from syda.metrics.subsets import Rows, one_per_patient, submatrix
 from syda.metrics.voxels import rms_hu
 
 
@@ -53,7 +53,7 @@ def measure(context: MetricContext, cohorts: Cohorts, sampling: Sampling) -> lis
         clusters = drawn.patient_index
         drawn = replace(drawn, label="synthetic", patients=drawn.names)
     cohorts = replace(cohorts, synthetic=drawn)
-    if not subsets.enough(cohorts):
+    if not subsets.large_enough(cohorts):
         return []
     network = context.efficientnet
     perceptual, by_voxel = network.extract(*cohorts.images).distances, rms_hu(cohorts, context.grid)
@@ -90,10 +90,10 @@ def audit(
     """
     rows = {label: np.arange(part.start, part.stop) for label, part in cohorts.rows().items()}
     train = cohorts.real["train"]
-    to_train = between(distances, rows["synthetic"], rows["train"])
-    held_to_train = between(distances, rows["holdout"], rows["train"])
+    to_train = submatrix(distances, rows["synthetic"], rows["train"])
+    held_to_train = submatrix(distances, rows["holdout"], rows["train"])
     nearest, held_nearest = to_train.min(axis=1), held_to_train.min(axis=1)
-    among = between(distances, rows["train"], rows["train"])
+    among = submatrix(distances, rows["train"], rows["train"])
     threshold = float(np.quantile(held_nearest, COPY_QUANTILE))
     drawn = cohorts.synthetic
     if clusters is not None:
@@ -188,7 +188,7 @@ def _nearer(distances: Floats, rows: Rows, cohorts: Cohorts, sampling: Sampling)
     """Share nearer to training scans. A draw lacks some of these, so copies do not reach 1."""
 
     def share(drawn: Rows) -> float:
-        sides = (between(distances, drawn["synthetic"], drawn[s]) for s in ("train", "holdout"))
+        sides = (submatrix(distances, drawn["synthetic"], drawn[s]) for s in ("train", "holdout"))
         return share_nearer(*sides)
 
     draws = subsets.draw(cohorts, sampling)
@@ -202,7 +202,7 @@ def _nearer(distances: Floats, rows: Rows, cohorts: Cohorts, sampling: Sampling)
         size = min(draws.size, len(order) // 2)
         halves = order[:size], order[size : 2 * size]
         control.append(
-            share_nearer(*(between(distances, rows["synthetic"], half) for half in halves))
+            share_nearer(*(submatrix(distances, rows["synthetic"], half) for half in halves))
         )
     n = len(cohorts.synthetic)
     return Finding(estimate.value, max(low, 0.0), min(high, 1.0), n, _control(control))
@@ -211,7 +211,7 @@ def _nearer(distances: Floats, rows: Rows, cohorts: Cohorts, sampling: Sampling)
 def _membership(distances: Floats, rows: Rows, cohorts: Cohorts, sampling: Sampling) -> Finding:
     train, holdout = cohorts.real["train"], cohorts.real["holdout"]
     member, other = (
-        between(distances, rows[cohort.label], rows["synthetic"]).min(axis=1)
+        submatrix(distances, rows[cohort.label], rows["synthetic"]).min(axis=1)
         for cohort in (train, holdout)
     )
     pairs = pairs_between(train, holdout)

@@ -39,7 +39,7 @@ class PrivacyTest:
         return {
             "title": self.title,
             "aim": self.aim,
-            "beside": self.compared_with,
+            "compared_with": self.compared_with,
             "source": self.source,
             "protocol": self.protocol,
         }

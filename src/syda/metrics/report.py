@@ -12,7 +12,7 @@ from syda.figures import charts, planes
 from syda.metrics.cohorts import Cohorts
 from syda.metrics.estimate import rounded
 from syda.metrics.evaluation import grid_of
-from syda.metrics.histograms import coarse, hu_histograms
+from syda.metrics.histograms import hu_histograms, rebin
 from syda.metrics.privacy_results import Audit
 from syda.records import reader
 from syda.runtime.outputs import write_text
@@ -33,31 +33,42 @@ def draw_volumes(
     shown: int,
     *,
     picture: Path,
-    with_real: Path,
-) -> None:
-    """Draw the first synthetic volumes, and half as many with real ones next to them.
+    with_scans: Path,
+    artificial: bool,
+) -> dict[str, int]:
+    """Draw the first synthetic volumes, and half as many next to held-out scans.
+
+    If the scans are of artificial patients, ``picture`` shows them too.
 
     Args:
         synthetic_folder: NIfTI files.
         records: folder of the records.
         space: the model's.
         shown: number of volumes.
-        picture: PNG file of the synthetic volumes.
-        with_real: PNG file that shows real voxels: it must not be published with the code.
+        picture: PNG file that is published with the code.
+        with_scans: PNG file that shows scans of any patients: it must not be published.
+        artificial: whether the patients are artificial (:func:`syda.metrics.scans.are_artificial`).
+
+    Returns:
+        How many scans and synthetic volumes ``picture`` shows.
     """
     files = nifti.case_files(synthetic_folder)[:shown]
     synthetic = [nifti.read(file) for file in files]
     titles = [f"seed {nifti.case_name(file)}" for file in files]
     caption = "Mid slices, window 400 HU around 40. The first volumes, none picked by hand."
-    planes.three_planes(synthetic, picture, caption=caption, synthetic=True, titles=titles)
     half = max(1, shown // 2)
     held_out = islice(reader.read_split(records, "holdout", space.spacing_mm), half)
-    real = [
+    scans = [
         space.decode(encode(record.volume, space), record.volume.longest_side)
         for record in held_out
     ]
-    caption += " Real: held out, on the model's grid."
-    planes.side_by_side(real, synthetic[:half], with_real, caption=caption)
+    both = f"{caption} Scans: held out, on the model's grid."
+    planes.side_by_side(scans, synthetic[:half], with_scans, caption=both)
+    if artificial:
+        planes.side_by_side(scans, synthetic[:half], picture, caption=both, title="phantom")
+        return {"scans": len(scans), "synthetic": len(synthetic[:half])}
+    planes.three_planes(synthetic, picture, caption=caption, synthetic=True, titles=titles)
+    return {"scans": 0, "synthetic": len(synthetic)}
 
 
 def draw_seeds(rows: Sequence[Sequence[Sample]], path: Path) -> None:
@@ -88,7 +99,7 @@ def draw_hu_histograms(cohorts: Cohorts, space: ModelSpace, chart: Path, table: 
     grid, shares = grid_of(space), {}
     for cohort in cohorts.all():
         pooled = hu_histograms(cohort.images, grid).mean(axis=0)
-        centres, shares[cohort.label] = coarse(pooled, grid, _BIN_HU)
+        centres, shares[cohort.label] = rebin(pooled, grid, _BIN_HU)
     charts.hu_histogram(centres, shares, chart)
     names = [*cohorts.real, cohorts.synthetic.label]
     rows = (

@@ -1,11 +1,13 @@
 """The scans of a split of the records, as a cohort on the model's cube."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from syda.errors import CorruptData
 from syda.metrics.cohorts import Cohort
 from syda.records import reader
 from syda.records.index import read_index
@@ -35,6 +37,22 @@ def read_records(folder: Path, split: Split, space: ModelSpace) -> Cohort:
         effective = {EFFECTIVE_SPACING: spacing_mm}
         properties.append(record.case.attributes | asdict(record.properties) | effective)
     return Cohort(split, stack(images), tuple(names), tuple(patients), tuple(properties))
+
+
+def are_artificial(report: Path) -> bool:
+    """Whether a data version is declared artificial, and every slice of it says that it is.
+
+    Args:
+        report: of the stage ``convert``.
+
+    Raises:
+        CorruptData: the report cannot be read.
+    """
+    try:
+        content = json.loads(report.read_text(encoding="utf-8"))
+        return bool(content["artificial"]) and set(content["synthetic_data"]) == {"YES"}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CorruptData(f"{report}: no report of convert ({error}): convert again") from error
 
 
 def stack(images: Sequence[Tensor32]) -> Tensor32:

@@ -60,7 +60,7 @@ class Subsets:
         return Estimate(float(values.mean()), replicates, self.size, spread_of(values))
 
 
-def enough(cohorts: Cohorts) -> bool:
+def large_enough(cohorts: Cohorts) -> bool:
     """Whether every cohort has :data:`MIN_PATIENTS` patients."""
     return _smallest(cohorts) >= MIN_PATIENTS
 
@@ -96,7 +96,7 @@ def one_per_patient(cohort: Cohort, generator: np.random.Generator) -> NDArray[n
     return chosen
 
 
-def between(distances: Floats, first: NDArray[np.intp], second: NDArray[np.intp]) -> Floats:
+def submatrix(distances: Floats, first: NDArray[np.intp], second: NDArray[np.intp]) -> Floats:
     """``[m, n]`` distances of some rows to others."""
     return distances[np.ix_(first, second)]
 

@@ -151,7 +151,9 @@ def measure_folders(
     """
     described = [read_properties(synthetic / f"{name}.json") for name in cohorts.synthetic.names]
     labels = [  # the voxel size is the volume's: the requested one is not a whole L
-        one["measured"] | one["asked"] | {EFFECTIVE_SPACING: one["measured"].get(EFFECTIVE_SPACING)}
+        one["measured"]
+        | one["requested"]
+        | {EFFECTIVE_SPACING: one["measured"].get(EFFECTIVE_SPACING)}
         for one in described
     ]
     train, holdout = (

@@ -15,7 +15,7 @@ from syda.metrics.privacy_results import (
 RARE = 0.025
 """Probability below which chance does not explain a value."""
 
-FAR = 1.2
+FAR_RATIO = 1.2
 """Times the held-out scans' distance to training scans: beyond it the absolute tests are weak."""
 
 CLOSE = 0.5
@@ -99,7 +99,7 @@ def _limits(audits: Sequence[Audit]) -> list[str]:
     far = [
         f"{audit.median['synthetic'] / audit.median['holdout']:.1f} times as far ({audit.title})"
         for audit in audits
-        if audit.median["synthetic"] > FAR * audit.median["holdout"]
+        if audit.median["synthetic"] > FAR_RATIO * audit.median["holdout"]
     ]
     weak = (
         "Synthetic volumes lie farther from training scans than held-out scans do, "

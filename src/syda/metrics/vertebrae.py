@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from syda.metrics.cohorts import Floats
-from syda.metrics.outline import COARSE, coarse, middle_and_size, outline, span
+from syda.metrics.outline import COARSE, downsample, middle_and_size, outline, span
 
 FINE = 64
 """Voxels a side of the grid on which vertebrae are measured; a smaller cube is taken as it is."""
@@ -49,7 +49,7 @@ def vertebrae(hu: Floats) -> tuple[float, float]:
     >>> vertebrae(np.full((8, 8, 8), -1000.0))
     (0.0, 0.0)
     """
-    columns, width = _columns(coarse(hu, FINE))
+    columns, width = _columns(downsample(hu, FINE))
     length = round(WINDOW * width)
     if width * PERIOD[1] < 2 or len(columns) < length:
         return 0.0, 0.0

@@ -13,7 +13,7 @@ import numpy as np
 from syda.metrics import alignment
 from syda.metrics.cohorts import Cohort, Floats
 from syda.metrics.metric import MetricSpec, register
-from syda.metrics.outline import coarse
+from syda.metrics.outline import downsample
 from syda.metrics.z_share import GOAL, ZShare, products
 from syda.runtime import progress
 
@@ -56,4 +56,6 @@ class ZShareStructure(ZShare):
 
     def _coarse_hu(self, cohort: Cohort) -> list[Floats]:
         grid = self.context.grid
-        return [coarse(grid.hu_above_window(image) + grid.window_min) for image in cohort.images]
+        return [
+            downsample(grid.hu_above_window(image) + grid.window_min) for image in cohort.images
+        ]

@@ -98,7 +98,7 @@ def _description(sample: Sample, physical: Volume, origin: VolumeOrigin) -> dict
         "longest_side": sample.longest_side,
         "effective_spacing_mm": space.effective_spacing(sample.longest_side),
         "nominal_spacing_mm": space.spacing_mm,
-        "properties": {"asked": sample.properties, "measured": measured},
+        "properties": {"requested": sample.properties, "measured": measured},
         "changed_end_slices": sample.changed_end_slices,
         "truncation": origin.truncation,
         "precision": origin.precision,

@@ -97,7 +97,7 @@ def _description(result: ShadowResult, digest: str) -> dict[str, Any]:
         "longest_side": longest,
         "effective_spacing_mm": model.space.effective_spacing(longest),
         "nominal_spacing_mm": model.space.spacing_mm,
-        "properties": {"asked": result.shadow.properties, "measured": measured},
+        "properties": {"requested": result.shadow.properties, "measured": measured},
         "voxels_sha256": digest,
         "weights_sha256": model.weights_sha256,
         "precision": model.precision,

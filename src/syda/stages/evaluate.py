@@ -9,7 +9,7 @@ from syda.metrics import conditioning, evaluation, exports, report, seed_grid, u
 from syda.metrics.cohorts import Cohorts
 from syda.metrics.config import EvaluateParams
 from syda.metrics.published import load_extractor
-from syda.metrics.scans import read_records
+from syda.metrics.scans import are_artificial, read_records
 from syda.params import load
 from syda.records.split import SPLITS
 from syda.runtime import stage
@@ -26,7 +26,7 @@ HU_TABLE = paths.EVALUATION / "hu_histogram.csv"
 NEAREST_CHART = paths.EVALUATION / "nearest_training.png"
 NEAREST_TABLE = paths.EVALUATION / "nearest_training.csv"
 REAL_PICTURE = paths.EVALUATION / "real_beside_synthetic.png"
-"""Shows real voxels: in DVC's cache, never in git."""
+"""Shows scans of any patients: in DVC's cache, never in git."""
 
 READS = [
     paths.RECORDS,
@@ -34,6 +34,7 @@ READS = [
     paths.SYNTHETIC,
     paths.validation_report("synthetic"),
     paths.CURVES,
+    paths.CONVERT_REPORT,
 ]
 WRITES = [
     paths.METRICS,
@@ -101,15 +102,16 @@ def run(root: Path) -> None:
             numbers["properties"] = conditioning.summary(accuracies)
             details["properties"] = conditioning.detail(accuracies)
         write_json(root / paths.METRICS, numbers)
-        write_json(root / DETAILS, details)
-        report.draw_volumes(
+        details["picture"] = report.draw_volumes(
             synthetic,
             records,
             space,
             params.shown,
             picture=root / PICTURE,
-            with_real=root / REAL_PICTURE,
+            with_scans=root / REAL_PICTURE,
+            artificial=are_artificial(root / paths.CONVERT_REPORT),
         )
+        write_json(root / DETAILS, details)
         report.draw_seeds(seeds, root / SEEDS_PICTURE)
         report.draw_hu_histograms(cohorts, space, root / HU_CHART, root / HU_TABLE)
         report.draw_nearest(found.audits, root / NEAREST_CHART, root / NEAREST_TABLE)

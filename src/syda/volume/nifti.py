@@ -28,10 +28,9 @@ from nibabel.affines import voxel_sizes
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
-from numpy.typing import NDArray
 
 from syda.errors import CorruptData
-from syda.types import HU, Affine, Volume
+from syda.types import HU, Volume
 
 SUFFIX = ".nii.gz"
 SCANNER_ANAT = 1
@@ -152,23 +151,6 @@ def read_header(path: Path) -> tuple[tuple[int, ...], tuple[float, ...]]:
     with guarded(path):
         image = nib.load(path)
         return image.shape, tuple(map(float, voxel_sizes(image.affine)))
-
-
-def read_any(path: Path) -> tuple[NDArray[Any], Affine]:
-    """Read a NIfTI file of any origin: its voxels as they are stored, scaled if it says so.
-
-    Args:
-        path: a ``.nii`` or ``.nii.gz`` file.
-
-    Returns:
-        Voxels of any shape and type, and the affine ``[4, 4]``, voxel index to RAS+ mm.
-
-    Raises:
-        CorruptData: not a NIfTI file, or truncated.
-    """
-    with guarded(path):
-        image = nib.load(path)
-        return np.asanyarray(image.dataobj), np.asarray(image.affine, dtype=np.float64)
 
 
 @contextmanager
