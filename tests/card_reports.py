@@ -109,7 +109,11 @@ WRITES = {
     "validate-resampled": ["reports/validation/resampled.json"],
     "pack": ["data/records", "reports/pack.json"],
     "validate-records": ["reports/validation/records.json"],
-    "train": ["data/weights", "reports/train/properties.json"],
+    "train": [
+        "data/weights",
+        "reports/train/environment.json",
+        "reports/train/properties.json",
+    ],
     "generate": ["data/synthetic"],
     "validate-synthetic": ["reports/validation/synthetic.json"],
     "evaluate": [
@@ -253,6 +257,7 @@ def reports():
                 "slice_thickness_mm": {"5.0": 64, "total": 64},
             },
         },
+        paths.ENVIRONMENT: {"device": "cpu", "precision": "float32", "processes": 1},
         paths.PROPERTIES: {
             "columns": 4,
             "numbers": [{

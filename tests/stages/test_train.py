@@ -129,6 +129,14 @@ def test_curves_have_one_line_for_each_span(trained):
     assert values.keys() >= {"loss_g", "loss_d", "reconstruction", "kl", "ada_rt", "spread"}
 
 
+def test_device_and_precision_are_reported(trained):
+    stored = json.loads((trained / "reports/train/environment.json").read_text())
+    released = json.loads((trained / "data/weights/generator.json").read_text())
+    assert stored["device"] == "cpu"
+    assert stored["precision"] == released["precision"]
+    assert stored["processes"] == 1
+
+
 def test_properties_are_reported_as_statistics(trained):
     stored = json.loads((trained / "reports/train/properties.json").read_text())
     released = json.loads((trained / "data/weights/generator.json").read_text())

@@ -278,11 +278,12 @@ def _hyperparameters(inputs: CardInputs) -> CardSection:
         )
         if name in train.value(*at)
     }
-    facts["device"] = absent(
-        "Device, resolved precision and duration of the training",
-        DEVELOPERS,
-        "the training does not record them, so that equal inputs give equal bytes",
-    )
+    environment = inputs.reports["environment"]
+    facts |= {
+        "device": environment.fact("Device of the training", "device"),
+        "resolved_precision": environment.fact("Type of the feature maps", "precision"),
+        "processes": environment.fact("Processes of the training", "processes"),
+    }
     every: list[Row] = [
         *_parameters(inputs.manifests),
         {

@@ -26,6 +26,7 @@ REPORTS = {
     "details": paths.EVALUATION / "details.json",
     "convert": paths.CONVERT_REPORT,
     "pack": paths.PACK_REPORT,
+    "environment": paths.ENVIRONMENT,
     "properties": paths.PROPERTIES,
     "resampled": paths.validation_report("resampled"),
     "records": paths.validation_report("records"),

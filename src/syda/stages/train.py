@@ -32,7 +32,7 @@ MEAN_FROM_PATIENTS = 50
 
 
 def run(root: Path) -> None:
-    """Write ``data/weights``, ``reports/train/curves.csv`` and ``properties.json``.
+    """Write ``data/weights``, and what ``reports/train`` holds.
 
     Raises:
         CheckFailed: the training diverged or collapsed, a record is not at ``ct.spacing_mm``, or no
@@ -67,7 +67,7 @@ def run(root: Path) -> None:
         root,
         "train",
         reads=[paths.RECORDS, paths.validation_report("records")],
-        writes=[paths.WEIGHTS, paths.CURVES, paths.PROPERTIES],
+        writes=[paths.WEIGHTS, paths.CURVES, paths.PROPERTIES, paths.ENVIRONMENT],
         params=sections,
     )
     with frame if processes.is_main_process else nullcontext():
@@ -104,7 +104,7 @@ def run(root: Path) -> None:
         gan = fit(training_set, schema, model, train, processes, checkpoints, [mlflow])
         if not processes.is_main_process:
             return
-        _write(root, gan, training_set, space, source)
+        _write(root, gan, training_set, space, source, processes.world_size)
         mlflow.register(weights.digest(root / paths.WEIGHTS))
         checkpoints.clear()
 
@@ -133,6 +133,7 @@ def _write(
     training_set: TrainingSet,
     space: ModelSpace,
     source: Mapping[str, Any],
+    processes: int,
 ) -> None:
     """Train the encoder, and write the outputs."""
     generator, schema, train = gan.ema.average, gan.schema, gan.params
@@ -160,3 +161,6 @@ def _write(
         weights.save_encoder(folder, encoder)
     write_text(root / paths.CURVES, gan.curves.csv())
     write_json(root / paths.PROPERTIES, {"columns": schema.size, **schema.to_json()})
+    kind, precision = train.environment()
+    environment = {"device": kind, "precision": precision, "processes": processes}
+    write_json(root / paths.ENVIRONMENT, environment)
