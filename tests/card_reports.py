@@ -201,6 +201,7 @@ def reports():
                     PERCEPTUAL: figures(0.29, 0.26, 232),
                 },
             },
+            "picture": {"scans": 0, "synthetic": 2},
             "kid_baselines": {
                 "figures": {
                     "mean_scan": {

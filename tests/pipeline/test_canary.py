@@ -316,7 +316,8 @@ def test_no_trace_up_to_the_card(root, workspace):
     (root / paths.RELEASES).mkdir()
     (root / paths.SOURCES).mkdir()
     written = (paths.DECLARED, paths.SIGNOFFS, paths.POLICY)
-    for name in (*written, paths.LOCK, paths.PROJECT):
+    phantoms = (paths.manifest("phantom", version) for version in ("v0", "v1"))
+    for name in (*written, *phantoms, paths.LOCK, paths.PROJECT):  # as a clone has them
         (root / name).write_bytes((REPOSITORY / name).read_bytes())
     stages = "train", "generate", "validate synthetic", "evaluate", "gallery", "card"
     for stage in stages:
