@@ -4,6 +4,7 @@ What an undisturbed run makes of the same inputs is the measure throughout.
 """
 
 import fcntl
+import json
 import os
 import random
 import re

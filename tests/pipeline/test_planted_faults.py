@@ -21,7 +21,8 @@ def run(root):
     _sound(root)
     files = nifti.case_files(root / paths.RESAMPLED)
     image = nib.load(files[0])
-    nib.save(nib.Nifti1Image(image.dataobj, 2 * image.affine), files[0])
+    affine = image.affine @ np.diag([2, 2, 2, 1])
+    nib.save(nib.Nifti1Image(np.array(image.dataobj), affine), files[0])
     image = nib.load(files[1])
     voxels = np.array(image.dataobj)
     voxels[0, 0, 0] = 5000

@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import pytest
 
@@ -8,7 +7,6 @@ from syda.errors import ParamsError, UsageError
 from syda.phantom import cohort
 from syda.stages import phantom
 
-ROOT = Path(__file__).parents[2]
 GOLDEN_V0 = "65de79ef17b5356fbecd912789e08901f675f6e6cd82f7927d22110556f889e7"
 """sha256 of data/raw/v0 at the default params.yaml. `make check-data` builds it and compares."""
 
