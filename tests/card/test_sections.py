@@ -236,7 +236,7 @@ def test_texts_about_another_data_version_count_as_missing(root):
     page, document = run(root)
     limits = document["sections"]["6"]["tables"]["limitations"]
     assert {row["limitation"]["declared_for"] for row in limits} == {"v7"}
-    assert "lesions. *(declared for v7, not confirmed for this data)*" in page
+    assert "lesions. *(declared for v7, not confirmed for this run)*" in page
     assert len(document["status"]["6"]["missing"]) > len(limits)
 
 

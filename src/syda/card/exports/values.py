@@ -75,5 +75,5 @@ def words(cell: Fact | str) -> str:
         return f"absent, awaiting {cell.owner}: {cell.note}"
     text = f"{plain(cell.value, None)} {cell.unit}".rstrip()
     if cell.declared_for:
-        text += f" (declared for {cell.declared_for}, not confirmed for this data version)"
+        text += f" (declared for {cell.declared_for}, not confirmed for this run)"
     return text
