@@ -168,6 +168,7 @@ def validation(name):
     part = {"title": f"The {name}", "folder": f"data/{name}", "volumes": 64, "rules": [rule]}
     size = {"min": 133.0, "median": 137.0, "max": 140.0}
     summary = {f"shape_{axis}": size for axis in "ijk"}
+    summary["spacing_i"] = {"min": 19.5, "median": 21.0, "max": 23.25}
     return {"set": name, "success": True, "parts": [part | {"summary": summary}]}
 
 

@@ -220,8 +220,6 @@ def _spacing_of_volumes(synthetic: Document) -> dict[str, Fact]:
     """The voxel size of the smallest, the median and the largest synthetic volume."""
     at = ("parts", 0, "summary", "spacing_i")
     picks = {"smallest": "min", "median": "median", "largest": "max"}
-    if "spacing_i" not in synthetic.value(*at[:-1]):
-        return {}
     return {
         f"volume_spacing_{name}": synthetic.fact(
             f"Voxel size of a synthetic volume, {name}", *at, pick, unit="mm"

@@ -1,8 +1,8 @@
 """Verdicts on the goals, computed from figures on held-out scans.
 
-``met`` and ``not met`` are what a test found. ``not informative`` is a test that was met and tells too
-little: it could not have failed, or it would have missed too much. ``not measured`` is a goal without
-a figure.
+``met`` and ``not met`` are what a test found. ``not informative`` is a test that was met and tells
+too little: it could not have failed, or it would have missed too much. ``not measured`` is a goal
+without a figure.
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,8 @@ Figures = Mapping[str, Fact]
 ``value`` of the synthetic volumes and ``real`` of real ones; and for what chance explains either
 ``low`` and ``high`` of the interval of their difference, or ``control_low`` and ``control_high`` of
 the value, or ``p``. ``detectable`` is the smallest effect that the test would have found.
-``untestable`` says why a test that is met could not have failed. ``rival`` is the figure of a simpler
-method, which the value has to be better than.
+``untestable`` says why a test that is met could not have failed. ``rival`` is the figure of a
+simpler method, which the value has to be better than.
 """
 
 

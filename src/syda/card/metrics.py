@@ -45,10 +45,10 @@ _PRIVACY_AIMS = {
 
 _PRIVACY_MEANING = {
     "ratio": "How far volumes lie from the nearest training scan, in distances of held-out scans.",
-    "authentic": "Share of volumes whose nearest training scan has a nearer one among its own kind.",
+    "authentic": "Share of volumes whose nearest training scan has a nearer training scan.",
     "copies_q5": "Share of volumes nearer to a training scan than 95 % of held-out scans are.",
-    "membership_auc": "How well the nearest volume tells training scans from held-out ones; 0.5 is chance.",
-    "nearer_to_train": "Share of volumes whose nearest training scan is nearer than any held-out one.",
+    "membership_auc": "How well the nearest volume tells training from held-out scans.",
+    "nearer_to_train": "Share of volumes that are nearer to a training than to a held-out scan.",
 }
 """What each privacy test measures, in a sentence."""
 
@@ -62,8 +62,10 @@ _REFERENCES = {
 """What a privacy test is compared with."""
 
 _LEAKS = {"match": "lower", "lower": "lower", "higher": "higher"}
-"""Aim of a goal by the aim of its privacy test: a test that should match its control fears the higher
-figure alone, since that shows repeated scans."""
+"""Aim of a goal by the aim of its privacy test.
+
+Of a test that should match its control the higher figure alone shows repeated scans.
+"""
 
 _BY_CHANCE = {
     "control_low": "low by chance",
@@ -117,8 +119,11 @@ def section(inputs: CardInputs) -> CardSection:
         },
         **goals.summary(),
         "goals_shown": Fact(
-            "Figures in the table of goals", len(shown), "derived",
-            (f"{policy.path}#/",), note="of several figures with one goal the least favourable",
+            "Figures in the table of goals",
+            len(shown),
+            "derived",
+            (f"{policy.path}#/",),
+            note="of several figures with one goal the least favourable",
         ),
         **inputs.policy.facts(),
         **groups.facts(inputs.reports["pack"]),
@@ -236,8 +241,7 @@ def _utility_goal(goals: GoalChecker, details: Document, row: Row) -> Row:
     }
     kind = {"r2": "R²", "auc": "AUC"}[details.value(*at, "figure")]
     predicted = PREDICTED.get(name, property_in_words(name))
-    title = f"{kind} for {predicted} in scans, learned from synthetic volumes"
-    checked = goals.check("utility", name, title, "higher", figures)
+    checked = goals.check("utility", name, f"{kind} for {predicted}", "higher", figures)
     return {**row, **checked, "predicted": predicted, "kind": kind}
 
 
