@@ -64,7 +64,10 @@ PARAMS = {
             "properties": ["body_width_mm", "sex"],
         },
         "train": {
-            "seed": 7, "stages": [{"side": 128, "images": 4096, "batch": 4}],
+            "seed": 7, "stages": [
+                {"side": 128, "images": 1024, "batch": 4, "adversarial": False},
+                {"side": 128, "images": 3072, "batch": 4, "adversarial": True},
+            ],
             "loss": "nonsaturating", "r1_weight": 0.375, "path_weight": 0.0,
             "reconstruction": {"weight": 2.0, "kl_weight": 0.001},
             "generator_lr": 0.003, "discriminator_lr": 0.001, "precision": "auto",
