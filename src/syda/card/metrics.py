@@ -281,7 +281,7 @@ def _meaning(details: Document, key: str) -> Row:
         "a good figure is": Fact("a good figure is", AIMS[aim], "derived", (pointer,)),
         "unit": _unit(details, "metrics", key, "unit"),
         "it measures": spec.description if (spec := registry.spec_of(key)) else "not described",
-        "source": details.fact("source", "metrics", key, "source"),
+        "definition or source": details.fact("definition or source", "metrics", key, "source"),
         "key": key,
     }
 
