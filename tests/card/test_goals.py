@@ -137,7 +137,11 @@ def test_a_figure_has_to_beat_the_simpler_method(aim, rival, expected):
 @pytest.mark.parametrize(
     ("p", "detectable", "words"),
     [
-        ((0.5, 0.5), 0.9, "No test found that volumes repeat training scans. Each test tells too"),
+        (
+            (0.5, 0.5),
+            0.9,
+            "The privacy tests tell too little. They show neither that volumes repeat",
+        ),
         ((0.5, 0.5), 0.1, "No test found that volumes repeat training scans. That is no proof"),
         ((0.5, 0.01), 0.9, "A privacy goal that is not met is a sign that volumes repeat"),
     ],

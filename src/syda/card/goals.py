@@ -228,8 +228,8 @@ def _privacy_in_words(counts: Mapping[Verdict, int]) -> str:
     if counts["met"]:
         return "No test found that volumes repeat training scans. That is no proof that none does."
     return (
-        "No test found that volumes repeat training scans. Each test tells too little to say that "
-        "none does."
+        "The privacy tests tell too little. They show neither that volumes repeat training scans nor "
+        "that they do not."
     )
 
 
