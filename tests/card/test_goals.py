@@ -140,7 +140,7 @@ def test_a_figure_has_to_beat_the_simpler_method(aim, rival, expected):
         (
             (0.5, 0.5),
             0.9,
-            "The privacy tests tell too little. They show neither that volumes repeat",
+            "The privacy tests tell too little. They show neither that",
         ),
         ((0.5, 0.5), 0.1, "No test found that volumes repeat training scans. That is no proof"),
         ((0.5, 0.01), 0.9, "A privacy goal that is not met is a sign that volumes repeat"),

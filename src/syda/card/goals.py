@@ -228,8 +228,8 @@ def _privacy_in_words(counts: Mapping[Verdict, int]) -> str:
     if counts["met"]:
         return "No test found that volumes repeat training scans. That is no proof that none does."
     return (
-        "The privacy tests tell too little. They show neither that volumes repeat training scans nor "
-        "that they do not."
+        "The privacy tests tell too little. They show neither that volumes repeat training scans "
+        "nor that they do not."
     )
 
 
