@@ -41,7 +41,7 @@ PARAMS = {
         "ct": CT,
         "convert": {
             "max_clamped_share": 0.01,
-            "max_quarantine_share": 0.25,
+            "max_rejected_share": 0.25,
             "select": {
                 "modalities": ["CT"], "body_parts": [], "contrast": "without", "min_slices": 16,
                 "max_slice_spacing_mm": 10.0, "min_length_mm": 0.0, "max_length_mm": 3000.0,
@@ -64,7 +64,10 @@ PARAMS = {
             "properties": ["body_width_mm", "sex"],
         },
         "train": {
-            "seed": 7, "stages": [{"side": 128, "images": 4096, "batch": 4}],
+            "seed": 7, "stages": [
+                {"side": 128, "images": 1024, "batch": 4, "adversarial": False},
+                {"side": 128, "images": 3072, "batch": 4, "adversarial": True},
+            ],
             "loss": "nonsaturating", "r1_weight": 0.375, "path_weight": 0.0,
             "reconstruction": {"weight": 2.0, "kl_weight": 0.001},
             "generator_lr": 0.003, "discriminator_lr": 0.001, "precision": "auto",
@@ -172,6 +175,7 @@ def validation(name):
     part = {"title": f"The {name}", "folder": f"data/{name}", "volumes": 64, "rules": [rule]}
     size = {"min": 133.0, "median": 137.0, "max": 140.0}
     summary = {f"shape_{axis}": size for axis in "ijk"}
+    summary["spacing_i"] = {"min": 19.5, "median": 21.0, "max": 23.25}
     return {"set": name, "success": True, "parts": [part | {"summary": summary}]}
 
 
@@ -231,7 +235,7 @@ def reports():
         paths.CONVERT_REPORT: {
             "version": "v0", "artificial": True, "converted": 64, "synthetic_data": {"YES": 64},
             "excluded": {"contrast_agent": 7, "reader_stone": 5, "total": 12},
-            "set_aside": [{"id": "ab", "reason": "too_few_slices", "detail": "3"}],
+            "rejected": [{"id": "ab", "reason": "too_few_slices", "detail": "3"}],
             "reasons": {"too_few_slices": 1}, "files_ignored": {"not_dicom": 2},
             "clamped_share_max": 0.00012,
             "sex": {"F": 33, "M": 31}, "age_band": {"40-44": 60, "45-49": "fewer than 5"},

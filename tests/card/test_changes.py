@@ -56,10 +56,20 @@ def test_each_kind_of_change_has_its_table():
         "| 1.came | not there | yes |",
         r"| 1.t | &lt;old&gt; | new \| text |",
         "| 1.o | absent, awaiting: counsel | said |",
+        "### Fields that one of the two alone has, renamed ones among them",
         "1 input files differ by their sha256.",
     ):
         assert line in text
     assert "B.files" not in text
+
+
+def test_a_renamed_field_is_no_verdict_that_changed():
+    before = card(fact("5.goals.kid.metrics.verdict", "not met", "derived"))
+    text = page(before, card(fact("5.goals.realism.kid.verdict", "not met", "derived")))
+    assert "Verdicts and goals crossed" not in text
+    assert "| 5.goals.kid.metrics.verdict | not met | not there |" in text
+    found, _ = changes.between(before, card())
+    assert [(one.kind, one.one_sided) for one in found] == [("one-sided", True)]
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,8 @@ def test_a_privacy_test_is_compared_with_its_control():
          "a multiple of zero or less has no meaning"),
         (goal("at least", 0.9), {"value": 2.0, "untestable": "volumes lie far away"},
          "volumes lie far away"),
+        (goal("at least", 2.1), {"value": 2.0, "untestable": "volumes lie far away"}, ""),
+        (goal("chance"), {"p": 0.01, "untestable": "volumes lie far away"}, ""),
     ],
 )  # fmt: skip
 def test_a_test_that_could_not_fail_is_not_informative(one, values, why):
@@ -118,6 +120,44 @@ def test_what_there_is_no_figure_for_is_not_measured():
     assert verdict(goal("chance"), value=1.0) == "not measured"
 
 
+@pytest.mark.parametrize(
+    ("aim", "rival", "expected"),
+    [("higher", 0.69, "met"), ("higher", 0.7, "not met"), ("higher", 0.71, "not met"),
+     ("lower", 0.71, "met"), ("lower", 0.7, "not met")],
+)  # fmt: skip
+def test_a_figure_has_to_beat_the_simpler_method(aim, rival, expected):
+    one = goal("times real at least", 0.5, better_than="the resized mean scan")
+    found = result(one, aim, value=0.7, real=0.9, rival=rival)
+    assert found.verdict.value == expected
+    assert {"d#/rival", "policy.yaml#/metrics/kid/better_than"} <= set(found.verdict.sources)
+    assert found.goal.value.endswith(", and better than the resized mean scan")
+    assert verdict(one, aim, value=0.7, real=0.9) == "not measured"
+
+
+@pytest.mark.parametrize(
+    ("p", "detectable", "words"),
+    [
+        (
+            (0.5, 0.5),
+            0.9,
+            "The privacy tests tell too little. They show neither that",
+        ),
+        ((0.5, 0.5), 0.1, "No test found that volumes repeat training scans. That is no proof"),
+        ((0.5, 0.01), 0.9, "A privacy goal that is not met is a sign that volumes repeat"),
+    ],
+)
+def test_the_privacy_goals_are_read_together(p, detectable, words):
+    content = policy().content.model_copy(
+        update={"privacy": {name: goal("chance", 0.2) for name in ("authentic", "copies")}}
+    )
+    goals = GoalChecker(
+        Policy("policy.yaml", content), Fact("held out", 21, "measured", ("p#/cases",))
+    )
+    for name, one in zip(("authentic", "copies_q5"), p, strict=True):
+        goals.check("privacy", name, name, "lower", figures(p=one, detectable=detectable))
+    assert goals.summary()["privacy_reading"].value.startswith(words)
+
+
 def test_a_verdict_points_to_the_goal_and_to_the_figures():
     fact = result(goal("times real at most", 2.0), value=1.0, real=1.0).verdict
     assert fact.kind == "derived"
@@ -142,7 +182,9 @@ def test_verdicts_are_counted_in_all_and_by_question():
     facts = {name: fact.value for name, fact in goals.summary().items()}
     assert facts == {
         "goals": 3, "goals_met": 2, "goals_not_met": 1, "goals_not_informative": 0,
-        "goals_not_measured": "kid",
+        "goals_not_measured": "kid", "goals_without_figure": 1,
+        "privacy_goals_met": 0, "privacy_goals_not_met": 0, "privacy_goals_not_informative": 0,
+        "privacy_reading": "No privacy goal is tested.",
     }  # fmt: skip
     rows = {row["question"]: row for row in goals.by_question()}
     counted = [rows["anatomy"][verdict].value for verdict in ("met", "not met", "not informative")]

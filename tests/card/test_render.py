@@ -45,7 +45,7 @@ def test_a_text_about_other_data_says_so():
     fact = Fact(
         "limit", "coarse", "declared", ("d#/l",), owner="development team", declared_for="v0"
     )
-    assert Page(4, "../").value(fact) == "coarse *(declared for v0, not confirmed for this data)*"
+    assert Page(4, "../").value(fact) == "coarse *(declared for v0, not confirmed for this run)*"
 
 
 @pytest.mark.parametrize("table", ["fields", "short"])

@@ -114,6 +114,17 @@ def verdicts(verdict):
     return sum(row["verdict"]["value"] == verdict for row in rows)
 
 
+def privacy_verdicts(verdict):
+    rows = CARD["sections"]["5"]["tables"]["privacy"]
+    return sum(row["verdict"]["value"] == verdict for row in rows)
+
+
+def unmeasured():
+    """Names of the goals that no figure has."""
+    names = CARD["sections"]["5"]["facts"]["goals_not_measured"]["value"]
+    return [] if names == "none" else names.split(", ")
+
+
 FIGURES = ("figures_holdout", "properties", "utility", "privacy")
 """Tables with goals and verdicts."""
 
@@ -127,7 +138,7 @@ def power(counts):
 
 DERIVED = {
     ("2.1", "source_verified"): lambda verified: verified.count("true"),
-    ("2.2", "set_aside"): len,
+    ("2.2", "rejected"): len,
     ("3.1", "name"): lambda version: f"{version} holdout",
     ("3.2", "extent_smallest"): lambda side, mm: side * mm,
     ("3.2", "extent_largest"): lambda side, mm: side * mm,
@@ -136,6 +147,9 @@ DERIVED = {
     ("4.1", "discriminator_weights"): lambda *built: parameters(networks(*built)[1]),
     ("4.1", "losses"): losses,
     ("4.1", "images"): lambda stages: sum(stage["images"] for stage in stages),
+    ("4.1", "images_alone"): lambda stages: sum(
+        stage["images"] * (not stage["adversarial"]) for stage in stages
+    ),
     **{
         ("4.1", f"effective_spacing_{which}"): lambda side, mm, n: mm * side / n
         for which in ("smallest", "median", "largest")
@@ -155,6 +169,11 @@ DERIVED = {
     ("5", "goals_met"): lambda *_: verdicts("met"),
     ("5", "goals_not_met"): lambda *_: verdicts("not met"),
     ("5", "goals_not_informative"): lambda *_: verdicts("not informative"),
+    ("5", "goals_shown"): lambda *_: len(CARD["sections"]["5"]["tables"]["goals"]),
+    ("5", "goals_without_figure"): lambda *_: len(unmeasured()),
+    ("5", "privacy_goals_met"): lambda *_: privacy_verdicts("met"),
+    ("5", "privacy_goals_not_met"): lambda *_: privacy_verdicts("not met"),
+    ("5", "privacy_goals_not_informative"): lambda *_: privacy_verdicts("not informative"),
     ("5", "goals", "95 % interval"): lambda *ends: [list(ends)],
     ("5", "power_sex"): power,
     ("5", "power_age"): power,

@@ -49,7 +49,7 @@ pytestmark = pytest.mark.slow
 TINY = {
     "data.version": "mine",
     "convert.select.min_slices": 4,
-    "convert.max_quarantine_share": 1.0,
+    "convert.max_rejected_share": 1.0,
     "validate.min_cases_per_split": 1,
     "validate.min_std_hu": 1.0,
     "pack.holdout_share": 0.5,
@@ -298,8 +298,8 @@ def test_no_trace_up_to_the_records(root, workspace):
     syda(root, "convert", workers=2)
     assert found(root) == []
 
-    workspace(TINY | {"convert.max_quarantine_share": 0.0})
-    assert "convert.max_quarantine_share" in syda(root, "--debug", "convert", code=1)
+    workspace(TINY | {"convert.max_rejected_share": 0.0})
+    assert "convert.max_rejected_share" in syda(root, "--debug", "convert", code=1)
     syda(root, "convert", code=1)
     workspace(TINY | {"convert.select.min_slices": 99})
     assert "could be converted" in syda(root, "--debug", "convert", code=1)

@@ -45,7 +45,7 @@ def test_two_abdomens_and_six_of_the_cohort(clone):
 
     report = json.loads((clone.root / "reports/convert.json").read_text())
     assert report["artificial"] is False
-    assert (report["converted"], report["set_aside"]) == (8, [])
+    assert (report["converted"], report["rejected"]) == (8, [])
     assert report["manufacturer"] == {"GE": 8}
     packed = json.loads((clone.root / "reports/pack.json").read_text())
     assert sum(packed["cases"].values()) == sum(packed["patients"].values()) == 8

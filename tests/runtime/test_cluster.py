@@ -195,7 +195,7 @@ def test_no_log_tells_a_name_of_raw_data(
 ):
     """A sound series, a cut one, a broken archive, and a file that is gone when it is read."""
     changes = {"data.version": "v0", "convert.select.min_slices": 4}
-    root = workspace(changes | {"convert.max_quarantine_share": 1.0})
+    root = workspace(changes | {"convert.max_rejected_share": 1.0})
     raw = root / "data" / "raw" / "v0" / CANARY
     ramp.hu[0] = -1000  # air, and soft tissue
     ramp.hu[1:] = ramp.hu[1:] // 2

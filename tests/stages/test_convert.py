@@ -52,7 +52,7 @@ def test_a_faulty_series_is_rejected_with_a_reason(scans):
     report = scans.run()
     assert report["converted"] == 4
     assert report["reasons"] == {"missing_slices": 1}
-    assert [entry["reason"] for entry in report["set_aside"]] == ["missing_slices"]
+    assert [entry["reason"] for entry in report["rejected"]] == ["missing_slices"]
     assert "1.2.99" not in json.dumps(report)
 
 

@@ -20,7 +20,7 @@ from syda.types import Volume
 from syda.volume.config import ResampleParams
 
 REPOSITORY = Path(__file__).parents[2]
-ANY_SHARE = {"max_quarantine_share": 1.0}
+ANY_SHARE = {"max_rejected_share": 1.0}
 MANIFEST = "reports/manifest/convert.json"
 """It holds the digest of the raw folder."""
 
@@ -105,7 +105,7 @@ def test_parameters_and_key_that_decide_a_case_compute_it_anew(scans, run):
 
     assert run()[1] == 1
     shutil.copytree(scans.raw, scans.raw.with_name("v1"))
-    for change in ({"max_quarantine_share": 0.5}, {"data.version": "v1"}):
+    for change in ({"max_rejected_share": 0.5}, {"data.version": "v1"}):
         assert run(change)[1] == 0, change
 
 

@@ -103,7 +103,7 @@ def test_who_leads_from_a_patient_to_cases_and_files(scans):
             file.unlink()
     with zipfile.ZipFile(scans.raw / "bad.zip", "w") as opened:
         opened.writestr("../x", "x")
-    report = scans.run({"max_quarantine_share": 1.0})
+    report = scans.run({"max_rejected_share": 1.0})
 
     def who(name, code=0):
         environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "src")}
@@ -118,6 +118,6 @@ def test_who_leads_from_a_patient_to_cases_and_files(scans):
     assert case in scans.case_ids()
     assert (state, where) == ("converted", "data/raw/v0/z.zip")
     assert first.startswith("z.zip/")  # a number: names of members are not kept
-    (archive,) = report["set_aside"]
+    (archive,) = report["rejected"]
     assert who(archive["id"])[1:] == ["archive_path", "data/raw/v0", "bad.zip"]
     assert "MEYER" not in who("MEYER", code=2)

@@ -24,7 +24,7 @@ from syda.errors import CheckFailed, ParamsError, UsageError
 from syda.types import Volume
 
 DATA = Path(os.environ.get("SYDA_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
-ANY_SHARE = {"max_quarantine_share": 1.0}
+ANY_SHARE = {"max_rejected_share": 1.0}
 MANIFEST = "reports/manifest/convert.json"
 """It holds the digest of the raw folder."""
 
@@ -83,7 +83,7 @@ def test_a_hostile_archive_is_a_fault_that_is_reported_without_a_name(scans):
     report = scans.run()
     assert report["converted"] == 4
     assert report["reasons"] == {"archive_path": 1}
-    (rejected,) = report["set_aside"]
+    (rejected,) = report["rejected"]
     assert rejected["reason"] == "archive_path"
     assert rejected["id"].startswith("a")
     assert "MILLER" not in json.dumps(report)
@@ -139,7 +139,7 @@ def test_other_objects_and_damaged_files_are_counted_and_the_scan_comes_out(scan
     assert sum(ignored.values()) == len(OTHER_OBJECTS) + 1 + len(damaged)
     assert ignored["localizer"] == 1
     assert ignored["not_ct_image"] >= len(OTHER_OBJECTS)
-    assert report["set_aside"] == []
+    assert report["rejected"] == []
 
 
 def cut_pixels(slices):
@@ -209,7 +209,7 @@ def test_real_archives_are_read_as_they_are(scans):
     for file in (DATA / "abdomen").glob("*.tar.xz"):
         shutil.copy(file, scans.raw)
     report = scans.run({"select.min_slices": 16})
-    assert (report["converted"], report["set_aside"]) == (2, [])
+    assert (report["converted"], report["rejected"]) == (2, [])
     assert (report["excluded"], report["unusual"]) == ({"total": 0}, {})
     contrast = {c["source"]["shape"][2]: c["attributes"]["contrast"] for c in scans.cases()}
     assert contrast == {41: True, 99: None}
@@ -227,7 +227,7 @@ def test_the_rules_exclude_and_never_fail_the_stage(scans):
     add_patients(scans, 10, SeriesDescription="portal venous")
     scans.add("short", scans.series(9)[:3])
     report = scans.run({"select.contrast": "without"})
-    assert (report["converted"], report["set_aside"], report["reasons"]) == (1, [], {})
+    assert (report["converted"], report["rejected"], report["reasons"]) == (1, [], {})
     # one short series of one person: neither its count nor the one that would give it away
     assert report["excluded"] == {
         "contrast_agent": "not told",

@@ -108,7 +108,7 @@ def test_times_of_two_reconstruction_engines_separate_nothing(scans):
 def test_a_gap_condemns_its_own_phase_alone(scans):
     second = moved(scans.series(3, brighter(scans), AcquisitionNumber=2), 2.5)
     scans.add("", [*scans.series(3, AcquisitionNumber=1), *second[:3], *second[4:]])
-    report = scans.run({"max_quarantine_share": 1.0, "fill_one_missing_slice": False})
+    report = scans.run({"max_rejected_share": 1.0, "fill_one_missing_slice": False})
     check_exact(scans, scans.ramp)
     assert report["reasons"] == {"missing_slices": 1}
 
@@ -179,23 +179,23 @@ def test_one_of_several_copies_of_a_scan_is_taken(scans, tags):
         ({"PixelPaddingValue": None}, None),
     ],
 )
-def test_a_series_that_is_no_hu_is_set_aside_alone(scans, tags, reason):
+def test_a_series_that_is_no_hu_is_rejected_alone(scans, tags, reason):
     scans.add("sound")
     scans.add("other", scans.series(4, **tags))
-    report = scans.run({"max_quarantine_share": 1.0})
+    report = scans.run({"max_rejected_share": 1.0})
     assert report["reasons"] == ({reason: 1} if reason else {})
     check_exact(scans, *[scans.scan(3), scans.scan(4)][: 1 if reason else 2])
 
 
-def test_a_series_of_one_value_is_set_aside(scans):
+def test_a_series_of_one_value_is_rejected(scans):
     scans.add("sound")
     scans.add(
         "flat", scans.series(4, Volume(np.full_like(scans.ramp.hu, -1000), scans.ramp.affine))
     )
-    assert scans.run({"max_quarantine_share": 1.0})["reasons"] == {"not_hu": 1}
+    assert scans.run({"max_rejected_share": 1.0})["reasons"] == {"not_hu": 1}
 
 
-def test_synthetic_scans_are_set_aside_where_patients_are(scans):
+def test_synthetic_scans_are_rejected_where_patients_are(scans):
     scans.add("", scans.series(SyntheticData="YES"))
     assert scans.run()["converted"] == 1  # v0 is artificial
     (scans.root / ".syda").mkdir(exist_ok=True)
@@ -222,7 +222,7 @@ def test_an_intercept_that_is_applied_twice_is_no_hu(scans):
     bone = body(0)
     bone.hu[28:36, 28:36] = 700
     scans.add("bone", scans.series(5, bone, RescaleIntercept=-2024))
-    report = scans.run({"max_quarantine_share": 1.0})
+    report = scans.run({"max_rejected_share": 1.0})
     assert report["reasons"] == {"not_hu": 2}
     check_exact(scans, body(0))
 

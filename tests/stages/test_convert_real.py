@@ -51,7 +51,7 @@ PHILIPS, GE = "geometry/phantomhead-tilt-philips", "geometry/head-tilt-variable-
 HEADERS = "geometry/geometry-dicom2nifti"
 PARAMS = {
     "data.version": "real",
-    "convert.max_quarantine_share": 1.0,
+    "convert.max_rejected_share": 1.0,
     "convert.select.min_slices": 4,
 }
 
@@ -206,7 +206,7 @@ def test_a_volume_comes_out(converted, volume_of, series):
     assert case["source"]["irregularities"] == list(expected.irregularities)
     assert case["source"]["gantry_tilt_degrees"] == expected.tilt
     assert report["irregularities"] == dict.fromkeys(expected.irregularities, "not told")
-    assert report["set_aside"] == []
+    assert report["rejected"] == []
     assert report["files_ignored"] == dict(expected.ignored)
     for what, (i, j, k), low, high in expected.regions:
         mean = volume.hu[i - 2 : i + 3, j - 2 : j + 3, k].mean()
@@ -224,7 +224,7 @@ def test_the_four_headers_together(converted):
     _, report = converted(HEADERS)
     assert report["converted"] == 0
     assert report["reasons"] == {"missing_slices": 2, "duplicate_slices": 1, "not_hu": 1}
-    assert re.fullmatch(r"s[0-9a-f]{16}", report["set_aside"][0]["id"])
+    assert re.fullmatch(r"s[0-9a-f]{16}", report["rejected"][0]["id"])
 
 
 @pytest.mark.parametrize("archive", [ABDOMEN, PLAIN])
@@ -281,7 +281,7 @@ def test_uneven_tilted_slices_are_those_of_dcm2niix(volume_of, peers_of):
 @pytest.mark.exhaustive
 def test_the_cohort_is_that_of_dcm2niix(converted, peers_of):
     root, report = converted("cohort/sts_001-036")
-    assert (report["converted"], report["set_aside"]) == (36, [])
+    assert (report["converted"], report["rejected"]) == (36, [])
     assert report["irregularities"] == {}
     assert report["slice_spacing_mm"] == {"min": 3.27, "max": 3.27}
     ours = [nifti.read(file) for file in nifti.case_files(root / "data/nifti")]

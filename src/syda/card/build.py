@@ -27,6 +27,7 @@ from syda.card.inputs import CardInputs
 from syda.card.render import Page, unmarked
 from syda.card.seven_cs import SEVEN
 from syda.card.status import Status
+from syda.disclosure_control import MIN_CELL_SIZE
 from syda.model.discriminator import Discriminator, DownBlock
 from syda.model.generator import Generator, layer_table
 from syda.model.intensity_curve import IntensityCurve
@@ -98,6 +99,7 @@ def build(
         artificial=inputs.is_artificial,
         pictures=render.Markup(_UP + paths.EVALUATION.as_posix()),
         seven=SEVEN,
+        fewest=MIN_CELL_SIZE,
     )
     by = {section.number: section for section in every}
     texts = {one: shown(f"section_{one}.md.j2", by=by).strip() for one in signoffs.SECTIONS}

@@ -30,9 +30,16 @@ class Change:
     other_protocol: bool = False
 
     @property
+    def one_sided(self) -> bool:
+        """Whether one of the cards has no such field, as where the field was renamed."""
+        return self.was is None or self.now is None
+
+    @property
     def kind(self) -> str:
         """One of the keys of :data:`syda.card.diff.HEADINGS`."""
         kinds = {fact["kind"] for fact in (self.was, self.now) if fact is not None}
+        if self.one_sided and "absent" not in kinds:
+            return "one-sided"
         if self.field.endswith(".verdict"):
             return "crossed"
         if "absent" in kinds:

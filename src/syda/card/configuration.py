@@ -54,9 +54,7 @@ def sections(inputs: CardInputs, network: Network) -> list[CardSection]:
     reports, manifests = inputs.reports, inputs.manifests
     return [
         CardSection("4", TITLES["4"]),
-        _algorithm(
-            reports["pack"], reports["properties"], manifests["train"], inputs.declared, network
-        ),
+        _algorithm(reports, manifests["train"], inputs.declared, network),
         _preprocessing(reports, manifests, inputs.declared),
         libraries.section(inputs),
         _hyperparameters(inputs),
@@ -64,13 +62,10 @@ def sections(inputs: CardInputs, network: Network) -> list[CardSection]:
 
 
 def _algorithm(
-    pack: Document,
-    schema: Document,
-    train: Document,
-    declared: Declarations,
-    network: Network,
+    reports: Mapping[str, Document], train: Document, declared: Declarations, network: Network
 ) -> CardSection:
     """The network as it is built from the parameters that the training was given."""
+    pack, schema, synthetic = (reports[name] for name in ("pack", "properties", "synthetic"))
     model, ct = train.value("params", "model"), train.value("params", "ct")
     built = (train.pointer("params", "model"), schema.pointer("columns"))
     facts = {
@@ -115,10 +110,20 @@ def _algorithm(
             sum(stage["images"] for stage in train.value("params", "train", "stages")), "derived",
             (train.pointer("params", "train", "stages"),), note="sum over the stages",
         ),
+        "images_alone": Fact(
+            "Of these without the discriminator",
+            sum(
+                stage["images"] for stage in train.value("params", "train", "stages")
+                if not stage.get("adversarial", True)
+            ),
+            "derived", (train.pointer("params", "train", "stages"),),
+            note="sum over the stages that are not adversarial",
+        ),
         "nominal_spacing": train.fact(
             "Voxel size before the fit", "params", "ct", "spacing_mm", unit="mm"
         ),
         **_effective_spacing(pack, train, ct),
+        **_spacing_of_volumes(synthetic),
         "original_output": declared.fact("historical/output", "Output of the original"),
     }  # fmt: skip
     rows: list[Row] = [
@@ -135,7 +140,7 @@ def _algorithm(
     )
 
 
-OPTIMISERS = {"syda/training/muon.py": "Muon"}
+OPTIMISERS = {"syda/training/muon.py": "Muon for the filters, Adam for the rest"}
 """Module of an optimiser to its name."""
 
 
@@ -206,6 +211,18 @@ def _effective_spacing(pack: Document, train: Document, ct: Mapping[str, float])
             ),
             "mm",
             note="voxel size before the fit x longest side of the case in voxels / voxels a side",
+        )
+        for name, pick in picks.items()
+    }
+
+
+def _spacing_of_volumes(synthetic: Document) -> dict[str, Fact]:
+    """The voxel size of the smallest, the median and the largest synthetic volume."""
+    at = ("parts", 0, "summary", "spacing_i")
+    picks = {"smallest": "min", "median": "median", "largest": "max"}
+    return {
+        f"volume_spacing_{name}": synthetic.fact(
+            f"Voxel size of a synthetic volume, {name}", *at, pick, unit="mm"
         )
         for name, pick in picks.items()
     }

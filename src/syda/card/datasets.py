@@ -132,9 +132,9 @@ def _selection(inputs: CardInputs) -> CardSection:
             "Largest share of voxels outside the stored HU",
             "params", "convert", "max_clamped_share",
         ),
-        "set_aside": Fact(
-            "Series and archives rejected", len(convert.value("set_aside")), "derived",
-            (convert.pointer("set_aside"),), note="entries of the list",
+        "rejected": Fact(
+            "Series and archives rejected", len(convert.value("rejected")), "derived",
+            (convert.pointer("rejected"),), note="entries of the list",
         ),
     }  # fmt: skip
     tables: dict[str, list[Row]] = {

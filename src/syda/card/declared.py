@@ -6,9 +6,9 @@ card of another data version the latter are shown as not confirmed, and count as
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -66,6 +66,13 @@ class Risk(Strict):
     owner: str
     mitigation: str
     remains: str
+
+
+class Reading(Strict):
+    """What people saw in the pictures of a run, and the first digits of its weights' sha256."""
+
+    weights: Annotated[str, Field(pattern="^[0-9a-f]{12,64}$")]
+    text: str
 
 
 class RoleHolder(Strict):
@@ -128,6 +135,7 @@ class DeclaredFile(Strict):
     intended_user: str
     out_of_scope: tuple[str, ...]
     limitations: tuple[str, ...]
+    reading_of_pictures: Reading | None
     risks: tuple[Risk, ...]
     intended_use_confirmed_by: str | None
     clinical_evaluation: str | None
@@ -141,6 +149,7 @@ class DeclaredFile(Strict):
     data_license: str | None
     weights_terms: str | None
     third_party_weights: str
+    third_party_weights_license: str | None
     privacy_status: str | None
     regulatory_status: str | None
     marking_duty: str | None

@@ -18,6 +18,7 @@ HEADINGS = {
     "protocol": "Figures of another protocol, not to be compared",
     "text": "Declared text",
     "missing": "Values that came or went missing",
+    "one-sided": "Fields that one of the two alone has, renamed ones among them",
 }
 """Kinds of change, the most important first."""
 

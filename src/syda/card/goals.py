@@ -1,7 +1,8 @@
 """Verdicts on the goals, computed from figures on held-out scans.
 
-``met`` and ``not met`` are what a test found. ``not informative`` is a test that was met and could
-not have failed, or that would have missed too much. ``not measured`` is a goal without a figure.
+``met`` and ``not met`` are what a test found. ``not informative`` is a test that was met and tells
+too little: it could not have failed, or it would have missed too much. ``not measured`` is a goal
+without a figure.
 """
 
 from collections.abc import Mapping
@@ -24,7 +25,8 @@ Figures = Mapping[str, Fact]
 ``value`` of the synthetic volumes and ``real`` of real ones; and for what chance explains either
 ``low`` and ``high`` of the interval of their difference, or ``control_low`` and ``control_high`` of
 the value, or ``p``. ``detectable`` is the smallest effect that the test would have found.
-``untestable`` says why the test cannot fail.
+``untestable`` says why a test that is met could not have failed. ``rival`` is the figure of a
+simpler method, which the value has to be better than.
 """
 
 
@@ -37,6 +39,7 @@ class GoalResult:
         name: of the goal.
         question: that it answers.
         title: of the figure.
+        aim: ``match``, ``lower`` or ``higher``: where a good figure lies.
         figures: behind the verdict.
         goal: in words.
         verdict: the fact.
@@ -47,6 +50,7 @@ class GoalResult:
     name: str
     question: Question
     title: str
+    aim: str
     figures: Figures
     goal: Fact
     verdict: Fact
@@ -88,18 +92,20 @@ class GoalChecker:
         sources = (*words.sources, *(source for fact in behind for source in fact.sources))
         fact = Fact("verdict", verdict, "derived", tuple(dict.fromkeys(sources)))
         question = self._policy.question(part, name)
-        result = GoalResult(part, name, question, title, figures, words, fact, why)
+        result = GoalResult(part, name, question, title, aim, figures, words, fact, why)
         self.results.append(result)
         return result.columns()
 
     def _judge(self, goal: Goal, aim: str, figures: Figures) -> tuple[Verdict, list[Fact], str]:
         """The verdict on a figure, the figures behind it, and why it is not informative."""
-        if "untestable" in figures:
-            fact = figures["untestable"]
-            return "not informative", [fact], str(fact.value)
         met, behind = _is_met(goal, aim, figures)
         if met is None:
             return "not measured", [], ""
+        if goal.better_than:
+            if "rival" not in figures:
+                return "not measured", [], ""
+            rival = figures["rival"]
+            met, behind = met and _is_better(aim, figures["value"], rival), [*behind, rival]
         if _number(self._held_out) < self._policy.content.min_n:
             why, more = f"fewer than {self._policy.content.min_n} held-out scans", [self._held_out]
         else:
@@ -120,12 +126,35 @@ class GoalChecker:
             count = sum(one.verdict.value == verdict for one in self.results)
             name = f"goals_{verdict.replace(' ', '_')}"
             found[name] = Fact(f"Goals {verdict}", count, "derived", sources)
-        without = ", ".join(
+        without = [
             name.replace("_", " ") for part, name in self._goals() if not self._of(part, name)
-        )
+        ]
+        source = (f"{self._policy.path}#/",)
         found["goals_not_measured"] = Fact(
-            "Goals not measured", without or "none", "derived", (f"{self._policy.path}#/",)
+            "Goals not measured", ", ".join(without) or "none", "derived", source
         )
+        found["goals_without_figure"] = Fact(
+            "Number of goals not measured", len(without), "derived", source
+        )
+        return found | self._privacy()
+
+    def _privacy(self) -> dict[str, Fact]:
+        """The number of privacy goals with each verdict, and what that means."""
+        results = [one for one in self.results if one.question == "privacy"]
+        sources = tuple(dict.fromkeys(s for one in results for s in one.verdict.sources))
+        sources = sources or (f"{self._policy.path}#/privacy",)
+        counts = {
+            verdict: sum(one.verdict.value == verdict for one in results)
+            for verdict in VERDICTS[:3]
+        }
+        found = {
+            f"privacy_goals_{verdict.replace(' ', '_')}": Fact(
+                f"Privacy goals {verdict}", count, "derived", sources
+            )
+            for verdict, count in counts.items()
+        }
+        words = _privacy_in_words(counts)
+        found["privacy_reading"] = Fact("What the privacy goals say", words, "derived", sources)
         return found
 
     def by_question(self) -> list[Row]:
@@ -184,8 +213,30 @@ def _meets(goal: Goal, value: float, real: float) -> bool:
     }[goal.rule]
 
 
+def _is_better(aim: str, value: Fact, rival: Fact) -> bool:
+    """Whether a value is better than that of a simpler method."""
+    ours, theirs = _number(value), _number(rival)
+    return ours < theirs if aim == "lower" else ours > theirs
+
+
+def _privacy_in_words(counts: Mapping[Verdict, int]) -> str:
+    """What the verdicts on the privacy goals mean together."""
+    if not any(counts.values()):
+        return "No privacy goal is tested."
+    if counts["not met"]:
+        return "A privacy goal that is not met is a sign that volumes repeat training scans."
+    if counts["met"]:
+        return "No test found that volumes repeat training scans. That is no proof that none does."
+    return (
+        "The privacy tests tell too little. They show neither that volumes repeat training scans "
+        "nor that they do not."
+    )
+
+
 def _cannot_fail(goal: Goal, aim: str, figures: Figures) -> tuple[str, list[Fact]]:
-    """Why a goal that is met says nothing, and the figures behind that; empty if it says much."""
+    """Why a goal that is met says too little, and the figures behind that; else empty."""
+    if "untestable" in figures:
+        return str(figures["untestable"].value), [figures["untestable"]]
     if goal.rule != "chance":
         real = _number(figures["real"]) if "real" in figures else 0.0
         ends = goal.possible or ()

@@ -1,6 +1,7 @@
 """Sections 6 to 10: declared texts, and the roles that have to supply the missing ones."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from syda.card.declared import Declarations
 from syda.card.documents import Document
@@ -25,7 +26,7 @@ from syda.metrics.privacy_results import COPIES
 def sections(inputs: CardInputs) -> list[CardSection]:
     """Return sections 6 to 10."""
     return [
-        _intended_use(inputs.declared),
+        _intended_use(inputs.declared, inputs.manifests["train"]),
         _clinical(inputs.declared),
         _ethics(inputs),
         _consent(inputs),
@@ -33,13 +34,14 @@ def sections(inputs: CardInputs) -> list[CardSection]:
     ]
 
 
-def _intended_use(declared: Declarations) -> CardSection:
+def _intended_use(declared: Declarations, train: Document) -> CardSection:
     facts = {
         "intended_use": declared.fact("intended_use", "Intended use"),
         "intended_user": declared.fact("intended_user", "Intended user"),
         "limitations_original": declared.fact(
             "historical/limitations", "Limitations of the original (historical)"
         ),
+        "pictures": _pictures(declared, train),
         "confirmed_by": declared.fact_or_absent(
             "intended_use_confirmed_by",
             "Confirmation of this section",
@@ -51,7 +53,37 @@ def _intended_use(declared: Declarations) -> CardSection:
         key: [{column: fact} for fact in declared.each(key, column)]
         for key, column in (("limitations", "limitation"), ("out_of_scope", "out of scope"))
     }
-    return CardSection("6", TITLES["6"], facts, tables | {"risks": _risks(declared)})
+    tables |= {"risks": _risks(declared), "risk_owners": _risk_owners(declared)}
+    return CardSection("6", TITLES["6"], facts, tables)
+
+
+def _pictures(declared: Declarations, train: Document) -> Fact:
+    """What people saw in the pictures; it holds for the weights that drew them alone."""
+    label, reading = "What the pictures show", declared.content.reading_of_pictures
+    if reading is None:
+        return absent(label, DEVELOPERS, "nobody has looked at the pictures of these weights")
+    fact = declared.fact_at(("reading_of_pictures", "text"), label)
+    digest = train.value("writes", "data/weights", "sha256")
+    if str(digest).startswith(reading.weights):
+        return fact
+    return replace(fact, owner=DEVELOPERS, declared_for=f"the weights {reading.weights}")
+
+
+def _risk_owners(declared: Declarations) -> list[Row]:
+    """A row for each role that owns a risk: who holds it."""
+    roles = dict.fromkeys(risk.owner for risk in declared.content.risks)
+    rows: list[Row] = []
+    for role in roles:
+        label = f"Holder of the role {role}, which owns risks"
+        holder = declared.roles.get(role)
+        fact = absent(label, OWNER, "name and contact of who holds it")
+        if holder:
+            source = (f"{declared.path}#/roles/{role}",)
+            fact = Fact(
+                label, f"{holder.name}, {holder.contact}", "declared", source, exact=True
+            )  # fmt: skip
+        rows.append({"role": role, "holder": fact})
+    return rows
 
 
 def _risks(declared: Declarations) -> list[Row]:
@@ -98,7 +130,7 @@ def _ethics(inputs: CardInputs) -> CardSection:
 
 def _copies(details: Document) -> dict[str, Fact]:
     """Draws that count as copies, in the distance that finds most of them."""
-    label = "Draws nearer to a training scan than 95 % of held-out scans are"
+    label = "Draws that count as copies"
     if "privacy" not in details.content:
         return {"copies": absent(label, DEVELOPERS, "a split has too few patients for the test")}
     spaces = details.value("privacy", "spaces")
@@ -112,6 +144,7 @@ def _copies(details: Document) -> dict[str, Fact]:
     return {
         "copies": Fact(label, counts[worst], "derived", sources, note="share x draws"),
         "draws": details.fact("Draws tested, which no gate has seen", *at, "n"),
+        "copies_real": details.fact("Share of held-out scans that count as copies", *at, "real"),
     }
 
 
@@ -148,6 +181,10 @@ def _legal(inputs: CardInputs) -> CardSection:
             "weights_terms", "Terms of the weights", LEGAL, "whether they may be passed on, and how"
         ),
         "third_party_weights": declared.fact("third_party_weights", "Weights of others"),
+        "third_party_license": declared.fact_or_absent(
+            "third_party_weights_license", "Licence of the weights of others", LEGAL,
+            "under which terms the weights of EfficientNet-Lite0 may be used and passed on",
+        ),
         "privacy_status": inputs.no_person(
             privacy, "they hold no personal data: no person's data went into the training"
         )

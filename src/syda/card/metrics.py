@@ -14,6 +14,7 @@ from syda.card.goals import GoalChecker, GoalResult
 from syda.card.inputs import CardInputs
 from syda.card.policy import QUESTIONS
 from syda.errors import CorruptData
+from syda.metrics import registry
 from syda.metrics.privacy_results import COPIES, NEED_NEARNESS
 from syda.metrics.verdict import FAR_RATIO
 from syda.runtime.nested import leaves
@@ -42,14 +43,29 @@ _PRIVACY_AIMS = {
     "higher": "no lower than what it is read against",
 }
 
+_PRIVACY_MEANING = {
+    "ratio": "How far volumes lie from the nearest training scan, in distances of held-out scans.",
+    "authentic": "Share of volumes whose nearest training scan has a nearer training scan.",
+    "copies_q5": "Share of volumes nearer to a training scan than 95 % of held-out scans are.",
+    "membership_auc": "How well the nearest volume tells training from held-out scans.",
+    "nearer_to_train": "Share of volumes that are nearer to a training than to a held-out scan.",
+}
+"""What each privacy test measures, in a sentence."""
+
+PREDICTED = {"body_width_mm": "body width in voxels"}
+"""What the evaluation's regressors predict, where the property's name has another unit."""
+
 _REFERENCES = {
     "control": "halves of the training scans",
     "real": "held-out scans",
 }
 """What a privacy test is compared with."""
 
-_LEAK = "lower"
-"""Aim of the privacy tests: a figure above those by chance shows repeated scans."""
+_LEAKS = {"match": "lower", "lower": "lower", "higher": "higher"}
+"""Aim of a goal by the aim of its privacy test.
+
+Of a test that should match its control the higher figure alone shows repeated scans.
+"""
 
 _BY_CHANCE = {
     "control_low": "low by chance",
@@ -85,6 +101,7 @@ def section(inputs: CardInputs) -> CardSection:
     properties = _properties(details, goals)
     utility = [_utility_goal(goals, details, row) for row in baselines.utility(details)]
     privacy = _privacy(details, goals, held_out)
+    shown = _goal_rows(goals)
     facts = {
         "n_synthetic": metrics.fact("Synthetic volumes measured", "n", "synthetic"),
         "drawn": metrics.fact("Volumes drawn for them", "gate", "drawn"),
@@ -101,12 +118,19 @@ def section(inputs: CardInputs) -> CardSection:
             )
         },
         **goals.summary(),
+        "goals_shown": Fact(
+            "Figures in the table of goals",
+            len(shown),
+            "derived",
+            (f"{policy.path}#/",),
+            note="of several figures with one goal the least favourable",
+        ),
         **inputs.policy.facts(),
         **groups.facts(inputs.reports["pack"]),
     }
     tables: dict[str, list[Row]] = {
         "checklist": checklist.rows(inputs, columns),
-        "goals": _goal_rows(goals),
+        "goals": shown,
         "questions": goals.by_question(),
         "not_informative": [
             {"figure": one.title, "goal": one.goal, "not informative because": one.why}
@@ -133,7 +157,7 @@ def section(inputs: CardInputs) -> CardSection:
 
 
 def _goal_rows(goals: GoalChecker) -> list[Row]:
-    """The table of goals: a row for each figure; of a privacy test the less favourable distance."""
+    """The table of goals: a row for each goal, of anatomy one a rule."""
     rows: list[Row] = []
     for one in sorted(_shown(goals.results), key=lambda one: list(QUESTIONS).index(one.question)):
         names = (
@@ -147,7 +171,7 @@ def _goal_rows(goals: GoalChecker) -> list[Row]:
             "real": one.figures.get("real", "none"),
             "95 % interval": Fact(
                 "95 % interval", [fact.value for fact in ends], "derived",
-                tuple(source for fact in ends for source in fact.sources),
+                tuple(source for fact in ends for source in fact.sources), ends[0].unit,
                 note="of the difference, of the figure itself, or by chance",
             ) if ends else "none",
             "goal": one.goal,
@@ -157,16 +181,23 @@ def _goal_rows(goals: GoalChecker) -> list[Row]:
 
 
 def _shown(results: Sequence[GoalResult]) -> list[GoalResult]:
-    """The results of the table: the worst of each goal, of anatomy one a rule."""
+    """The results of the table: the least favourable of each goal, of anatomy one a rule."""
     found: dict[tuple[str, str], GoalResult] = {}
-    order = ("not met", "not informative", "met", "not measured")
     for one in results:
         key = (one.part, one.title if one.question == "anatomy" else one.name)
-        if key not in found or order.index(str(one.verdict.value)) < order.index(
-            str(found[key].verdict.value)
-        ):
+        if key not in found or _favour(one) < _favour(found[key]):
             found[key] = one
     return list(found.values())
+
+
+def _favour(one: GoalResult) -> tuple[int, float]:
+    """Order of results, the least favourable first: by verdict, then by figure."""
+    verdict = ("not met", "not informative", "met", "not measured").index(str(one.verdict.value))
+    value, real = (
+        float(str(fact.value)) if (fact := one.figures.get(name)) else 0.0
+        for name in ("value", "real")
+    )
+    return verdict, {"higher": value, "lower": -value}.get(one.aim, -abs(value - real))
 
 
 def _keys(details: Document) -> list[str]:
@@ -186,13 +217,14 @@ def _key(details: Document, name: str) -> str:
 def _goal(goals: GoalChecker, details: Document, key: str) -> Row:
     """Goal and verdict of a metric on the holdout."""
     at = ("figures", "holdout", key)
-    figures = {
-        "value": details.fact("synthetic", *at, "synthetic", "value"),
-        "real": details.fact("real", *at, "real", "value"),
-        "low": details.fact("95 % interval, low", *at, "difference", "low"),
-        "high": details.fact("95 % interval, high", *at, "difference", "high"),
-    }
     about = details.value("metrics", key)
+    unit = "" if about["unit"] == "1" else about["unit"]
+    figures = {
+        "value": details.fact("synthetic", *at, "synthetic", "value", unit=unit),
+        "real": details.fact("real", *at, "real", "value", unit=unit),
+        "low": details.fact("95 % interval, low", *at, "difference", "low", unit=unit),
+        "high": details.fact("95 % interval, high", *at, "difference", "high", unit=unit),
+    }
     return goals.check("metrics", key, about["title"], about["aim"], figures)
 
 
@@ -205,10 +237,22 @@ def _utility_goal(goals: GoalChecker, details: Document, row: Row) -> Row:
         "real": details.fact("real", *at, "real", "value"),
         "low": details.fact("95 % interval, low", *at, "difference", "low"),
         "high": details.fact("95 % interval, high", *at, "difference", "high"),
+        "rival": details.fact("resized mean scan", *at, "resized_mean", "value"),
     }
-    kind = {"r2": "R² for", "auc": "AUC for"}[details.value(*at, "figure")]
-    title = f"{kind} {name.replace('_', ' ')} in scans, learned from synthetic volumes"
-    return {**row, **goals.check("utility", name, title, "higher", figures)}
+    kind = {"r2": "R²", "auc": "AUC"}[details.value(*at, "figure")]
+    predicted = PREDICTED.get(name, property_in_words(name))
+    checked = goals.check("utility", name, f"{kind} for {predicted}", "higher", figures)
+    return {**row, **checked, "predicted": predicted, "kind": kind}
+
+
+def property_in_words(name: str) -> str:
+    """Name of a property for people.
+
+    >>> property_in_words("body_width_mm")
+    'body width in mm'
+    """
+    words = name.replace("_", " ")
+    return f"{words.removesuffix(' mm')} in mm" if words.endswith(" mm") else words
 
 
 def _title(details: Document, key: str) -> Fact:
@@ -236,7 +280,8 @@ def _meaning(details: Document, key: str) -> Row:
         "metric": _title(details, key),
         "a good figure is": Fact("a good figure is", AIMS[aim], "derived", (pointer,)),
         "unit": _unit(details, "metrics", key, "unit"),
-        "definition": details.fact("definition", "metrics", key, "source"),
+        "it measures": spec.description if (spec := registry.spec_of(key)) else "not described",
+        "definition or source": details.fact("definition or source", "metrics", key, "source"),
         "key": key,
     }
 
@@ -287,10 +332,14 @@ def _properties(details: Document, goals: GoalChecker) -> list[Row]:
             "low": row["95 % interval, low"], "high": row["95 % interval, high"],
         }  # fmt: skip
         figures = {key: fact for key, fact in rank.items() if isinstance(fact, Fact)}
-        title = f"Rank correlation of requested and measured {name.replace('_', ' ')}"
+        title = f"Rank correlation of requested and measured {property_in_words(name)}"
         rows.append(
-            {"property": name, **row, **goals.check("properties", name, title, "higher", figures)}
-        )
+            {
+                "property": name, **row,
+                **goals.check("properties", name, title, "higher", figures),
+                "in words": property_in_words(name),
+            }
+        )  # fmt: skip
     return rows
 
 
@@ -337,7 +386,8 @@ def _privacy(details: Document, goals: GoalChecker, held_out: Fact) -> list[Row]
             elif "p" in figures:
                 figures["detectable"] = _detectable(details, space, name, held_out)
             title = f"{details.value('privacy', 'tests', name, 'title')}, {_short(details, space)}"
-            rows.append({**row, **goals.check("privacy", name, title, _LEAK, figures)})
+            aim = _LEAKS[details.value("privacy", "tests", name, "aim")]
+            rows.append({**row, **goals.check("privacy", name, title, aim, figures)})
     return rows
 
 
@@ -389,7 +439,8 @@ def _privacy_meaning(details: Document) -> list[Row]:
         rows.append({
             "test": _test(details, name),
             "a good figure is": Fact("a good figure is", aim, "derived", (details.pointer(*at),)),
-            "definition": details.fact("definition", "privacy", "tests", name, "source"),
+            "it measures": _PRIVACY_MEANING.get(name, "not described"),
+            "source": details.fact("source", "privacy", "tests", name, "source"),
         })  # fmt: skip
     return rows
 

@@ -34,7 +34,7 @@ QUESTIONS: dict[Question, str] = {
     "anatomy": "Is the anatomy there?",
     "follows request": "Do they have the properties that were asked for?",
     "utility": "Do models learn from them what they learn from scans?",
-    "privacy": "Do they keep training scans private?",
+    "privacy": "Do they repeat training scans?",
 }
 """The questions of page 1, which group the goals."""
 
@@ -88,6 +88,7 @@ class Goal(Strict):
         reason: for people.
         question: that it answers; of a metric alone.
         possible: lowest and highest value that the figure can have.
+        better_than: a simpler method, whose figure has to be worse; of utility alone.
     """
 
     rule: Rule
@@ -95,6 +96,7 @@ class Goal(Strict):
     reason: str
     question: Question | None = None
     possible: tuple[float, float] | None = None
+    better_than: Literal["the resized mean scan"] | None = None
 
     @model_validator(mode="after")
     def _low_before_high(self) -> Self:
@@ -180,8 +182,12 @@ class Policy:
     def words(self, part: Part, name: str) -> Fact:
         """Return a goal in words."""
         goal = self.goals(part)[name]
-        sources = tuple(f"{self._source(part, name)}/{key}" for key in ("rule", "bound"))
-        return Fact("goal", RULES[goal.rule].format(goal.bound), "setting", sources)
+        keys = ("rule", "bound", *(("better_than",) if goal.better_than else ()))
+        sources = tuple(f"{self._source(part, name)}/{key}" for key in keys)
+        words = RULES[goal.rule].format(goal.bound)
+        if goal.better_than:
+            words += f", and better than {goal.better_than}"
+        return Fact("goal", words, "setting", sources)
 
     def reason(self, part: Part, name: str) -> Fact:
         """Return the reason of a goal."""

@@ -61,9 +61,16 @@ def section(
         kinds = [kind for kind in (*KINDS, "absent", "units") if kind in last.record.content]
         values = tuple(last.record.pointer(kind) for kind in kinds)
         here = "model_card/card.json#/"
-        facts["changed"] = Fact(
-            "Values that differ", len(found), "derived", (*values, f"{here}sections")
+        sources = (*values, f"{here}sections")
+        both = sum(not change.one_sided for change in found)
+        facts["changed"] = Fact("Values that differ", both, "derived", sources)
+        facts["one_sided"] = Fact(
+            "Fields that one of the two alone has", len(found) - both, "derived", sources
         )
+        for name, table in _cut(found).items():
+            facts[f"{name}_left_out"] = Fact(
+                f"Rows of {name} that are left out", max(0, table - _MOST), "derived", sources
+            )
         facts["digests"] = Fact(
             "Input files that differ", digests, "derived",
             (last.record.pointer("inputs"), f"{here}inputs"),
@@ -100,8 +107,8 @@ def _tables(last: Release, now: Snapshot) -> dict[str, list[Row]]:
             {"key": key, "measured": when}
             for key, when in snapshots.other_protocols(was, now).items()
         ],
-        "settings": rows((c for c in found if c.field.startswith("4.4.")), _MOST),
-        "texts": rows((c for c in found if c.kind == "text" and c.field not in IDENTITY), _MOST),
+        "settings": rows((c for c in found if _is_setting(c)), _MOST),
+        "texts": rows((c for c in found if _is_text(c)), _MOST),
         "missing": rows(c for c in found if c.kind == "missing"),
         "status": [
             {"section": number, "in the last release": before, "now": after}
@@ -112,6 +119,19 @@ def _tables(last: Release, now: Snapshot) -> dict[str, list[Row]]:
             for number, who, why in changes.lost_signoffs(was, now)
         ],
     }
+
+
+def _is_setting(change: Change) -> bool:
+    return change.field.startswith("4.4.")
+
+
+def _is_text(change: Change) -> bool:
+    return change.kind == "text" and change.field not in IDENTITY
+
+
+def _cut(found: Sequence[Change]) -> dict[str, int]:
+    """Rows of the tables that are cut, before they are cut."""
+    return {"settings": sum(map(_is_setting, found)), "texts": sum(map(_is_text, found))}
 
 
 def _row(last: Release, change: Change) -> Row:

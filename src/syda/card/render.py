@@ -82,7 +82,7 @@ class Page:
             digits = None if fact.exact else self._digits
             text = escape(f"{plain(fact.value, digits)} {fact.unit}".rstrip())
         if fact.declared_for:
-            text += f" *(declared for {escape(fact.declared_for)}, not confirmed for this data)*"
+            text += f" *(declared for {escape(fact.declared_for)}, not confirmed for this run)*"
         number = self._numbers.get(id(fact))
         return Markup(text if number is None else f"\ue000{number}\ue001{text}")
 

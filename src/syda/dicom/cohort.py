@@ -192,7 +192,7 @@ def check_rejected_share(
     Raises:
         CheckFailed: there is no CT series, no case, or a larger rejected share.
     """
-    rejected, converted = len(report["set_aside"]), report["converted"]
+    rejected, converted = len(report["rejected"]), report["converted"]
     faults, excluded = report["reasons"], dict(report["excluded"])
     del excluded["total"]
     if not converted and not faults and not excluded:
@@ -211,7 +211,7 @@ def check_rejected_share(
     if rejected / (rejected + converted) > max_share:
         raise CheckFailed(
             f"convert: {rejected} of {rejected + converted} series and archives of {raw} are "
-            f"rejected ({listed(faults)}); convert.max_quarantine_share allows {max_share}: "
+            f"rejected ({listed(faults)}); convert.max_rejected_share allows {max_share}: "
             f"remove them or raise it; see {paths.CONVERT_REPORT}"
         )
 

@@ -75,7 +75,7 @@ class ConvertParams(Section):
 
     fill_one_missing_slice: bool
     max_clamped_share: float = Field(ge=0, le=1)
-    max_quarantine_share: float = Field(ge=0, le=1)
+    max_rejected_share: float = Field(ge=0, le=1)
     select: SelectParams
     archives: ArchiveParams
 

@@ -86,7 +86,7 @@ def report(outcomes: Sequence[Outcome], ignored: Counter[Reason]) -> dict[str, A
     faults = [o for o in outcomes if o.reason is not None and not o.excluded]
     return {
         "converted": len(cases),
-        "set_aside": entries(faults),
+        "rejected": entries(faults),
         "reasons": dict(Counter(o.reason for o in faults)),
         "excluded": disclosure_control.count_series([(o.patient, str(o.reason)) for o in excluded]),
         "files_ignored": dict(ignored),

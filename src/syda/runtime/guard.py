@@ -22,7 +22,7 @@ from syda import paths
 from syda.errors import CorruptData, UsageError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_PULSE = 0.5
+_POLL_SECONDS = 0.5
 """Seconds between two checks of another process."""
 _READS = 5
 _GRACE = 20
@@ -135,7 +135,7 @@ def die_with_dvc() -> None:
 
     def last() -> None:
         while not holders.isdisjoint(_ancestors()):
-            time.sleep(_PULSE)
+            time.sleep(_POLL_SECONDS)
 
     if holders.isdisjoint(_ancestors()):
         raise UsageError(
@@ -152,7 +152,7 @@ def die_with_launcher() -> None:
 
     def last() -> None:
         while os.getppid() == launcher:
-            time.sleep(_PULSE)
+            time.sleep(_POLL_SECONDS)
 
     _end_after(last)
 
@@ -193,7 +193,7 @@ def _holders(root: Path) -> set[int]:
         with suppress(ValueError):  # another DVC writes it just now
             held = json.loads(rwlock.read_bytes()) if rwlock.exists() else {}
             return {entry["pid"] for entry in held.get("write", {}).values()}
-        time.sleep(_PULSE)
+        time.sleep(_POLL_SECONDS)
     raise CorruptData(f"{os.path.relpath(rwlock)}: not readable: remove it while no DVC runs")
 
 

@@ -121,7 +121,7 @@ def _from_dicom(
     outcomes = conversion.convert(uid, slices, scratch, key, params, ct, Acceptance(synthetic=True))
     cases = [one for one in outcomes if one.attributes is not None]
     if not cases:
-        raise CheckFailed(f"shadow: convert would set the series aside ({_reasons(outcomes)})")
+        raise CheckFailed(f"shadow: convert would reject the series ({_reasons(outcomes)})")
     if len(cases) > 1:
         raise UsageError(
             f"shadow: the series holds {len(cases)} acquisitions: give a folder with one of them"

@@ -73,7 +73,7 @@ def run(root: Path) -> None:
         write_json(root / paths.CONVERT_REPORT, report)
         write_json(folder / EXCLUDED, outcome.entries(one for one in outcomes if one.excluded))
         cohort.check_excluded_cases(params.select, outcomes)
-        cohort.check_rejected_share(raw, report, params.max_quarantine_share, hint)
+        cohort.check_rejected_share(raw, report, params.max_rejected_share, hint)
         cache.prune(result.key for result in results)
     for line in intended_use.warnings(cases, params.select):
         progress.log(f"convert: warning: {line}")

@@ -121,3 +121,32 @@ def test_characters_that_xml_has_no_place_for_are_replaced():
         "B",
         "a\ufffd<b>&",
     )
+
+
+def test_outputs_are_those_of_the_network_and_counts_say_whom_they_count(root, exported):
+    """The HU of stored scans are no HU of volumes, and scans trained on are not all scans."""
+    facts = exported.sections["4.1"]["facts"]
+    outputs = root.find("TrustIngredients/AISystemFacts/OutcomesAndOutputs").text.splitlines()
+    assert f"HU at -1: {facts['window_min']['value']} HU" in outputs
+    assert f"HU at +1: {facts['window_max']['value']} HU" in outputs
+    assert not any("stored HU" in line for line in outputs)
+    data = root.find("TrustIngredients/AISystemFacts/DevelopmentDataCharacterization").text
+    counts = exported.sections["2.1"]["facts"]
+    for name in ("converted", "train_cases"):
+        assert f"{counts[name]['label']}: {counts[name]['value']}" in data.splitlines()
+    assert "Patients of the whole data version, trained on and held out:" in data.splitlines()
+
+
+def test_safety_is_read_from_the_privacy_goals(root, exported):
+    facts = exported.sections["5"]["facts"]
+    safety = root.find("KeyMetrics/SafetyReliability")
+    assert facts["privacy_reading"]["value"] in safety.find("Interpretation").text
+    labels = [label.text for label in safety.find("Results").iter("Label")]
+    assert {"Privacy goals met", "Privacy goals not met", "Privacy goals not informative"} < set(
+        labels
+    )
+
+
+def test_an_answer_in_part_says_what_is_open(root):
+    fairness = root.find("KeyMetrics/FairnessEquity/TestingDataDescription").text
+    assert fairness.splitlines()[-1].startswith("Partly: The pipeline has no test that compares")

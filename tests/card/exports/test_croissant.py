@@ -59,6 +59,16 @@ def test_values_are_those_of_the_card(content, exported):
     )
 
 
+def test_limits_and_uses_of_the_data_are_those_of_the_card(content, exported):
+    sections = exported.sections
+    assert content["rai:dataUseCases"] == sections["6"]["facts"]["intended_use"]["value"]
+    limits = content["rai:dataLimitations"]
+    for row in sections["6"]["tables"]["out_of_scope"]:
+        assert f"Out of scope: {row['out of scope']['value']}" in limits
+    assert limits[0].startswith("Patients are artificial: ")
+    assert "Licence of the code: Apache-2.0" in content["description"]
+
+
 def test_what_is_absent_is_left_out_where_only_a_value_fits(content, exported):
     facts = exported.sections["1"]["facts"]
     assert facts["repository"]["value"] is None

@@ -52,8 +52,28 @@ def test_an_item_without_fields_says_why(key, words):
 
 def test_items_are_counted():
     page = crosswalk.page(frames(not_applicable="No."), VALUES)
-    assert "| [Law](#law) | 1 | 0 | 1 | 0 |" in page
+    assert "| [Law](#law) | 1 | 0 | 0 | 1 | 0 |" in page
+    page = crosswalk.page(frames(fields=("1.author",)), VALUES)
+    assert "| [Law](#law) | 1 | 1 | 0 | 0 | 0 |" in page
+    page = crosswalk.page(frames(fields=("1.author",), partly="No group."), VALUES)
+    assert "| [Law](#law) | 1 | 0 | 1 | 0 | 0 |" in page
     assert page.index("Synthetic data. Not for diagnosis") < page.index("## Law")
+
+
+def test_an_item_that_is_answered_in_part_says_what_is_open():
+    line = row(fields=("2.1.sex",), partly="No | group.")
+    assert line.endswith(r"| `2.1.sex`. Partly: No \| group. |")
+    with pytest.raises(ValueError, match="partly: what fields leave open"):
+        FrameItem(id="1", item="x", partly="No group.", not_answered="No.")
+
+
+@pytest.mark.parametrize("name", ["fda", "chai", "tripod"])
+def test_no_item_about_groups_counts_as_answered(name):
+    """No figure is computed for a group, so the power of a comparison answers no item."""
+    frame = crosswalk.read()[name]
+    found = [item for item in frame.items if {"5.power_sex", "5.power_age"} <= set(item.fields)]
+    assert found
+    assert all(item.partly for item in found if item.id != "10")  # the size of the sample
 
 
 @pytest.mark.parametrize(

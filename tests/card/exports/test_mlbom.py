@@ -51,9 +51,13 @@ def test_model_and_data_are_those_of_the_card(bill, exported):
     assert properties["syda:card:1.weights_digest"] == f"{digest['label']}: {digest['value']}"
     absent = "absent, awaiting legal counsel: whether they may be passed on, and how"
     assert properties["syda:card:10.weights_terms"] == f"Terms of the weights: {absent}"
-    assert model["licenses"] == [{"license": {"name": absent}}]
+    assert "licenses" not in model
     data, others = bill["components"][:2]
     assert data["type"] == "data"
+    terms = exported.sections["10"]["facts"]["data_license"]["value"]
+    assert data["licenses"] == [{"license": {"name": terms}}]
+    assert exported.sections["10"]["facts"]["third_party_license"]["owner"] == "legal counsel"
+    assert "licenses" not in others
     assert data["version"] == exported.sections["2.1"]["facts"]["version"]["value"]
     assert others["description"] == exported.sections["10"]["facts"]["third_party_weights"]["value"]
 

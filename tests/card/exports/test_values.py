@@ -28,7 +28,7 @@ def test_a_fact_has_all_its_digits_and_its_unit():
 
 def test_what_is_missing_says_so_and_who_supplies_it():
     assert words(OWED) == "absent, awaiting legal counsel: whether they may be passed on"
-    assert words(OTHER) == "a waiver (declared for v0, not confirmed for this data version)"
+    assert words(OTHER) == "a waiver (declared for v0, not confirmed for this run)"
 
 
 def test_lines_of_a_fact_and_of_a_table():

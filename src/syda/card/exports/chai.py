@@ -76,9 +76,10 @@ def _text(item: FrameItem, values: CardValues) -> str:
     if not item.fields:
         return item.reason
     first, *more = item.fields
-    if not more and first not in values.tables:
+    if not more and first not in values.tables and not item.partly:
         return values.text(first)
-    return "\n".join(line for field in item.fields for line in values.lines(field))
+    lines = [line for field in item.fields for line in values.lines(field)]
+    return "\n".join([*lines, item.reason] if item.partly else lines)
 
 
 def _results(item: FrameItem, values: CardValues) -> list[tuple[str, object]]:

@@ -55,7 +55,8 @@ FORMATS = {
 """Media types in each folder of data: DICOM, NIfTI with JSON, TFRecord."""
 
 _LIMITATIONS = (
-    "2.1.not_intended", "2.1.other_region", "2.1.contrast_agent", "2.2.contrast_and_stones",
+    "2.1.artificial", "2.1.not_intended", "2.1.other_region", "2.1.contrast_agent",
+    "2.2.contrast_and_stones",
 )  # fmt: skip
 _PERSONAL = ("2.1.artificial", "8.deidentification", "9.consent", "9.withdrawal")
 
@@ -75,13 +76,18 @@ def document(values: CardValues) -> dict[str, Any]:
         "conformsTo": CONFORMS_TO,
         "name": f"{values.text('1.project_name')}, data version {values.text('2.1.version')}",
         "description": _description(values),
-        "license": values.text("10.data_license"),
         "distribution": _distribution(values),
         "rai:dataCollection": values.text("2.2.selection"),
         "rai:dataAnnotationProtocol": values.text("2.2.annotation"),
-        "rai:dataLimitations": _lines(values, *_LIMITATIONS),
+        "rai:dataUseCases": values.text("6.intended_use"),
+        "rai:dataLimitations": [
+            *_lines(values, *_LIMITATIONS),
+            *(f"Out of scope: {one}" for one in values.column("6.out_of_scope", "out of scope")),
+        ],
         "rai:personalSensitiveInformation": _lines(values, *_PERSONAL),
     }
+    if not values.facts["10.data_license"].missing:
+        found["license"] = values.text("10.data_license")
     if values.facts["1.repository"].value is not None:
         found["url"] = values.text("1.repository")
     if values.facts["1.author"].value is not None:
@@ -91,7 +97,9 @@ def document(values: CardValues) -> dict[str, Any]:
 
 def _description(values: CardValues) -> str:
     purpose = f"Data that a generator of synthetic CT is made from: {values.text('1.model_name')}"
-    counts = ("2.1.artificial", "2.1.converted", "2.1.train_cases", "3.1.cases")
+    counts = (
+        "2.1.artificial", "2.1.converted", "2.1.train_cases", "3.1.cases", "10.code_license",
+    )  # fmt: skip
     return f"{NOT_FOR_DIAGNOSIS} {'. '.join([purpose, *_lines(values, *counts)])}."
 
 

@@ -29,6 +29,7 @@ class FrameItem(Strict):
         id: number or name of the item in its frame.
         item: what it is about.
         fields: full names of the facts and tables of the card that answer it.
+        partly: what the fields leave open.
         not_applicable: why it does not apply to this model.
         not_answered: what the card lacks.
     """
@@ -36,6 +37,7 @@ class FrameItem(Strict):
     id: str
     item: str
     fields: tuple[str, ...] = ()
+    partly: str | None = None
     not_applicable: str | None = None
     not_answered: str | None = None
 
@@ -43,11 +45,17 @@ class FrameItem(Strict):
     def _one_answer(self) -> Self:
         if sum(map(bool, (self.fields, self.not_applicable, self.not_answered))) != 1:
             raise ValueError("one of fields, not_applicable and not_answered")
+        if self.partly and not self.fields:
+            raise ValueError("partly: what fields leave open")
         return self
 
     @property
     def reason(self) -> str:
-        """Why no field answers the item."""
+        """Why no field answers the item, or what the fields leave open."""
+        if self.partly:
+            return f"Partly: {self.partly}"
+        if self.fields:
+            return ""
         if self.not_applicable:
             return f"Not applicable: {self.not_applicable}"
         return f"Not answered: {self.not_answered}"
@@ -81,7 +89,7 @@ def read() -> Mapping[str, Frame]:
     Raises:
         UsageError: not YAML, or an unknown, missing or mistyped key.
     """
-    hint = "an item has id, item, and fields, not_applicable or not_answered"
+    hint = "an item has id, item, and fields (and partly), not_applicable or not_answered"
     return checked(Path(__file__).parent, FILE, CrosswalkFile, hint).frames
 
 
@@ -124,12 +132,14 @@ def page(frames: Mapping[str, Frame], values: CardValues) -> str:
         "*Absent* marks a value that a person has to supply, and *unconfirmed* one that was "
         "declared for another data version.",
         "",
-        "| frame | items | with fields | not applicable | not answered |", "| --- " * 5 + "|",
+        "| frame | items | answered | partly | not applicable | not answered |",
+        "| --- " * 6 + "|",
     ]  # fmt: skip
     for name, frame in frames.items():
         counts = [
             len(frame.items),
-            sum(bool(item.fields) for item in frame.items),
+            sum(bool(item.fields) and not item.partly for item in frame.items),
+            sum(bool(item.partly) for item in frame.items),
             sum(bool(item.not_applicable) for item in frame.items),
             sum(bool(item.not_answered) for item in frame.items),
         ]
@@ -138,7 +148,7 @@ def page(frames: Mapping[str, Frame], values: CardValues) -> str:
     for name, frame in frames.items():
         lines += ["", f'<a id="{name}"></a>', "", f"## {escape(frame.title)}", ""]
         lines += [f"{escape(frame.scope)} Source: {escape(frame.source)}.", ""]
-        lines += ["| item | what | section | fields, or why there are none |", "| --- " * 4 + "|"]
+        lines += ["| item | what | section | fields, and what is open |", "| --- " * 4 + "|"]
         lines += [_row(item, values) for item in frame.items]
     return "\n".join(lines) + "\n"
 
@@ -146,7 +156,8 @@ def page(frames: Mapping[str, Frame], values: CardValues) -> str:
 def _row(item: FrameItem, values: CardValues) -> str:
     sections = dict.fromkeys(values.sections[field] for field in item.fields)
     links = ", ".join(f"[{number}]({_link(_page_of(number), number)})" for number in sections)
-    answer = ", ".join(_field(field, values) for field in item.fields) or escape(item.reason)
+    fields = ", ".join(_field(field, values) for field in item.fields)
+    answer = ". ".join(filter(None, (fields, escape(item.reason))))
     return f"| {escape(item.id)} | {escape(item.item)} | {links or 'none'} | {answer} |"
 
 

@@ -69,7 +69,7 @@ def _model(values: CardValues) -> dict[str, Any]:
         "name": values.text("1.model_name"),
         "version": values.text("1.model_version"),
         "description": f"{BANNER} {values.text('1.model_description')}",
-        "licenses": [{"license": {"name": values.text("10.weights_terms")}}],
+        **_licenses(values.facts["10.weights_terms"]),
         "modelCard": {
             "modelParameters": {
                 "task": values.text("1.model_type"),
@@ -136,7 +136,7 @@ def _data(values: CardValues) -> dict[str, Any]:
         "name": f"data version {values.text('2.1.version')}",
         "version": values.text("2.1.version"),
         "description": f"{NOT_FOR_DIAGNOSIS} {' '.join(values.lines('2.1.artificial'))}",
-        "licenses": [{"license": {"name": values.text("10.data_license")}}],
+        **_licenses(values.facts["10.data_license"]),
         "data": [
             {
                 "type": "dataset",
@@ -158,7 +158,13 @@ def _weights_of_others(values: CardValues) -> dict[str, Any]:
         "bom-ref": WEIGHTS_OF_OTHERS,
         "name": fact.label,
         "description": words(fact),
+        **_licenses(values.facts["10.third_party_license"]),
     }
+
+
+def _licenses(terms: Fact) -> dict[str, Any]:
+    """The element ``licenses``; left out where nobody has stated or confirmed the terms."""
+    return {} if terms.missing else {"licenses": [{"license": {"name": words(terms)}}]}
 
 
 def _property(field: str, fact: Fact) -> dict[str, str]:

@@ -13,6 +13,20 @@ BANNER = f"Synthetic data. {NOT_FOR_DIAGNOSIS}"
 """What a text about the model says first."""
 
 
+_ABOUT = {
+    **dict.fromkeys(
+        ("2.1.sex", "2.1.age_band", "2.1.manufacturer"),
+        "Patients of the whole data version, trained on and held out",
+    ),
+    **dict.fromkeys(
+        ("2.1.kvp", "2.1.kernel", "2.1.slice_thickness_mm"),
+        "Scans of the whole data version, trained on and held out",
+    ),
+    "3.2.demographics": "Held-out patients",
+}
+"""Whom or what the rows of a table count."""
+
+
 @dataclass(frozen=True)
 class CardValues:
     """Every fact and every table of a card.
@@ -54,6 +68,7 @@ class CardValues:
         if name in self.facts:
             found.append(f"{self.facts[name].label}: {words(self.facts[name])}")
         if name in self.tables:
+            found += [f"{_ABOUT[name]}:"] if name in _ABOUT else []
             rows = [f"- {_line(row)}" for row in self.tables[name]]
             found += rows or [f"{name.rpartition('.')[2]}: none"]
         return found
@@ -75,5 +90,5 @@ def words(cell: Fact | str) -> str:
         return f"absent, awaiting {cell.owner}: {cell.note}"
     text = f"{plain(cell.value, None)} {cell.unit}".rstrip()
     if cell.declared_for:
-        text += f" (declared for {cell.declared_for}, not confirmed for this data version)"
+        text += f" (declared for {cell.declared_for}, not confirmed for this run)"
     return text
