@@ -297,7 +297,7 @@ def test_the_pictures_are_described_as_they_are_drawn(clean):
     assert f"window {level - width // 2} to {level + width // 2} HU" in page
     assert all(plane in volumes for plane in PLANES)
     assert f"marked {MARK}" in volumes
-    assert "first 6 synthetic volumes" in volumes
+    assert "first 2 synthetic volumes" in volumes
     assert "{} to {} HU".format(*charts._SOFT_TISSUE) in histogram
     assert 'interpolation="bicubic"' in inspect.getsource(planes)
     assert "Interpolation smooths the slices." in page
