@@ -369,7 +369,7 @@ def strangers(card, page):
     fixed = "".join(file.read_text(encoding="utf-8") for file in templates)
     allowed = numbers(re.sub(r"\{\{.*?\}\}|\{%.*?%\}", " ", fixed, flags=re.DOTALL))
     every = [shown(fact) for _, fact in facts(card)] + [
-        f["note"] for _, f in facts(card) if "note" in f
+        f[key] for _, f in facts(card) for key in ("note", "declared_for") if key in f
     ]
     rows, labelled = rows_of(card)
     every += [cell for row in rows for pair in row.items() for cell in pair]
