@@ -30,6 +30,10 @@ class Ball:
     step: float
 
 
+WATER_BALL = [Ball(np.zeros(3), 20.0, 1000.0)]
+"""A body for small scans, in air."""
+
+
 def balls(seed: int, half_extent: NDArray[np.float64]) -> list[Ball]:
     """A water ball that fills most of a field around the origin, and smaller ones in it."""
     rng = np.random.default_rng(seed)

@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
@@ -59,11 +58,10 @@ def fill(root: Path, count: int) -> None:
         folder = raw / f"{number // FILES_IN_FOLDER:04d}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{number:08d}.dcm").write_bytes(content.replace(b"00000000", b"%08d" % number))
-    body = [phantom.Ball(np.zeros(3), 20.0, 1000.0)]  # water in air
-    volume = phantom.scan(body, (32, 32, 16), (1.5, 1.5, 3.0), 10.0)
+    volume = phantom.scan(phantom.WATER_BALL, (32, 32, 16), (1.5, 1.5, 3.0), 10.0)
     phantom.write(volume, raw / "sound", seed="sound")
     params = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    params = re.sub(r"max_quarantine_share: \S+", "max_quarantine_share: 1.0", params)
+    params = re.sub(r"max_rejected_share: \S+", "max_rejected_share: 1.0", params)
     (root / "params.yaml").write_text(params, encoding="utf-8")
 
 
