@@ -17,7 +17,7 @@ SCALE_gpu-128 := \
 	-S train.checkpoint_images=20000 -S train.log_images=2000 -S train.pictures=20
 
 .DEFAULT_GOAL := help
-.PHONY: card-pdf help setup run test test-exhaustive test-gpu test-all check check-git check-data verify release ci hooks report format \
+.PHONY: card-pdf help setup run register test test-exhaustive test-gpu test-all check check-git check-data verify release ci hooks report format \
 	expectations bench ui
 
 help:  ## list the targets
@@ -46,6 +46,7 @@ endif
 	@echo "pictures  reports/evaluation/             (synthetic.png, real_beside_synthetic.png, ...)"
 	@echo "gallery   reports/gallery.html            (opens from disk; shows real voxels)"
 	@echo "volumes   data/synthetic/                 (NIfTI; at 1.5 mm: physical/ NIfTI, dicom/ series)"
+	@echo "release   data/release/                   (ONNX, MONAI bundle, card: docs/use-the-model.md)"
 	@echo "runs      make ui                         (MLflow)"
 
 # A file's tests share what it made, so a file stays in one process; the slow ones come first.
@@ -85,6 +86,9 @@ card-pdf: setup  ## print card and evidence to model_card/*.pdf (tagged), by hea
 	for page in model_card evidence data_version; do \
 	  chromium --headless --no-sandbox --disable-gpu --no-pdf-header-footer \
 	    --print-to-pdf=model_card/$$page.pdf model_card/$$page.html 2>/dev/null || exit 1; done
+
+register: setup  ## register data/release in MLflow, as the stage export does: models:/syda/<n>
+	syda register
 
 release: setup  ## release the card: one file in model_card/releases; prints the git and gto commands
 	syda card release

@@ -265,6 +265,22 @@ def card(context: typer.Context) -> None:
         card.run(Path.cwd())
 
 
+@app.command()
+def export() -> None:
+    """Write the release (data/release): ONNX, MONAI bundle, page of the model hub; register it."""
+    from syda.stages import export
+
+    export.run(Path.cwd())
+
+
+@app.command()
+def register() -> None:
+    """Register the release (data/release) in MLflow, as models:/syda/<n>."""
+    from syda.export import registry
+
+    typer.echo(f"register: {registry.register(Path.cwd())}")
+
+
 @card_app.command("explain")
 def card_explain(
     field: Annotated[

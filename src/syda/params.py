@@ -105,6 +105,12 @@ class ModelParams(Section):
         }
 
 
+class ExportParams(Section):
+    """Section ``export``: what is released; the card shows it."""
+
+    allow_copies: str
+
+
 SectionT = TypeVar("SectionT", bound=Section)
 
 _PLAIN = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null"))

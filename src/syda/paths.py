@@ -5,6 +5,7 @@ from pathlib import Path
 PARAMS = Path("params.yaml")
 LOCK = Path("requirements.lock")
 PROJECT = Path("pyproject.toml")
+LICENSE = Path("LICENSE")
 
 RAW = Path("data/raw")
 SOURCES = Path("data/sources")
@@ -13,11 +14,18 @@ RESAMPLED = Path("data/resampled")
 RECORDS = Path("data/records")
 WEIGHTS = Path("data/weights")
 SYNTHETIC = Path("data/synthetic")
+RELEASE = Path("data/release")
 
 GENERATOR_WEIGHTS = "generator.safetensors"
 GENERATOR_DESCRIPTION = "generator.json"
 ENCODER_WEIGHTS = "encoder.safetensors"
 """Files in a folder of weights."""
+
+ONNX = "generator.onnx"
+BUNDLE = "bundle"
+MODEL_PAGE = "README.md"
+SHA256SUMS = "SHA256SUMS"
+"""In the folder of a release."""
 
 GATE_COUNTS = "gate.json"
 NIFTI_EXPORTS = "physical"
@@ -34,6 +42,7 @@ ENVIRONMENT = REPORTS / "train" / "environment.json"
 METRICS = REPORTS / "metrics.json"
 EVALUATION = REPORTS / "evaluation"
 GALLERY = REPORTS / "gallery.html"
+EXPORT_REPORT = REPORTS / "export.json"
 MANIFEST = REPORTS / "manifest"
 
 MODEL_CARD = Path("model_card")

@@ -128,9 +128,18 @@ def test_the_model_imports_torch_alone():
         assert {package_of(used) for used in project_imports(module)} <= {"model"}, module
 
 
-@pytest.mark.parametrize("package", ["mlflow", "great_expectations", "optuna"])
-def test_one_package_imports(package):
-    (_,) = {package_of(module) for module in MODULES if package in external_imports(module)}
+@pytest.mark.parametrize(
+    ("library", "packages"),
+    [
+        ("mlflow", {"runtime", "training", "export"}),  # store, log of a training, registry
+        ("great_expectations", {"expectations"}),
+        ("onnx", {"export"}),
+        ("optuna", {"tuning"}),
+    ],
+)
+def test_these_packages_alone_import(library, packages):
+    found = {package_of(module) for module in MODULES if library in external_imports(module)}
+    assert found == packages
 
 
 @pytest.mark.parametrize("name", [package_of, str])

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from syda import params, paths
 from syda.cli import app
-from syda.training.tracking import MODEL
+from syda.export.registry import MODEL
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "syda"
@@ -116,13 +116,13 @@ def test_paths_of_the_pipeline_stand_in_paths_py(stages):
     assert not {path for path in used if not named & {path, *path.parents}}
 
 
-def test_what_is_released_is_what_train_writes(stages):
+def test_what_is_released_is_what_export_writes(stages):
     """``gto`` and ``dvc artifacts get`` go by it; so does the registered model of MLflow."""
     (name,) = WHOLE["artifacts"]
     released = WHOLE["artifacts"][name]
-    assert (name, released["path"], released["type"]) == (MODEL, str(paths.WEIGHTS), "model")
-    (train,) = items_of(stages, "train")
-    assert {out.def_path: out.use_cache for out in train.outs}[released["path"]]
+    assert (name, released["path"], released["type"]) == (MODEL, str(paths.RELEASE), "model")
+    (export,) = items_of(stages, "export")
+    assert {out.def_path: out.use_cache for out in export.outs}[released["path"]]
 
 
 def test_checkpoints_lie_where_no_stage_reads_or_writes_and_git_ignores_them(stages):

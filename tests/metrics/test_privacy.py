@@ -98,6 +98,12 @@ def test_planted_copies_are_found_the_more_the_surer(as_cohort: MakeCohort) -> N
     assert worst[NEARER].value == pytest.approx(0.75, abs=0.06)
     assert all(0.4 < one.findings[MEMBERSHIP].reference["control"] < 0.6 for one in found)
     assert len(verdict.signs_of_copying(found[-1])) == 6
+    assert verdict.copies_found(found[:1]) == []
+    title = found[-1].title
+    assert verdict.copies_found(found[-1:]) == [
+        f"{title}: more copies than held-out scans",
+        f"{title}: a volume much nearer than any held-out scan",
+    ]
 
 
 def test_the_ratio_by_hand(as_cohort: MakeCohort) -> None:

@@ -127,7 +127,7 @@ def places(clone, **options):
 
 def test_a_finished_pipeline_is_as_recorded(finished):
     said = finished.run("syda", "verify")
-    assert re.search(r"verify: all as recorded: 13 stages, \d+ files", said)
+    assert re.search(r"verify: all as recorded: 14 stages, \d+ files", said)
     assert finished.run("git", "status", "--porcelain") == ""
 
 

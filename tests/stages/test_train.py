@@ -27,6 +27,7 @@ from syda.model import device
 from syda.model.device import activation_dtype, default_device, dtype_name
 from syda.records.index import INDEX
 from syda.runtime.digest import sha256_of_file
+from syda.runtime.mlflow_store import open_store
 from syda.sampling import weights
 from syda.stages import train
 from syda.training import tracking
@@ -149,7 +150,7 @@ def test_properties_are_reported_as_statistics(trained):
 
 
 def test_mlflow_has_parameters_curves_tags_and_a_grid(trained):
-    client, experiment = tracking.open_store(trained / paths.MLFLOW)
+    client, experiment = open_store(trained / paths.MLFLOW, tracking.EXPERIMENT)
     (run,) = client.search_runs([experiment], "params.`train.loss` = 'nonsaturating'")
     assert run.info.status == "FINISHED"
     assert "'batch': 4" in run.data.params["train.stages"]
@@ -158,17 +159,12 @@ def test_mlflow_has_parameters_curves_tags_and_a_grid(trained):
     assert [m.step for m in client.get_metric_history(run.info.run_id, "loss_g")] == [8]
     (grid,) = client.list_artifacts(run.info.run_id, "samples")
     assert grid.path == "samples/00000012.png"
-    versions = client.search_model_versions("name='syda'")
-    (version,) = [one for one in versions if one.run_id == run.info.run_id]
-    assert version.tags["dvc.path"] == "data/weights"
-    assert version.tags["weights.sha256"] == sha256(trained)
-    assert version.tags["data.version"] == "v0"
-    assert version.tags["data.index_sha256"] == run.data.tags["data.index_sha256"]
-    assert run.data.tags["data.index_sha256"] == sha256_of_file(trained / paths.RECORDS / INDEX)
+    (logged,) = run.inputs.dataset_inputs
+    index = sha256_of_file(trained / paths.RECORDS / INDEX)
+    assert run.data.tags["data.index_sha256"] == index
+    assert (logged.dataset.name, logged.dataset.digest) == ("v0", index[:36])
+    assert json.loads(logged.dataset.source)["path"] == "data/records"
     folder = trained / ".mlflow" / "artifacts" / run.info.run_id / "artifacts"
-    assert version.source == f"runs:/{run.info.run_id}/weights/dvc.json"
-    pointer = json.loads((folder / "weights/dvc.json").read_text())
-    assert pointer == version.tags
     assert (folder / grid.path).is_file()
 
 
@@ -366,7 +362,7 @@ def test_two_processes_with_one_volume_each_give_the_weights_of_one(
 
 def mlflow_runs(root: Path) -> Any:
     """All runs of trainings here."""
-    client, experiment = tracking.open_store(root / paths.MLFLOW)
+    client, experiment = open_store(root / paths.MLFLOW, tracking.EXPERIMENT)
     return client.search_runs([experiment])
 
 
@@ -466,7 +462,7 @@ def test_a_batch_that_is_no_multiple_of_the_processes_is_a_usage_error(
 @pytest.mark.slow
 def test_a_training_killed_twice_writes_the_bytes_of_an_undisturbed_one(root, with_params):
     with_params(TINY | {"train.stages": stages(160, side=8), "train.checkpoint_images": 8})
-    client, experiment = tracking.open_store(root / paths.MLFLOW)
+    client, experiment = open_store(root / paths.MLFLOW, tracking.EXPERIMENT)
     others = len(client.search_runs([experiment]))
     train.run(root)
     expected = sha256(root), (root / "reports/train/curves.csv").read_bytes()

@@ -6,10 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from syda.runtime.mlflow_store import open_store
 from syda.training import tracking
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
 
+DATA = {"version": "v0", "index_sha256": "a" * 64}
 NO_GRIDS = tracking.SampleGridConfig(0, None, [], None)
 
 
@@ -19,6 +21,7 @@ def tracker(tmp_path):
         tmp_path / ".mlflow",
         params={"train": {"batch": 4}},
         tags={},
+        data=DATA,
         grids=NO_GRIDS,
         run_file=tmp_path / "run",
     )
@@ -69,7 +72,7 @@ def test_a_server_that_does_not_answer_is_one_warning_and_no_long_wait(tracker, 
 
 @pytest.mark.slow
 def test_a_locked_database_is_one_warning(tracker, tmp_path, capfd):
-    tracking.open_store(tmp_path / ".mlflow")
+    open_store(tmp_path / ".mlflow", tracking.EXPERIMENT)
     capfd.readouterr()
     with sqlite3.connect(tmp_path / ".mlflow/mlflow.db", isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -84,7 +87,7 @@ def test_a_locked_database_is_one_warning(tracker, tmp_path, capfd):
 def test_a_store_receives_the_line(tracker, tmp_path, capfd):
     watch(tracker)
     assert warned(capfd) == []
-    client, experiment = tracking.open_store(tmp_path / ".mlflow")
+    client, experiment = open_store(tmp_path / ".mlflow", tracking.EXPERIMENT)
     (run,) = client.search_runs([experiment])
     assert run.info.status == "FINISHED"
     assert run.data.metrics["loss_g"] == 1.0
@@ -109,11 +112,11 @@ def test_tags_hold_the_commit_and_whether_files_differ(tmp_path, capfd):
     for content in ("1", "2"):
         (tmp_path / "code.py").write_text(content)
         one = tracking.MlflowCallback(
-            tmp_path / ".mlflow", params={}, tags={"data.version": "v7"}, grids=NO_GRIDS,
-            run_file=tmp_path / content,
+            tmp_path / ".mlflow", params={}, tags={"data.version": "v7"}, data=DATA,
+            grids=NO_GRIDS, run_file=tmp_path / content,
         )  # fmt: skip
         watch(one)
-        client, _ = tracking.open_store(tmp_path / ".mlflow")
+        client, _ = open_store(tmp_path / ".mlflow", tracking.EXPERIMENT)
         tags = client.get_run((tmp_path / content).read_text()).data.tags
         found.append({key: tags[key] for key in ("data.version", "git.commit", "git.dirty")})
     commit = git("rev-parse", "HEAD")
@@ -130,7 +133,7 @@ def test_a_training_that_fails_closes_its_run_as_failed(tracker, tmp_path):
     )
     tracker.on_train_start(None, gan)
     tracker.on_exception(None, gan, ValueError())
-    client, experiment = tracking.open_store(tmp_path / ".mlflow")
+    client, experiment = open_store(tmp_path / ".mlflow", tracking.EXPERIMENT)
     (run,) = client.search_runs([experiment])
     assert run.info.status == "FAILED"
 
@@ -140,8 +143,8 @@ def test_a_continued_training_continues_its_run(tmp_path, capfd):
 
     def tracker():
         return tracking.MlflowCallback(
-            tmp_path / ".mlflow", params={"train": {"batch": 4}}, tags={}, grids=NO_GRIDS,
-            run_file=tmp_path / "run",
+            tmp_path / ".mlflow", params={"train": {"batch": 4}}, tags={}, data=DATA,
+            grids=NO_GRIDS, run_file=tmp_path / "run",
         )  # fmt: skip
 
     curves = SimpleNamespace(lines=[])
@@ -159,7 +162,7 @@ def test_a_continued_training_continues_its_run(tmp_path, capfd):
         again.on_train_batch_end(None, gan, None, None, 0)
     again.on_train_end(None, gan)
     assert warned(capfd) == []
-    client, experiment = tracking.open_store(tmp_path / ".mlflow")
+    client, experiment = open_store(tmp_path / ".mlflow", tracking.EXPERIMENT)
     (run,) = client.search_runs([experiment])
     assert run.info.status == "FINISHED"
     history = client.get_metric_history(run.info.run_id, "loss_g")

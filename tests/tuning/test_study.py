@@ -12,7 +12,7 @@ from syda.cli import app
 from syda.errors import CheckFailed, ParamsError, UsageError
 from syda.params import load
 from syda.runtime.guard import Stopped
-from syda.training.tracking import open_store
+from syda.runtime.mlflow_store import open_store
 from syda.tuning import study, trial
 from syda.tuning.space import SECTIONS
 from syda.tuning.tracking import EXPERIMENT

@@ -10,6 +10,11 @@ from typing import Any, Literal
 SCHEMA = "syda-card-4"
 """Version of the structure of card.json."""
 
+NOT_FOR_DIAGNOSIS = "Not for diagnosis: no volume may be used for any decision about a patient."
+
+BANNER = f"Synthetic data. {NOT_FOR_DIAGNOSIS}"
+"""What a text about the model says first."""
+
 Kind = Literal["measured", "derived", "setting", "declared", "absent"]
 """Written by the pipeline, computed from such values, a parameter or another choice of the run,
 stated by people, or missing."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from syda import paths
 from syda.card.declared import Declarations
 from syda.card.documents import Document
 from syda.card.facts import (
@@ -112,6 +113,7 @@ def _ethics(inputs: CardInputs) -> CardSection:
     facts = {
         "privacy_method": declared.fact("privacy_method", "Method that protects privacy"),
         **_copies(details),
+        **_allowed(inputs),
         "deidentification": declared.fact_or_absent(
             "deidentification", "De-identification of the scans", DATA,
             "by whom and how the scans were de-identified, and how that was checked",
@@ -146,6 +148,21 @@ def _copies(details: Document) -> dict[str, Fact]:
         "draws": details.fact("Draws tested, which no gate has seen", *at, "n"),
         "copies_real": details.fact("Share of held-out scans that count as copies", *at, "real"),
     }
+
+
+def _allowed(inputs: CardInputs) -> dict[str, Fact]:
+    """Why the weights are released although a privacy test found copies, where one did."""
+    details = inputs.reports["details"]
+    found = details.content.get("privacy", {}).get("copies_found", [])
+    if not found:
+        return {}
+    sources = (details.pointer("privacy", "copies_found"),)
+    facts = {"copies_found": Fact("Tests that found copies", "; ".join(found), "measured", sources)}
+    if inputs.allow_copies:
+        key = (f"{paths.PARAMS}#/export/allow_copies",)
+        label = "Why the weights are released all the same"
+        facts["allow_copies"] = Fact(label, inputs.allow_copies, "setting", key)
+    return facts
 
 
 def _consent(inputs: CardInputs) -> CardSection:

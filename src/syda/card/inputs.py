@@ -18,7 +18,7 @@ from syda.card.policy import Policy
 from syda.card.releases import Release
 from syda.card.source import FetchedSource
 from syda.errors import CheckFailed
-from syda.params import load
+from syda.params import ExportParams, load
 from syda.runtime.digest import sha256_of_file
 
 REPORTS = {
@@ -94,6 +94,7 @@ class CardInputs:
         written: sha256 of declared.yaml, policy.yaml and the files of the source, by path.
         significant_digits: of measured and derived figures, from params.yaml.
         source: that the data version was fetched from, if it was.
+        allow_copies: why weights are released although a test found copies, from params.yaml.
     """
 
     reports: Mapping[str, Document]
@@ -108,6 +109,7 @@ class CardInputs:
     written: Mapping[str, str] = field(default_factory=dict)
     significant_digits: int = 4
     source: FetchedSource | None = None
+    allow_copies: str = ""
 
     @property
     def version(self) -> str:
@@ -188,6 +190,7 @@ def read(root: Path) -> CardInputs:
     found = releases.read(root, paths.RELEASES)
     version = texts.content.report_version
     fetched = source.read(root, data_version)
+    params = load(root)
     written = {
         path.as_posix(): sha256_of_file(root / path) for path in (paths.DECLARED, paths.POLICY)
     }
@@ -202,8 +205,9 @@ def read(root: Path) -> CardInputs:
         releases.before(found, version),
         next((one.record for one in found if one.version == version), None),
         {**written, **(fetched.files if fetched else {})},
-        load(root).section("card", CardParams).significant_digits,
+        params.section("card", CardParams).significant_digits,
         fetched,
+        params.section("export", ExportParams).allow_copies,
     )
 
 

@@ -117,9 +117,9 @@ def draw(columns: Sequence[Column], path: Path, *, caption: str | None) -> None:
     heights = [half_height for half_height, _ in fields.values()]
     size = (
         _PANEL * len(columns) + 0.4,
-        _PANEL * sum(heights) / width + 0.4 + (0.3 if caption else 0),
+        _PANEL * sum(heights) / width + 0.5 + (0.3 if caption else 0),
     )
-    with style.figure(path, size, padding=0.02) as figure:
+    with style.figure(path, size, padding=0.05) as figure:
         rows = figure.subplots(3, len(columns), squeeze=False, height_ratios=heights)
         for (plane, (height, _)), row in zip(fields.items(), rows, strict=True):
             row[0].set_ylabel(plane)

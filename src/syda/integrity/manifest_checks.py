@@ -6,6 +6,7 @@ from typing import Any
 
 from syda import paths
 from syda.errors import CorruptData, SydaError
+from syda.export import checksums
 from syda.integrity import lock_checks
 from syda.integrity.inspection import Inspection
 from syda.records import tfrecord
@@ -131,6 +132,21 @@ def weights_match_what_quotes_them(inspection: Inspection) -> None:
         quoted = inspection.read_json(description)["data"]["index_sha256"]
         if quoted != inspection.digests[inspection.root / _INDEX].sha256:
             inspection.add_fault(description, f"quotes another {_INDEX} than is here", REPRO)
+
+
+def release_matches_its_checksums(inspection: Inspection) -> None:
+    """Every file of the release is in SHA256SUMS, with its digest."""
+    folder = paths.RELEASE.as_posix()
+    if not inspection.is_sound(folder):
+        return
+    names = {name for name in inspection.folder(folder) if name != paths.SHA256SUMS}
+    text = (inspection.root / folder / paths.SHA256SUMS).read_text(encoding="utf-8")
+    recorded = checksums.read(text)
+    for name in sorted(names | recorded.keys()):
+        there = inspection.root / folder / name
+        if name not in names or inspection.digests[there].sha256 != recorded.get(name):
+            what = f"is not the file of {paths.SHA256SUMS}"
+            inspection.add_fault(f"{folder}/{name}", what, "`dvc repro -f export`")
 
 
 def card_matches_its_sources(inspection: Inspection) -> None:

@@ -22,6 +22,7 @@ CHECKS: tuple[Callable[[Inspection], None], ...] = (
     manifest_checks.manifests_match_the_params,
     manifest_checks.records_match_their_index,
     manifest_checks.weights_match_what_quotes_them,
+    manifest_checks.release_matches_its_checksums,
     manifest_checks.card_matches_its_sources,
 )
 """In the order in which they name faults: causes before their effects."""

@@ -90,6 +90,7 @@ class Evaluation:
         if self.audits:
             details["privacy"] = {
                 "verdict": verdict.sentence(self.audits),
+                "copies_found": verdict.copies_found(self.audits),
                 "tests": {name: test.describe() for name, test in TESTS.items()},
                 "spaces": {audit.space: audit.detail() for audit in self.audits},
             }

@@ -18,6 +18,10 @@ RARE = 0.025
 FAR_RATIO = 1.2
 """Times the held-out scans' distance to training scans: beyond it the absolute tests are weak."""
 
+MORE_COPIES = "more copies than held-out scans"
+MUCH_NEARER = "a volume much nearer than any held-out scan"
+"""Findings of the absolute tests."""
+
 CLOSE = 0.5
 """Times the closest held-out scan's distance: below it a single volume is a sign of copying."""
 
@@ -43,6 +47,22 @@ def sentence(audits: Sequence[Audit]) -> str:
     return " ".join([opening, *map(_figures, audits), *_limits(audits)])
 
 
+def copies_found(audits: Sequence[Audit]) -> list[str]:
+    """The absolute tests that found copies, in words; a release is refused for them.
+
+    A relative test says that the weights know their training scans. These say that a volume is one.
+
+    Args:
+        audits: one or more.
+    """
+    return [
+        f"{audit.title}: {sign}"
+        for audit in audits
+        for sign in signs_of_copying(audit)
+        if sign in (MORE_COPIES, MUCH_NEARER)
+    ]
+
+
 def signs_of_copying(audit: Audit) -> list[str]:
     """Tests that found copying; among so many, one does so by chance now and then.
 
@@ -59,10 +79,8 @@ def signs_of_copying(audit: Audit) -> list[str]:
         "nearer to training than to held-out scans": _above_chance(findings[NEARER]),
         "training scans told apart from held-out ones": _above_chance(findings[MEMBERSHIP]),
         "fewer authentic volumes than held-out scans": findings[AUTHENTIC].reference["p"] < RARE,
-        "more copies than held-out scans": findings[COPIES].reference["p"] < RARE,
-        "a volume much nearer than any held-out scan": (
-            closest["synthetic"] < CLOSE * closest["holdout"]
-        ),
+        MORE_COPIES: findings[COPIES].reference["p"] < RARE,
+        MUCH_NEARER: (closest["synthetic"] < CLOSE * closest["holdout"]),
     }
     return [sign for sign, is_there in found.items() if is_there]
 

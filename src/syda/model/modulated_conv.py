@@ -5,7 +5,8 @@ The style s scales the input channels, demodulation restores the variance of eac
 (equation 3). With filters for each sample this is a grouped convolution. Scaling the input before,
 and the output after one shared convolution is equal, and took on a CPU half the time where the
 number of channels is no multiple of 16, and 0.8 to 1.15 of it elsewhere (channels last, batch 4,
-32^3 voxels). A single sample has one set of filters, which are scaled directly.
+32^3 voxels). A single sample has one set of filters, which are scaled directly; an exported graph
+has a free batch and no such branch.
 """
 
 import math
@@ -42,7 +43,7 @@ def modulated_conv3d(x: Tensor, weight: Tensor, style: Tensor, upsample: bool = 
     """
     norm = torch.rsqrt(style.square() @ weight.square().sum((2, 3, 4)).T + EPSILON) * RELU_GAIN
     convolve = upsample_conv3d if upsample else same_conv3d
-    if len(x) == 1:
+    if x.shape[0] == 1 and not torch.compiler.is_exporting():
         filters = weight * style[0, :, None, None, None] * norm[0, :, None, None, None, None]
         return convolve(x, filters.to(x.dtype))
     y = convolve(x * style[:, :, None, None, None].to(x.dtype), weight.to(x.dtype))
@@ -92,7 +93,7 @@ class ModulatedConv3d(nn.Module):
         terms = functional.pad(noise.to(x.dtype).reshape(-1, 1), (0, 1), value=1.0)
         strengths = torch.stack((self.noise_strength, self.bias)).to(x.dtype)
         noisy = activate(add(rows(y), terms, strengths))
-        return noisy.reshape(len(y), *y.shape[2:], -1).movedim(-1, 1)
+        return noisy.reshape(y.shape[0], *y.shape[2:], -1).movedim(-1, 1)
 
 
 class ToImage(nn.Module):

@@ -128,7 +128,7 @@ class Synthesis(nn.Module):
         return apply_in_microbatches(draw, self.microbatch_size, styles, *noise)
 
     def _forward(self, dtype: torch.dtype, styles: Tensor, *noise: Tensor) -> Tensor:
-        constant = self.constant(len(styles)).to(dtype, memory_format=torch.channels_last_3d)
+        constant = self.constant(styles.shape[0]).to(dtype, memory_format=torch.channels_last_3d)
         x = self.conv(constant, styles[:, 0], noise[0])
         image = self.to_image(x, styles[:, 0])
         for i, block in enumerate(self.blocks[: len(noise) // 2]):

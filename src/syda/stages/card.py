@@ -1,11 +1,12 @@
 """Stage ``card``: the SYDA model checklist, filled from what the pipeline wrote."""
 
 from pathlib import Path
+from typing import Any
 
 from syda import paths
 from syda.card import build, inputs, signoffs
 from syda.card.config import CardParams
-from syda.params import load
+from syda.params import ExportParams, Section, load
 from syda.runtime import stage
 from syda.runtime.outputs import write_bytes
 
@@ -19,10 +20,12 @@ def run(root: Path) -> None:
         UsageError: an input is missing, or a file that people write for the card is wrong or
             contradicts the facts.
     """
-    params = load(root).section("card", CardParams)
-    with stage.running(
-        root, "card", reads=inputs.INPUTS, writes=build.OUTPUTS, params={"card": params}
-    ):
+    params = load(root)
+    sections: dict[str, Section | dict[str, Any]] = {
+        "card": params.section("card", CardParams),
+        "export": params.section("export", ExportParams),
+    }
+    with stage.running(root, "card", reads=inputs.INPUTS, writes=build.OUTPUTS, params=sections):
         found = inputs.read(root)
         card = build.build(found, signoffs.read(root, paths.SIGNOFFS))
         for path, data in card.files().items():

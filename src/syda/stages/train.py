@@ -98,6 +98,7 @@ def run(root: Path) -> None:
                 "model": model.model_dump(),
             },
             tags={f"data.{key}": str(value) for key, value in source.items()},
+            data=source,
             grids=SampleGridConfig(train.pictures, space, training_set.size_schema(), schema),
             run_file=checkpoints.folder / "mlflow-run",
         )
@@ -105,7 +106,6 @@ def run(root: Path) -> None:
         if not processes.is_main_process:
             return
         _write(root, gan, training_set, space, source, processes.world_size)
-        mlflow.register(weights.digest(root / paths.WEIGHTS))
         checkpoints.clear()
 
 

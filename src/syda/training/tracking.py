@@ -1,49 +1,38 @@
-"""MLflow logging of a training: parameters, curves, sample grids, and tags of data and code.
+"""MLflow logging of a training: parameters, data, curves, sample grids, and tags of data and code.
 
 If the store cannot be reached or written, there is one warning and the training continues: the
 pipeline does not read from MLflow. Runs go to ``MLFLOW_TRACKING_URI`` if it is set, else to a
 SQLite file in ``.mlflow`` (``make ui``).
 """
 
-import logging
-import os
+import json
 import resource
-import subprocess
-import sys
 import tempfile
 import time
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from sqlalchemy.exc import SQLAlchemyError
-from tqdm import tqdm
 
 from syda import paths
 from syda.figures.planes import three_planes
 from syda.model.conditions import ConditionSchema
-from syda.runtime.nested import flatten
+from syda.runtime.mlflow_store import MlflowLogger, git_tags
 from syda.runtime.outputs import write_text
 from syda.sampling.sampler import Sampler
 from syda.training.module import StyleGANModule
 from syda.volume.model_space import ModelSpace
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")  # seconds
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # else minutes without a server
-from mlflow import MlflowClient
-from mlflow.entities import Metric, Param
-from mlflow.exceptions import MlflowException
+# MLflow comes after mlflow_store, which sets what MLflow reads when it is imported.
+# isort: split
+from mlflow.entities import Dataset, DatasetInput, Metric
 
 EXPERIMENT = "syda-train"
-MODEL = "syda"
-"""Name in the model registry, and of the artifact in dvc.yaml."""
-POINTER = "weights/dvc.json"
-"""Artifact of a run that names the folder and digest of its weights, which are in DVC."""
+DIGEST_LENGTH = 36
+"""Most characters of a data set's digest in MLflow."""
 GRID_SEEDS = range(6)
 """Of the volumes in every sample grid."""
 
@@ -65,43 +54,6 @@ class SampleGridConfig:
     schema: ConditionSchema
 
 
-class MlflowLogger:
-    """Writes to MLflow until the first failure, which is a warning.
-
-    Args:
-        store: folder of the local store, in the repository.
-        experiment: its name.
-    """
-
-    activity = "training"
-
-    def __init__(self, store: Path, experiment: str) -> None:
-        self._store = store
-        self._experiment_name = experiment
-        self._enabled = True
-
-    def _attempt(self, work: Callable[..., None], *args: Any) -> None:
-        """Call a function that uses MLflow; after a failure, warn and do nothing from then on."""
-        if not self._enabled:
-            return
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of SQLAlchemy, in MLflow
-                work(*args)
-        except (MlflowException, SQLAlchemyError, OSError) as error:
-            self._enabled = False
-            reason = str(error).partition("\n")[0]
-            line = f"warning: {self.activity} continues without MLflow: {reason}"
-            tqdm.write(line, file=sys.stderr)
-
-    def _open(self) -> None:
-        self._client, self._experiment = open_store(self._store, self._experiment_name)
-
-    def _log_params(self, run: str, values: Mapping[str, Any]) -> None:
-        params = [Param(key, str(value)) for key, value in flatten(values).items()]
-        self._client.log_batch(run, params=params)
-
-
 class MlflowCallback(MlflowLogger, pl.Callback):  # type: ignore[misc]  # Lightning is untyped here
     """Logs a training to MLflow.
 
@@ -109,6 +61,7 @@ class MlflowCallback(MlflowLogger, pl.Callback):  # type: ignore[misc]  # Lightn
         store: folder of the local store, in the repository.
         params: nested keys are joined by dots.
         tags: logged with the git commit.
+        data: ``version`` and ``index_sha256`` of the records.
         grids: images of volumes.
         run_file: holds the id of the run until the training has ended.
     """
@@ -119,12 +72,14 @@ class MlflowCallback(MlflowLogger, pl.Callback):  # type: ignore[misc]  # Lightn
         *,
         params: Mapping[str, Any],
         tags: Mapping[str, str],
+        data: Mapping[str, Any],
         grids: SampleGridConfig,
         run_file: Path,
     ) -> None:
         super().__init__(store, EXPERIMENT)
         self._params = params
         self._tags = {**tags, **git_tags(store.parent)}
+        self._data = data
         self._grid_config = grids
         self._run_file = run_file
         self._lines = self._grids = self._logged = 0
@@ -159,22 +114,6 @@ class MlflowCallback(MlflowLogger, pl.Callback):  # type: ignore[misc]  # Lightn
         """Close the run as failed."""
         self._attempt(self._finish, "FAILED")
 
-    def register(self, sha256: str) -> None:
-        """Register the weights as a model version whose source is :data:`POINTER`.
-
-        Args:
-            sha256: of the weights file.
-        """
-        self._attempt(self._register, sha256)
-
-    def _register(self, sha256: str) -> None:
-        if not self._client.search_registered_models(f"name='{MODEL}'"):
-            self._client.create_registered_model(MODEL)
-        tags = {**self._tags, "dvc.path": str(paths.WEIGHTS), "weights.sha256": sha256}
-        self._client.log_dict(self._run, tags, POINTER)
-        source = f"runs:/{self._run}/{POINTER}"
-        self._client.create_model_version(MODEL, source=source, run_id=self._run, tags=tags)
-
     def _grids_due(self, gan: StyleGANModule) -> int:
         """Return the number of sample grids up to the images seen."""
         return int(self._grid_config.count * min(1.0, gan.images_seen / gan.params.images))
@@ -190,6 +129,16 @@ class MlflowCallback(MlflowLogger, pl.Callback):  # type: ignore[misc]  # Lightn
         self._run = self._client.create_run(self._experiment, tags=self._tags).info.run_id
         write_text(self._run_file, self._run)
         self._log_params(self._run, self._params)
+        self._client.log_inputs(self._run, datasets=[DatasetInput(self._dataset(), [])])
+
+    def _dataset(self) -> Dataset:
+        """The records that the training reads."""
+        return Dataset(
+            name=str(self._data["version"]),
+            digest=str(self._data["index_sha256"])[:DIGEST_LENGTH],
+            source_type="dvc",
+            source=json.dumps({"path": paths.RECORDS.as_posix(), **self._data}, sort_keys=True),
+        )
 
     def _log_line(self, line: Mapping[str, float]) -> None:
         images = int(line["images"])
@@ -225,33 +174,3 @@ class MlflowCallback(MlflowLogger, pl.Callback):  # type: ignore[misc]  # Lightn
     def _finish(self, status: str) -> None:
         if self._run:
             self._client.set_terminated(self._run, status)
-
-
-def open_store(folder: Path, name: str = EXPERIMENT) -> tuple[MlflowClient, str]:
-    """Return a client and the id of an experiment; create the store and the experiment if new."""
-    for noisy in ("mlflow", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)  # we report failures in one line
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
-    artifacts = None
-    if uri is None:
-        folder = folder.resolve()
-        folder.mkdir(exist_ok=True)
-        uri = f"sqlite:///{folder / 'mlflow.db'}"
-        artifacts = (folder / "artifacts").as_uri()
-    client = MlflowClient(tracking_uri=uri)
-    experiment = client.get_experiment_by_name(name)
-    if experiment is not None:
-        return client, experiment.experiment_id
-    return client, client.create_experiment(name, artifact_location=artifacts)
-
-
-def git_tags(folder: Path) -> dict[str, str]:
-    """Return the commit of a repository and whether its files differ; empty without git."""
-    answers = [
-        subprocess.run(["git", *command], cwd=folder, capture_output=True, text=True, check=False)
-        for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
-    ]
-    if any(answer.returncode for answer in answers):
-        return {}
-    commit, changes = (answer.stdout.strip() for answer in answers)
-    return {"git.commit": commit, "git.dirty": str(bool(changes)).lower()}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from syda.training.tracking import MlflowLogger, git_tags
+from syda.runtime.mlflow_store import MlflowLogger, git_tags
 
 EXPERIMENT = "syda-tune"
 PARENT_TAG = "mlflow.parentRunId"

@@ -9,8 +9,8 @@ import xmlschema
 from syda import paths
 from syda.card.exports import chai, crosswalk
 from syda.card.exports.crosswalk import Frame, FrameItem
-from syda.card.exports.values import BANNER, CardValues
-from syda.card.facts import CardSection, Fact
+from syda.card.exports.values import CardValues
+from syda.card.facts import BANNER, CardSection, Fact
 
 DATA = Path(os.environ.get("SYDA_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 SCHEMA = DATA / "chai" / "v0.2" / "schema.xsd"

@@ -9,8 +9,8 @@ import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from syda.card.exports.crosswalk import Frame, FrameItem
-from syda.card.exports.values import BANNER, CardValues, words
-from syda.card.facts import Fact, row_names
+from syda.card.exports.values import CardValues, words
+from syda.card.facts import BANNER, Fact, row_names
 
 NAMESPACE = "https://mc.chai.org/v0.2/schema.xsd"
 

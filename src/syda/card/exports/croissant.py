@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from syda import paths
-from syda.card.exports.values import NOT_FOR_DIAGNOSIS, CardValues, words
+from syda.card.exports.values import CardValues, words
+from syda.card.facts import NOT_FOR_DIAGNOSIS
 
 CONFORMS_TO = [
     "http://mlcommons.org/croissant/1.1",

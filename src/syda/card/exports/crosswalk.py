@@ -13,8 +13,8 @@ from pydantic import model_validator
 
 from syda import paths
 from syda.card.declared import Strict, checked
-from syda.card.exports.values import BANNER, CardValues
-from syda.card.facts import APPENDICES
+from syda.card.exports.values import CardValues
+from syda.card.facts import APPENDICES, BANNER
 from syda.card.render import anchor, escape
 from syda.errors import UsageError
 

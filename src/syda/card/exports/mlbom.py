@@ -8,8 +8,8 @@ import uuid
 from typing import Any
 
 from syda.card.documents import canonical
-from syda.card.exports.values import BANNER, NOT_FOR_DIAGNOSIS, CardValues, words
-from syda.card.facts import Fact, Row
+from syda.card.exports.values import CardValues, words
+from syda.card.facts import BANNER, NOT_FOR_DIAGNOSIS, Fact, Row
 from syda.card.inputs import CardInputs
 from syda.card.libraries import name_of
 

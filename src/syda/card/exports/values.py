@@ -7,12 +7,6 @@ from typing import Self
 from syda.card.facts import CardSection, Fact, Row
 from syda.card.render import plain
 
-NOT_FOR_DIAGNOSIS = "Not for diagnosis: no volume may be used for any decision about a patient."
-
-BANNER = f"Synthetic data. {NOT_FOR_DIAGNOSIS}"
-"""What a text about the model says first."""
-
-
 _ABOUT = {
     **dict.fromkeys(
         ("2.1.sex", "2.1.age_band", "2.1.manufacturer"),
