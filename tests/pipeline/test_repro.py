@@ -27,7 +27,7 @@ def push_and_pull(clone, folder):
 def test_the_whole_pipeline(clone, tmp_path):
     """One test, since each step needs the one before: the first takes a minute or more."""
     first = clone.run("dvc", "repro")
-    assert stages_run(first)[-1] == "card"
+    assert stages_run(first)[-1] == "export"
 
     metrics = json.loads((clone.root / "reports/metrics.json").read_text())
     assert metrics["n"]["synthetic"] == clone.tiny["generate.count"]
