@@ -55,7 +55,7 @@ def test_the_whole_pipeline(clone, tmp_path):
 
     # a changed key reruns its stage and what follows, and no more
     clone.set_params({"gallery.real": 2})
-    assert stages_run(clone.run("dvc", "repro")) == ["gallery", "card"]  # its parameters
+    assert stages_run(clone.run("dvc", "repro")) == ["gallery", "card", "export"]
     clone.commit("gallery")
 
     # the next data version, with the same commands, beside the one before
