@@ -397,6 +397,30 @@ def test_privacy_tests_stand_in_section_5_and_copies_are_counted_in_section_8(ro
     assert page.count("/nearest_training.png)") == 1
 
 
+@pytest.mark.parametrize("reason", ["", "The patients are artificial."])
+def test_copies_that_a_test_found_are_on_the_first_page(root, reason):
+    def found(contents):
+        with_privacy(contents)
+        copies = ["voxel by voxel: more copies than held-out scans"]
+        details(contents)["privacy"]["copies_found"] = copies
+
+    fill(root, found)
+    file = root / paths.PARAMS
+    file.write_text(file.read_text().replace('allow_copies: ""', f'allow_copies: "{reason}"'))
+    page, document = run(root)
+    first = " ".join(page.split("## Six answers")[0].replace("\n>", "").split())
+    said = "**A privacy test found copies of training scans:** voxel by voxel: more copies than"
+    assert said in first
+    facts = document["sections"]["8"]["facts"]
+    assert facts["copies_found"]["value"] == "voxel by voxel: more copies than held-out scans"
+    if reason:
+        assert f"released all the same, for this reason: {reason}" in first
+        assert facts["allow_copies"]["sources"] == ["params.yaml#/export/allow_copies"]
+    else:
+        assert "So the weights are not released." in first
+        assert "allow_copies" not in facts
+
+
 def test_privacy_tests_of_few_volumes_are_not_informative(root):
     fill(root, with_privacy)
     _, document = run(root)

@@ -8,6 +8,7 @@ import jsonschema
 import nibabel as nib
 import numpy as np
 import pytest
+from monai.bundle.properties import MetaProperties
 
 from syda.export import bundle
 from syda.sampling.export import MARK
@@ -19,6 +20,8 @@ SCHEMA = json.loads((Path(__file__).parent / "monai_metadata.schema.json").read_
 def test_the_metadata_has_the_keys_of_the_specification(model):
     found = bundle.metadata(model)
     jsonschema.validate(found, SCHEMA)
+    required = {one["id"] for one in MetaProperties.values() if one["required"]}
+    assert required <= {f"_meta_::{key}" for key in found}
     assert found["required_packages_version"]["syda"] == "0.1.0"
     assert found["description"].startswith("Synthetic data. Not for diagnosis")
     assert found["weights_sha256"] == model.generator.weights_sha256

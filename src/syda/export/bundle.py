@@ -22,11 +22,6 @@ WEIGHTS = (paths.GENERATOR_WEIGHTS, paths.GENERATOR_DESCRIPTION)
 
 _GENERATION = "syda.sampling.generation"
 
-SCHEMA = (
-    "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/"
-    "meta_schema_20240725.json"
-)
-
 
 def files(model: ReleasedModel, license_text: bytes) -> dict[str, bytes]:
     """Return the bundle's files by their path, without those of the weights.
@@ -50,7 +45,6 @@ def metadata(model: ReleasedModel) -> dict[str, Any]:
     versions = manifest.direct_dependencies()
     conditions = network.architecture["conditions"]
     return {
-        "schema": SCHEMA,
         "version": model.version,
         "changelog": {model.version: f"report {card.text('1.report_version')}"},
         "monai_version": versions["monai"],
