@@ -161,7 +161,7 @@ def _allowed(inputs: CardInputs) -> dict[str, Fact]:
     if inputs.allow_copies:
         key = (f"{paths.PARAMS}#/export/allow_copies",)
         label = "Why the weights are released all the same"
-        facts["allow_copies"] = Fact(label, inputs.allow_copies, "setting", key)
+        facts["allow_copies"] = Fact(label, inputs.allow_copies, "declared", key)
     return facts
 
 
