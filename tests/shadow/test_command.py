@@ -144,7 +144,7 @@ def test_a_shadow_lies_where_its_source_does(root, file, body, tmp_path):
     assert made.hu.max() <= 1000
     assert (tmp_path / "out/.gitignore").read_text() == "*\n"
     assert (tmp_path / "out" / PICTURE).stat().st_size > 10_000
-    assert re.search(r"shadow of strength 0\.7 in \S+/out, \d+ s; ", done.stdout)
+    assert re.search(r"shadow of strength 0\.5 in \S+/out, \d+ s; ", done.stdout)
     assert "between different patients" in done.stdout
     assert "project" in done.stderr  # the progress bar
     facts = description_of(tmp_path / "out")
