@@ -97,11 +97,12 @@ release: setup  ## release the card: one file in model_card/releases; prints the
 ci:  ## everything that CI runs, within 40 minutes
 	.ci/run
 
-bench: setup  ## measure preprocessing, the number of series, the networks, what the training is worth, and the evaluation (reports/benchmarks; installs the peers; minutes)
+bench: setup  ## measure preprocessing, the number of series, the networks, the release, what the training is worth, and the evaluation (reports/benchmarks; installs the peers; minutes)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-bench.lock
 	PYTHONPATH=src:tests python -m bench.preprocess
 	PYTHONPATH=src:tests python -m bench.scale
 	PYTHONPATH=src:tests python -m bench.model
+	PYTHONPATH=src:tests python -m bench.release
 	PYTHONPATH=src:tests python -m bench.evaluate
 	PYTHONPATH=src:tests python -m bench.learning
 
