@@ -225,7 +225,11 @@ def reports():
                     },
                 },
             },
-            "gate": {"rejected_share": 0.142857, "reasons": {"border": 0, "pieces": 2, "open": 1}},
+            "gate": {
+                "rejected_share": 0.142857,
+                "reasons": {"border": 0, "pieces": 2, "open": 1},
+                "copy_check": {"checked": True},
+            },
             "exports": {
                 "faulty": {"000003": ["unmarked"]},
                 "by_kind": {"unmarked": 1, "dicom_geometry": 0},

@@ -211,10 +211,25 @@ def test_artificial_is_not_proven_where_a_slice_lacks_the_mark(root, marked):
     assert "Patients are artificial: declared, not proven." in page
 
 
+def test_section_5_says_that_the_gate_did_not_look_for_copies_and_why(root, clean):
+    _, page, _ = clean
+    assert "The gate looked for copies of training scans." in page
+    off = {"checked": False, "why": "off: generate.gate.copy_quantile is 0"}
+    fill(
+        root,
+        lambda contents: contents[paths.EVALUATION / "details.json"]["gate"].update(copy_check=off),
+    )
+    page, _ = run(root)
+    assert "The gate did not look for copies (off: generate.gate.copy_quantile is 0)." in page
+
+
 def test_the_first_lines_say_that_a_cohort_is_not_the_intended_one(root, clean):
     _, page, _ = clean
     first = " ".join(page.split("\n")[:10])
-    assert "**This is not the intended cohort.** Patients of another body part: 6." in first
+    assert (
+        "**This is not the intended cohort.** Patients whose scans are not of the intended" in first
+    )
+    assert "with > another body part: 6;" in first
     intended = {"region": 0, "contrast": 0, "patients": 0}
     fill(root, lambda contents: contents[paths.CONVERT_REPORT].update(not_intended=intended))
     page, _ = run(root)

@@ -125,12 +125,14 @@ def build(
         "evidence": sha256_of(unmarked(evidence_page)),
         "values": sha256_of(as_json(document)),
     }
+    owed = missing.missing_items(every, inputs.declared, inputs.earlier)
     card_page = shown(
         "card.md.j2",
         by=by,
         texts=texts,
         statuses=statuses,
-        missing=missing.missing_items(every, inputs.declared, inputs.earlier),
+        missing=owed,
+        missing_groups=missing.grouped(owed),
         digests=digests,
     )
     pages = {paths.CARD: card_page, paths.EVIDENCE: evidence_page, paths.DATA_PAGE: data_page}

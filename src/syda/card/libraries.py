@@ -29,6 +29,9 @@ CHECKLIST: dict[str, tuple[str, str]] = {
 OUTSIDE_STAGES = {
     "dvc": "runs the stages, from outside",
     "markdown-it-py": "turns this card into HTML, in the stage card",
+    "onnx": "holds the graph of the release, in the stage export",
+    "onnxruntime": "runs that graph to check it, in the stage export",
+    "onnxscript": "torch needs it to export that graph, in the stage export",
 }
 """Declared libraries that no stage before the card imports, and their purpose."""
 

@@ -106,6 +106,7 @@ def section(inputs: CardInputs) -> CardSection:
         "n_synthetic": metrics.fact("Synthetic volumes measured", "n", "synthetic"),
         "drawn": metrics.fact("Volumes drawn for them", "gate", "drawn"),
         "rejected": metrics.fact("Of these rejected by the gate, and replaced", "gate", "rejected"),
+        **_copy_check(details),
         "exports": metrics.fact("Exports checked against their volume", "exports", "checked"),
         "faulty_exports": metrics.fact("Of these faulty", "exports", "faulty"),
         "seed": details.fact("Seed of pairs and intervals", "sampling", "seed"),
@@ -303,6 +304,15 @@ def _protocol(details: Document, keys: list[str]) -> list[Row]:
         for key in keys
         for choice, _ in leaves(details.value("metrics", key, "protocol"))
     ]
+
+
+def _copy_check(details: Document) -> dict[str, Fact]:
+    """Whether the gate looked for copies of training scans; if not, why."""
+    at = ("gate", "copy_check")
+    checked = {"copy_check": details.fact("The gate looked for copies", *at, "checked")}
+    if not details.value(*at, "checked"):
+        checked["copy_check_off"] = details.fact("Why it did not", *at, "why")
+    return checked
 
 
 def _gate(details: Document) -> list[Row]:

@@ -1,5 +1,6 @@
 """The values that are missing: who has to supply each of them, and since when."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,48 @@ class MissingItem:
     section: str
     fact: Fact
     since: str
+
+    @property
+    def need(self) -> str:
+        """What has to be supplied."""
+        return self.fact.note or "to be confirmed for this run"
+
+
+@dataclass(frozen=True)
+class MissingGroup:
+    """Missing values that one role has to supply for one reason.
+
+    Attributes:
+        owner: the role.
+        holder: name and contact of who holds it; empty where nobody is named.
+        section: number.
+        values: names of the values, with their number where it is not 1.
+        need: what has to be supplied.
+        since: report version since which they have been missing.
+    """
+
+    owner: str
+    holder: str
+    section: str
+    values: str
+    need: str
+    since: str
+
+
+def grouped(items: Sequence[MissingItem]) -> list[MissingGroup]:
+    """Return a group for all values that differ in their name alone, in the order of the first."""
+    groups: dict[tuple[str, str, str, str, str], Counter[str]] = {}
+    for item in items:
+        key = (item.owner, item.holder, item.section, item.need, item.since)
+        groups.setdefault(key, Counter())[item.fact.label] += 1
+    return [
+        MissingGroup(owner, holder, section, _with_numbers(labels), need, since)
+        for (owner, holder, section, need, since), labels in groups.items()
+    ]
+
+
+def _with_numbers(labels: Counter[str]) -> str:
+    return ", ".join(f"{label} ({n})" if n > 1 else label for label, n in labels.items())
 
 
 def missing_items(

@@ -56,7 +56,7 @@ def metadata(model: ReleasedModel) -> dict[str, Any]:
             "safetensors": versions["safetensors"],
         },
         "name": card.text("1.model_name"),
-        "task": "Synthesis of abdominal CT without contrast agent",
+        "task": "Synthesis of CT volumes",
         "description": f"{BANNER} {card.text('1.model_description')}",
         "authors": card.text("1.author"),
         "copyright": model.terms(),
