@@ -46,7 +46,7 @@ def test_values_that_differ_in_their_name_alone_share_a_row():
     sections = [CardSection("6", "", risks | other), *SECTIONS]
     groups = grouped(missing_items(sections, declared(), []))
     assert [(group.section, group.values) for group in groups] == [
-        ("6", "risk (2), limitation"),
+        ("6", "risk (2); limitation"),
         ("2", "licence"),
         ("1", "author"),
         ("2", "author"),

@@ -442,9 +442,12 @@ def test_page_two_lists_every_missing_value():
         missing, total = len(one["missing"]), len(one["missing"]) + one["present"]
         words = f"{missing} of {total} values missing" if missing else "complete"
         assert words in row["status"].split("; ")
-    listed = Counter(
-        (row["role: name, contact"].split(":")[0], row["section: value"]) for row in owed
-    )
+    listed = Counter[tuple[str, str]]()
+    for row in owed:
+        role, (section, values) = row["role: name, contact"], row["section: value"].split(": ", 1)
+        for value in values.split("; "):
+            label, number = re.fullmatch(r"(.+?)(?: \((\d+)\))?", value).groups()
+            listed[role.split(":")[0], f"{section}: {label}"] += int(number or 1)
     assert listed == Counter(
         (fact["owner"], f"{at[0]}: {fact['label']}")
         for at, fact in facts(CARD)

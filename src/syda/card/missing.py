@@ -67,7 +67,7 @@ def grouped(items: Sequence[MissingItem]) -> list[MissingGroup]:
 
 
 def _with_numbers(labels: Counter[str]) -> str:
-    return ", ".join(f"{label} ({n})" if n > 1 else label for label, n in labels.items())
+    return "; ".join(f"{label} ({n})" if n > 1 else label for label, n in labels.items())
 
 
 def missing_items(
