@@ -543,7 +543,7 @@ def reader_study_new(
     ] = 7,
     out: Annotated[
         Path | None,
-        typer.Option("--study", metavar="FOLDER", help="Folder to make; data/reading by default."),
+        typer.Option("--out", metavar="FOLDER", help="Folder to make; data/reading by default."),
     ] = None,
     native: Annotated[
         bool,

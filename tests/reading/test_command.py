@@ -94,6 +94,11 @@ def test_a_study_is_not_overwritten(root, study):
         command.new(root, study, DESIGN, command.StudyOptions())
 
 
+def test_a_folder_that_git_may_see_is_refused(root):
+    with pytest.raises(UsageError, match="git may see it"):
+        command.new(root, root / "reports/study", DESIGN, command.StudyOptions())
+
+
 def test_pages_of_patients_need_the_word_of_the_user(root):
     text = (root / "params.yaml").read_text(encoding="utf-8")
     (root / "params.yaml").write_text(text.replace("version: v0 ", "version: v9 "))

@@ -85,7 +85,7 @@ def test_one_reader_has_the_interval_of_delong():
 
 
 def test_fleiss_kappa_of_a_published_table():
-    """Ten subjects, fourteen raters, five categories: kappa 0.210 (a textbook table)."""
+    """Ten subjects, fourteen raters, five categories: kappa 0.210 (Wikipedia, "Fleiss' kappa")."""
     table = [
         [0, 0, 0, 0, 14], [0, 2, 6, 4, 2], [0, 0, 3, 5, 6], [0, 3, 9, 2, 0], [2, 2, 8, 1, 1],
         [7, 7, 0, 0, 0], [3, 2, 6, 3, 0], [2, 5, 3, 2, 2], [6, 5, 2, 1, 0], [0, 2, 2, 3, 7],

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from syda import paths
 from syda.errors import UsageError
 from syda.params import CtParams, DataParams, load
 from syda.reading import key as keys
@@ -38,12 +39,14 @@ def new(root: Path, folder: Path, design: StudyDesign, options: StudyOptions) ->
         Lines for the terminal.
 
     Raises:
-        UsageError: the design allows no study, the folder holds something, volumes are missing, or
-            the pages would show scans of patients and the user did not allow that.
+        UsageError: the design allows no study, the folder holds something or git may see it,
+            volumes are missing, or the pages would show scans of patients and the user did not
+            allow that.
     """
     design.check()
     params = load(root)
     _check_patients(params.data, options)
+    _check_ignored(root, folder)
     require_empty(folder, "reader-study")
     shown, facts = _shown(root, design, params.ct, params.data, options.grid)
     salt = keys.new_salt()
@@ -68,6 +71,17 @@ def _check_patients(data: DataParams, options: StudyOptions) -> None:
         raise UsageError(
             f"reader-study: the pages would show scans of patients ({data.version}): give "
             "--contains-patient-data if each reader may see them"
+        )
+
+
+def _check_ignored(root: Path, folder: Path) -> None:
+    """Check that git does not see the folder: it is below data/reading, or outside."""
+    target, repository = folder.resolve(), root.resolve()
+    ignored = repository / paths.READING
+    if target.is_relative_to(repository) and not target.is_relative_to(ignored):
+        raise UsageError(
+            f"reader-study: {folder}: git may see it: name a folder below {paths.READING}, or "
+            "outside this repository"
         )
 
 

@@ -89,7 +89,7 @@ def accuracy_components(scores: Floats, truth: Truth) -> Components:
 
 
 def mean_figure(components: Components) -> MeanFigure:
-    """Mean over readers with the interval of Hillis 2014, section 6 (one modality).
+    """Mean over readers with the interval of Hillis 2014 for one modality.
 
     The variance of the mean is ``(MS(R) + R max(Cov2, 0)) / R``. Its degrees of freedom are
     ``(R - 1) ((MS(R) + R max(Cov2, 0)) / MS(R))^2``. With one reader, only the volumes are a

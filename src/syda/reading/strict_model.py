@@ -31,7 +31,7 @@ def read_json(path: Path, model: type[ModelT], what: str) -> ModelT:
     try:
         return model.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise CorruptData(f"{path}: {error.strerror}: give {what}") from error
+        raise CorruptData(f"{path}: {error.strerror}: give the {what}") from error
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         at = ".".join(map(str, fault["loc"])) or "file"
