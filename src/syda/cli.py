@@ -40,6 +40,10 @@ key_app = typer.Typer(
 app.add_typer(key_app, name="key")
 card_app = typer.Typer(help="Fill in the SYDA model checklist (model_card), or read the card.")
 app.add_typer(card_app, name="card")
+reading_app = typer.Typer(
+    help="A study in which readers rate real and synthetic volumes.", no_args_is_help=True
+)
+app.add_typer(reading_app, name="reader-study")
 
 
 @app.callback()
@@ -521,6 +525,100 @@ def who(
         state = row["reason"] or "converted"
         first = row["files"][0]
         typer.echo(f"{label} {state} {paths.RAW / data.version / row['folder']} {first}")
+
+
+@reading_app.command("new")
+def reader_study_new(
+    readers: Annotated[
+        int, typer.Option("--readers", metavar="N", help="Number of readers, a page each.")
+    ] = 3,
+    volumes: Annotated[
+        int, typer.Option("--volumes", metavar="N", help="Number of volumes, half of them real.")
+    ] = 40,
+    repeats: Annotated[
+        int, typer.Option("--repeats", metavar="N", help="Volumes that a reader sees twice.")
+    ] = 8,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Seed of the selection and of the orders.")
+    ] = 7,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Folder to make; data/reading by default."),
+    ] = None,
+    native: Annotated[
+        bool,
+        typer.Option("--native", help="Show the real voxel size of each volume."),
+    ] = False,
+    contains_patient_data: Annotated[
+        bool,
+        typer.Option("--contains-patient-data", help="Make pages that show scans of patients."),
+    ] = False,
+) -> None:
+    """Make a study: a page for each reader, and the answer key, which stays here.
+
+    The readers get the files in the folder pages. The pages hold no answer. They hold real voxels.
+    """
+    from syda import paths
+    from syda.reading import command
+    from syda.reading.design import StudyDesign
+
+    design = StudyDesign(readers, volumes, repeats, seed)
+    folder = out or paths.READING
+    options = command.StudyOptions("native" if native else "matched", contains_patient_data)
+    for line in command.new(Path.cwd(), folder, design, options):
+        typer.echo(line)
+
+
+@reading_app.command("read")
+def reader_study_read(
+    responses: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="The JSON file of each reader.")
+    ],
+    study: Annotated[
+        Path | None,
+        typer.Option("--study", metavar="FOLDER", help="Of the study; data/reading by default."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            metavar="FILE",
+            dir_okay=False,
+            help="Write the results there; model_card/reader_study.json by default.",
+        ),
+    ] = None,
+) -> None:
+    """Hold the responses against the key, and write the results.
+
+    A file of another study or of a changed page is refused. Free text is not written.
+    """
+    from syda import paths
+    from syda.reading import command
+
+    lines = command.read(study or paths.READING, responses, output or paths.READER_STUDY)
+    for line in lines:
+        typer.echo(line)
+
+
+@reading_app.command("power")
+def reader_study_power(
+    readers: Annotated[int, typer.Option("--readers", metavar="N", help="Number of readers.")] = 3,
+    volumes: Annotated[
+        int, typer.Option("--volumes", metavar="N", help="Number of volumes, half of them real.")
+    ] = 40,
+    studies: Annotated[
+        int, typer.Option("--studies", metavar="N", min=10, help="Simulated studies a line.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the simulation.")] = 7,
+) -> None:
+    """Print how often a study of this size shows that readers can tell the volumes apart."""
+    from syda.reading import power
+    from syda.reading.design import StudyDesign
+
+    design = StudyDesign(readers, volumes, 0, seed)
+    design.check()
+    for line in power.lines(design, studies):
+        typer.echo(line)
 
 
 @key_app.command("new")

@@ -15,6 +15,7 @@ RECORDS = Path("data/records")
 WEIGHTS = Path("data/weights")
 SYNTHETIC = Path("data/synthetic")
 RELEASE = Path("data/release")
+READING = Path("data/reading")
 
 GENERATOR_WEIGHTS = "generator.safetensors"
 GENERATOR_DESCRIPTION = "generator.json"
@@ -62,6 +63,7 @@ DECLARED = MODEL_CARD / "declared.yaml"
 SIGNOFFS = MODEL_CARD / "signoffs.yaml"
 POLICY = MODEL_CARD / "policy.yaml"
 RELEASES = MODEL_CARD / "releases"
+READER_STUDY = MODEL_CARD / "reader_study.json"
 
 PRIVATE_KEY = Path(".syda/key")
 WORK = Path(".work")

@@ -45,6 +45,7 @@ CALLED_IN_PROCESS = {
     "syda fetch": "tests/open_data",
     "syda generate": "tests/sampling",
     "syda key new": "tests/dicom",
+    "syda reader-study": "tests/reading",
     "syda shadow": "tests/shadow",
     "syda tune": "tests/tuning",
     "syda validate": "tests/test_cli.py",

@@ -1,0 +1,1 @@
+"""The reader study: people rate real and synthetic volumes without knowing which is which."""
