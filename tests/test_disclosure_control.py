@@ -21,6 +21,20 @@ def test_people_are_counted_not_series_and_small_counts_cannot_be_worked_out():
     assert sdc.count_patients(WOMEN + UNKNOWN) == {"F": 63, "not stated": 9}
 
 
+@pytest.mark.parametrize(
+    ("counts", "shown"),
+    [
+        ({"BREAST": 1, "EXTREMITY": 36, "not stated": 1}, {}),  # two share 2: each is 1
+        ({"a": 1, "b": 3, "c": 9, "d": 30}, {"d": 30}),  # two share 4: neither is above 3
+        (dict.fromkeys("abcde", 1) | {"f": 9, "g": 30}, {"g": 30}),  # five share 5
+        ({"a": 2, "b": 3, "c": 9}, {"c": 9}),
+    ],
+)
+def test_small_counts_that_follow_from_their_sum_are_hidden_by_a_larger_one(counts, shown):
+    found = sdc.count_patients(patients(counts, "p"))
+    assert {value: count for value, count in found.items() if count != "not told"} == shown
+
+
 def test_counts_of_series_of_few_patients_and_a_revealing_total_are_suppressed():
     assert sdc.count_series([]) == {"total": 0}
     assert sdc.count_series(ONE_MAN) == {"M": "not told", "total": "not told"}

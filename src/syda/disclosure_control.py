@@ -117,8 +117,18 @@ def age_group(band: str) -> str:
 
 
 def _suppressed_cells(counts: Counter[str]) -> set[str]:
-    """Return values with small counts. A single one would follow from the total: add the next."""
+    """Return values with small counts, and the next ones as long as those would follow.
+
+    A reader knows the total, so also the sum of the suppressed counts. It must be that of
+    :data:`MIN_CELL_SIZE` patients or more, over two cells or more that are not all 1.
+    """
     small = {value for value, count in counts.items() if count < MIN_CELL_SIZE}
-    if len(small) == 1 and len(counts) > 1:
-        small.add(min(counts.keys() - small, key=lambda value: (counts[value], value)))
+    larger = sorted(counts.keys() - small, key=lambda value: (counts[value], value))
+    while small and larger and not _is_ambiguous([counts[value] for value in small]):
+        small.add(larger.pop(0))
     return small
+
+
+def _is_ambiguous(suppressed: Sequence[int]) -> bool:
+    total = sum(suppressed)
+    return len(suppressed) > 1 and total >= MIN_CELL_SIZE and total > len(suppressed)
